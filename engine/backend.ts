@@ -1,0 +1,46 @@
+import type { TensorId } from './ops/op.ts';
+import type { Plan } from './plan/plan.ts';
+import type { TensorValues } from './tensor.ts';
+
+export type BackendName = 'reference' | 'cpu';
+
+/**
+ * A helper thread, seen from the thread that steers it. The engine never starts threads itself: the host does
+ * (worker_threads in Node, Worker in a page), so engine files stay free of host APIs.
+ */
+export interface HelperThread {
+  /** Resolves when the thread has ended. */
+  terminate(): Promise<void>;
+}
+/** Starts a thread that runs `engine/cpu/helper` with `data` (structured clone; shared memory and modules pass through). */
+export type SpawnHelper = (data: unknown, onError: (error: Error) => void) => HelperThread;
+
+export interface CompileOptions {
+  /** Threads of the cpu backend, this one included. Results do not depend on it. Default 1. */
+  readonly threads?: number;
+  /** Needed when threads > 1. */
+  readonly spawn?: SpawnHelper;
+}
+
+/**
+ * A compiled plan with its memory. `write` and `read` take logical row-major values of exactly the tensor's size.
+ * All memory is zero at first. After the first run of a segment, `run` allocates nothing.
+ */
+export interface Executable {
+  readonly plan: Plan;
+  /** Bytes of memory reserved for tensors and workspace. */
+  readonly bytes: number;
+  readonly threads: number;
+  write(tensor: TensorId, values: TensorValues): void;
+  /** Reads into `into`. A device backend answers with a promise. */
+  read(tensor: TensorId, into: TensorValues): void | Promise<void>;
+  /** Runs a segment whole. On a device it is queued; `read` waits for it. */
+  run(segment: string): void;
+  dispose(): Promise<void>;
+}
+
+export interface Backend {
+  readonly name: BackendName;
+  /** Throws EngineError with every reason if the plan cannot run here (memory, unsupported attributes). */
+  compile(plan: Plan, options?: CompileOptions): Promise<Executable>;
+}

@@ -1,0 +1,228 @@
+import type { ActivationName } from './activationName.ts';
+
+/** Position of a tensor in its plan's table. */
+export type TensorId = number;
+
+type Pair = readonly [height: number, width: number];
+type Pads = readonly [top: number, left: number, bottom: number, right: number];
+
+/** A window that slides over the two image axes. */
+export interface Window2d {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly pads: Pads;
+}
+
+export interface ConvAttrs {
+  readonly stride: Pair;
+  readonly pads: Pads;
+  readonly dilation: Pair;
+  readonly groups: number;
+}
+
+export interface ActivationAttrs {
+  readonly fn: ActivationName;
+  /** Leaky ReLU's slope for x < 0. */
+  readonly slope?: number;
+  /** GELU: 'none' is the exact form with erf, 'tanh' the approximation. */
+  readonly approximate?: 'none' | 'tanh';
+}
+
+type None = Readonly<Record<never, never>>;
+
+/**
+ * Every op of a plan: its attributes, named inputs and named outputs. Shapes are logical.
+ * An op reads all its inputs and writes all its outputs whole, except where a comment says "in place".
+ * A backend has exactly one kernel per name (`Record<OpName, ...>`), so a missing one fails the type check.
+ *
+ * Shape letters: N images of a batch, C channels, H and W height and width, F features, K classes, M images of the data set.
+ */
+export interface Ops {
+  /**
+   * x[n] = (pixels[indices[n]] - offset) * scale, in float32; index -1 gives zeros (the filler of a last, short batch).
+   * pixels u8 [M, C, H, W], indices i32 [N], offset and scale f32 [1] or [C*H*W]; x f32 [N, C, H, W].
+   */
+  gatherImages: {
+    attrs: None;
+    inputs: { pixels: TensorId; indices: TensorId; offset: TensorId; scale: TensorId };
+    outputs: { x: TensorId };
+  };
+  /** target[n] = labels[indices[n]]; index -1 gives -1. labels u8 [M], indices i32 [N]; target i32 [N]. */
+  gatherLabels: { attrs: None; inputs: { labels: TensorId; indices: TensorId }; outputs: { target: TensorId } };
+
+  /** y = x weight^T + bias. x [N, F], weight [O, F], bias [O]; y [N, O]. */
+  linear: { attrs: None; inputs: { x: TensorId; weight: TensorId; bias?: TensorId }; outputs: { y: TensorId } };
+  /** dx = dy weight. */
+  linearGradInput: { attrs: None; inputs: { dy: TensorId; weight: TensorId }; outputs: { dx: TensorId } };
+  /** dweight = dy^T x; dbias = column sums of dy. */
+  linearGradWeight: {
+    attrs: None;
+    inputs: { x: TensorId; dy: TensorId };
+    outputs: { dweight: TensorId; dbias?: TensorId };
+  };
+
+  /** Cross-correlation. x [N, C, H, W], weight [O, C/groups, kH, kW], bias [O]; y [N, O, H', W']. */
+  conv2d: { attrs: ConvAttrs; inputs: { x: TensorId; weight: TensorId; bias?: TensorId }; outputs: { y: TensorId } };
+  conv2dGradInput: { attrs: ConvAttrs; inputs: { dy: TensorId; weight: TensorId }; outputs: { dx: TensorId } };
+  conv2dGradWeight: {
+    attrs: ConvAttrs;
+    inputs: { x: TensorId; dy: TensorId };
+    outputs: { dweight: TensorId; dbias?: TensorId };
+  };
+
+  /** Pads with minus infinity. `indices` (i32, position h*W+w in the unpadded plane, first maximum) only where asked for. */
+  maxPool2d: { attrs: Window2d; inputs: { x: TensorId }; outputs: { y: TensorId; indices?: TensorId } };
+  /** A tie sends its gradient to the first maximum in row-major order. */
+  maxPool2dGrad: { attrs: Window2d; inputs: { x: TensorId; y: TensorId; dy: TensorId }; outputs: { dx: TensorId } };
+  /** With countIncludePad the divisor is the window's size inside the padded image, without it the number of real pixels. */
+  avgPool2d: {
+    attrs: Window2d & { readonly countIncludePad: boolean };
+    inputs: { x: TensorId };
+    outputs: { y: TensorId };
+  };
+  avgPool2dGrad: {
+    attrs: Window2d & { readonly countIncludePad: boolean };
+    inputs: { dy: TensorId };
+    outputs: { dx: TensorId };
+  };
+  /** x [N, C, H, W]; y [N, C]. */
+  globalAvgPool2d: { attrs: None; inputs: { x: TensorId }; outputs: { y: TensorId } };
+  globalAvgPool2dGrad: { attrs: None; inputs: { dy: TensorId }; outputs: { dx: TensorId } };
+
+  /** x [N, C, H, W] (or [N, F]); y [N, C*H*W] in C, H, W order. */
+  flatten: { attrs: None; inputs: { x: TensorId }; outputs: { y: TensorId } };
+  flattenGrad: { attrs: None; inputs: { dy: TensorId }; outputs: { dx: TensorId } };
+
+  /**
+   * Batch statistics: y = (x - mean) / sqrt(var + eps) * gamma + beta with the biased batch variance, per channel
+   * (x [N, C, H, W]) or per feature ([N, F]). In place: runningMean and runningVar (unbiased) move by
+   * (1 - momentum) * old + momentum * batch; momentum null is the cumulative average 1 / (batchesTracked + 1), and
+   * batchesTracked (i32 [1], present only then) grows by one.
+   */
+  batchNorm: {
+    attrs: { readonly momentum: number | null; readonly eps: number };
+    inputs: {
+      x: TensorId;
+      gamma?: TensorId;
+      beta?: TensorId;
+      runningMean: TensorId;
+      runningVar: TensorId;
+      batchesTracked?: TensorId;
+    };
+    outputs: { y: TensorId; batchMean: TensorId; batchVar: TensorId };
+  };
+  batchNormGrad: {
+    attrs: { readonly eps: number };
+    inputs: { x: TensorId; dy: TensorId; gamma?: TensorId; batchMean: TensorId; batchVar: TensorId };
+    outputs: { dx: TensorId; dgamma?: TensorId; dbeta?: TensorId };
+  };
+  /** The same with the running statistics as constants (evaluation, frozen layers). */
+  batchNormInference: {
+    attrs: { readonly eps: number };
+    inputs: { x: TensorId; gamma?: TensorId; beta?: TensorId; runningMean: TensorId; runningVar: TensorId };
+    outputs: { y: TensorId };
+  };
+  batchNormInferenceGrad: {
+    attrs: { readonly eps: number };
+    inputs: { x: TensorId; dy: TensorId; gamma?: TensorId; runningMean: TensorId; runningVar: TensorId };
+    outputs: { dx: TensorId; dgamma?: TensorId; dbeta?: TensorId };
+  };
+
+  /**
+   * mask u8: 1 keeps. Element (n, c, h, w) takes word c % 4 of Philox4x32-10 with counter
+   * [((n*H + h)*W + w) * ceil(C/4) + floor(c/4), step, stream, streamKind.dropout] and key = seed, and is kept when
+   * (word >>> 8) >= round(p * 2^24). Features are C = F, H = W = 1; a mask [N, C] drops whole channels.
+   * `random` is i32 [3]: seed low, seed high, step.
+   */
+  dropoutMask: {
+    attrs: { readonly p: number; readonly stream: number };
+    inputs: { random: TensorId };
+    outputs: { mask: TensorId };
+  };
+  /** y = mask ? x * scale : 0; mask has x's shape, or [N, C] for whole channels. Its own gradient: dx = dropout(dy, mask). */
+  dropout: { attrs: { readonly scale: number }; inputs: { x: TensorId; mask: TensorId }; outputs: { y: TensorId } };
+
+  /** Element by element. */
+  activation: { attrs: ActivationAttrs; inputs: { x: TensorId }; outputs: { y: TensorId } };
+  /** Has y or x, whichever `activationGradNeeds` names for the function. */
+  activationGrad: {
+    attrs: ActivationAttrs;
+    inputs: { x?: TensorId; y?: TensorId; dy: TensorId };
+    outputs: { dx: TensorId };
+  };
+
+  /** y = a + b, same shapes. Also sums the gradients of a value with several readers. */
+  add: { attrs: None; inputs: { a: TensorId; b: TensorId }; outputs: { y: TensorId } };
+  /** Along a logical axis >= 1 (the golden data also uses axis 0). */
+  concat: { attrs: { readonly axis: number }; inputs: { xs: readonly TensorId[] }; outputs: { y: TensorId } };
+  concatGrad: { attrs: { readonly axis: number }; inputs: { dy: TensorId }; outputs: { dxs: readonly TensorId[] } };
+
+  /**
+   * Softmax and cross entropy in one. logits [N, K], target i32 [N] (-1: the row counts for nothing), classWeight [K];
+   * loss f32 [1], dlogits [N, K] where asked for. 'mean' divides by the number of counted rows (by the sum of the targets'
+   * weights with classWeight). Label smoothing s: (1-s) * w[t] * -logp[t] + s/K * sum_k w[k] * -logp[k].
+   */
+  softmaxCrossEntropy: {
+    attrs: { readonly reduction: 'mean' | 'sum'; readonly labelSmoothing: number };
+    inputs: { logits: TensorId; target: TensorId; classWeight?: TensorId };
+    outputs: { loss: TensorId; dlogits?: TensorId };
+  };
+  /** correct f32 [1]: rows whose first largest logit is the target. */
+  countCorrect: { attrs: None; inputs: { logits: TensorId; target: TensorId }; outputs: { correct: TensorId } };
+
+  /** In place: history[step % slots][i] = values[i][0]. history f32 [slots, values.length]; `random` holds the step. */
+  record: {
+    attrs: None;
+    inputs: { random: TensorId; values: readonly TensorId[]; history: TensorId };
+    outputs: None;
+  };
+
+  /**
+   * In place on every parameter and velocity. g = gradient + weightDecay * p; with momentum: v = momentum * v + d * g, where
+   * d is hyper[dampening] (1 on the first step), and g = v (nesterov: g + momentum * v); p -= hyper[learningRate] * g.
+   * The lists run in parallel; backends keep them in four flat buffers in list order, so this is one pass.
+   */
+  sgdUpdate: {
+    attrs: { readonly momentum: number; readonly weightDecay: number; readonly nesterov: boolean };
+    inputs: {
+      hyper: TensorId;
+      parameters: readonly TensorId[];
+      gradients: readonly TensorId[];
+      velocities: readonly TensorId[];
+    };
+    outputs: None;
+  };
+  /**
+   * In place. g += weightDecay * p (decoupled: p *= 1 - lr * weightDecay); m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
+   * p -= lr * (m * hyper[correction1]) / (sqrt(v * hyper[correction2]) + eps).
+   */
+  adamUpdate: {
+    attrs: {
+      readonly beta1: number;
+      readonly beta2: number;
+      readonly eps: number;
+      readonly weightDecay: number;
+      readonly decoupled: boolean;
+    };
+    inputs: {
+      hyper: TensorId;
+      parameters: readonly TensorId[];
+      gradients: readonly TensorId[];
+      firstMoments: readonly TensorId[];
+      secondMoments: readonly TensorId[];
+    };
+    outputs: None;
+  };
+}
+
+export type OpName = keyof Ops;
+export type OpAttrs<N extends OpName> = Ops[N]['attrs'];
+export type OpInputs<N extends OpName> = Ops[N]['inputs'];
+export type OpOutputs<N extends OpName> = Ops[N]['outputs'];
+
+/** Where the scalars of a step stand in the `hyper` tensor (f32 [4]). */
+export const hyperSlot = { learningRate: 0, dampening: 1, correction1: 2, correction2: 3 } as const;
+export const hyperSize = 4;
+/** Where seed and step stand in the `random` tensor (i32 [3], bits of unsigned words). */
+export const randomSlot = { seedLow: 0, seedHigh: 1, step: 2 } as const;
+export const randomSize = 3;
