@@ -1,0 +1,84 @@
+import js from '@eslint/js';
+import { defineConfig } from 'eslint/config';
+import svelte from 'eslint-plugin-svelte';
+import globals from 'globals';
+import ts from 'typescript-eslint';
+import { roomsRule } from './scripts/roomsRule.ts';
+import svelteConfig from './svelte.config.js';
+
+/** Globals that exist on one host only; `bare` files of the core run on both. */
+const hostGlobals = [
+  ...['process', 'Buffer', 'require', '__dirname', '__filename', 'global', 'setImmediate'],
+  ...['window', 'document', 'navigator', 'localStorage', 'Worker', 'self', 'postMessage', 'HTMLElement'],
+].map((name) => ({ name, message: 'This file runs on every host: put host code into a .node.ts or .web.ts file.' }));
+
+/** The lab works with no network and makes no call to one. */
+const network = ['fetch', 'XMLHttpRequest', 'WebSocket', 'EventSource'].map((name) => ({
+  name,
+  message: 'Nothing in the core talks to a network.',
+}));
+
+export default defineConfig(
+  { ignores: ['out/', 'dist/', 'coverage/', 'test-results/', 'playwright-report/', '.svelte-check/'] },
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  js.configs.recommended,
+  ts.configs.strictTypeChecked,
+  svelte.configs.recommended,
+  {
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['*.js', '*.cjs', 'scripts/*.mjs'] },
+        tsconfigRootDir: import.meta.dirname,
+        extraFileExtensions: ['.svelte'],
+      },
+    },
+    plugins: { rooms: { rules: { imports: roomsRule } } },
+    rules: {
+      'rooms/imports': 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      '@typescript-eslint/consistent-type-imports': [
+        'error',
+        { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false },
+      ],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrors: 'none' },
+      ],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: 'only-allowed-literals' },
+      ],
+      // indexing is the daily bread of numerical code, and every index there is `T | undefined` for the type checker
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      // an interface that is asynchronous on one host is often answered at once on another
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/no-unnecessary-type-parameters': 'off',
+      '@typescript-eslint/no-dynamic-delete': 'off',
+      '@typescript-eslint/no-extraneous-class': 'off',
+      '@typescript-eslint/unified-signatures': 'off',
+      '@typescript-eslint/prefer-reduce-type-parameter': 'off',
+    },
+  },
+  {
+    files: ['engine/**/*.ts', 'lab/**/*.ts', 'db/**/*.ts'],
+    rules: { 'no-console': 'error', 'no-restricted-globals': ['error', ...network, ...hostGlobals] },
+  },
+  {
+    files: ['engine/**/*.node.ts', 'engine/**/*.web.ts', 'lab/**/*.node.ts', 'db/**/*.node.ts'],
+    rules: { 'no-restricted-globals': ['error', ...network] },
+  },
+  { files: ['renderer/**'], languageOptions: { globals: globals.browser } },
+  {
+    files: ['**/*.svelte', '**/*.svelte.ts'],
+    languageOptions: { globals: globals.browser, parserOptions: { parser: ts.parser, svelteConfig } },
+  },
+  {
+    files: ['*.js', '*.cjs', 'scripts/*.mjs'],
+    extends: [ts.configs.disableTypeChecked],
+    languageOptions: { globals: globals.node },
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
+);
