@@ -1,0 +1,124 @@
+import type { BackendName } from '../backend.ts';
+import type { EngineErrorCode, Fault } from '../errors.ts';
+import type { GraphDocument } from '../graph/document.ts';
+import type { LossSettings, OptimizerSettings, ScheduleSettings } from '../train/settings.ts';
+
+/** Images of one file of a data set, in shared memory, so that no thread copies them. */
+export interface ImageFile {
+  /** u8 [count, C, H, W], original pixel values. */
+  readonly pixels: Uint8Array;
+  /** u8 [count]. */
+  readonly labels: Uint8Array;
+  readonly count: number;
+}
+
+export type Preprocessing = 'raw' | 'unit' | 'standardise';
+
+/** Everything a training run depends on, resolved: what a worker needs and no more. */
+export interface TrainingJob {
+  readonly graph: GraphDocument;
+  readonly data: {
+    readonly train: ImageFile;
+    readonly test: ImageFile;
+    /** [C, H, W] */
+    readonly imageShape: readonly [number, number, number];
+    readonly classes: number;
+    /** Images held out of the training file, drawn by seed; the rest is trained on. */
+    readonly validation: number;
+    /** Train on so many of the rest only; null: all. */
+    readonly trainImages: number | null;
+    readonly preprocessing: Preprocessing;
+  };
+  readonly batchSize: number;
+  /** Length of the run: in epochs or in steps. */
+  readonly length: { readonly epochs: number } | { readonly steps: number };
+  readonly loss: LossSettings;
+  readonly optimizer: OptimizerSettings;
+  readonly schedule: ScheduleSettings;
+  readonly earlyStopping: EarlyStoppingSettings | null;
+  /** How often validation images are evaluated. */
+  readonly evaluateEvery: { readonly epochs: number } | { readonly steps: number };
+  readonly seed: number;
+  readonly backend: BackendName;
+  readonly threads: number;
+  /** Seconds between 'last' checkpoints; one more is made at pause, stop and end. Does not influence the result. */
+  readonly checkpointSeconds: number;
+  /** Safetensors bytes to go on from, or null for a fresh start. */
+  readonly resumeFrom: Uint8Array | null;
+}
+
+export interface EarlyStoppingSettings {
+  readonly metric: 'validation.loss' | 'validation.accuracy';
+  /** Evaluations without an improvement before the run ends. */
+  readonly patience: number;
+  readonly minDelta: number;
+}
+
+/** Host to worker. 'start' comes first and once; the others at any time after it. */
+export type TrainingCommand =
+  | { readonly kind: 'start'; readonly job: TrainingJob }
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'stop' };
+
+/** Worker to host, in order. Exactly one 'finished' or 'failed' ends a run; 'stop' ends it as finished with reason 'stopped'. */
+export type TrainingEvent =
+  | {
+      readonly kind: 'ready';
+      readonly backend: BackendName;
+      readonly threads: number;
+      readonly parameters: number;
+      readonly macsPerImage: number;
+      readonly planBytes: number;
+      readonly stepsPerEpoch: number;
+      readonly totalSteps: number;
+      /** 0, or the step of the checkpoint it goes on from. */
+      readonly step: number;
+      readonly trainImages: number;
+      readonly validationImages: number;
+    }
+  | {
+      /** At most about ten a second. One entry per step since the last message. */
+      readonly kind: 'progress';
+      /** Number of completed steps after the last entry. Entry i belongs to step `firstStep + i`, counted from 1. */
+      readonly step: number;
+      readonly firstStep: number;
+      readonly loss: Float32Array;
+      readonly accuracy: Float32Array;
+      readonly learningRate: Float32Array;
+      /** Training seconds since the run began, pauses and evaluations left out, at each entry. */
+      readonly seconds: Float64Array;
+      readonly imagesPerSecond: number;
+    }
+  | {
+      readonly kind: 'evaluation';
+      readonly split: 'validation' | 'test';
+      readonly step: number;
+      readonly loss: number;
+      readonly accuracy: number;
+      readonly images: number;
+      readonly seconds: number;
+    }
+  | {
+      readonly kind: 'checkpoint';
+      readonly role: 'last' | 'best';
+      readonly step: number;
+      readonly bytes: Uint8Array;
+      /** SHA-256 of `bytes`, lower-case hexadecimal. */
+      readonly hash: string;
+    }
+  | { readonly kind: 'paused'; readonly step: number }
+  | { readonly kind: 'resumed'; readonly step: number }
+  | {
+      readonly kind: 'finished';
+      readonly reason: 'completed' | 'earlyStopping' | 'stopped';
+      readonly step: number;
+      readonly seconds: number;
+      /** SHA-256 over names, shapes and values of parameters, buffers and optimiser state in logical layout. */
+      readonly resultHash: string;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly step: number;
+      readonly error: { readonly code: EngineErrorCode | 'unexpected'; readonly message: string; readonly faults: readonly Fault[] };
+    };

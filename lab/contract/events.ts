@@ -1,0 +1,17 @@
+import type { QueueRecord, RunRecord, SeriesName } from './records.ts';
+
+/** What the lab pushes to whoever watches, in order. Everything can be lost and read again by a call. */
+export interface LabEvents {
+  /** A run is new or any field of its record changed (at most about four a second per run while it trains). */
+  'run.changed': { run: RunRecord };
+  'run.deleted': { ids: string[] };
+  'run.restored': { ids: string[] };
+  /** Curve points that were stored just now. On resume `truncatedTo` says that points after that step are void. */
+  'run.series': {
+    id: string;
+    truncatedTo?: number;
+    series: { name: SeriesName; steps: number[]; values: (number | null)[]; seconds: number[] }[];
+  };
+  'queue.changed': { queue: QueueRecord };
+}
+export type LabEventName = keyof LabEvents;

@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { specSchema } from '../spec/schema.ts';
+import {
+  appInfoSchema,
+  comparisonSchema,
+  datasetRecordSchema,
+  faultSchema,
+  queueRecordSchema,
+  runDetailsSchema,
+  runRecordSchema,
+  seriesNameSchema,
+  seriesSchema,
+  templateSchema,
+} from './records.ts';
+
+const runId = z.string().min(1).max(64);
+const runIds = z.array(runId).min(1).max(10000);
+const nothing = z.strictObject({});
+
+/**
+ * Every call the lab answers: validator of the input, validator of the output. Inputs are checked at run time on each call,
+ * from our own interface too; outputs in tests.
+ */
+export const methods = {
+  'app.info': { input: nothing, output: appInfoSchema },
+  'datasets.list': { input: nothing, output: z.array(datasetRecordSchema) },
+  /** `count` raw images of a data set's training file from `offset`, for a sample grid. pixels: base64 of u8 [count, C, H, W]. */
+  'datasets.samples': {
+    input: z.strictObject({ id: z.string(), offset: z.int().min(0).default(0), count: z.int().min(1).max(200).default(50) }),
+    output: z.object({ pixels: z.string(), labels: z.array(z.number()), shape: z.array(z.number()) }),
+  },
+  'templates.list': { input: nothing, output: z.array(templateSchema) },
+  /** Checks any JSON as a spec: faults of the document and of the graph, all at once; never an error. */
+  'spec.check': {
+    input: z.strictObject({ spec: z.unknown() }),
+    output: z.object({ ok: z.boolean(), faults: z.array(faultSchema), spec: specSchema.nullable() }),
+  },
+  /** Puts one run per seed into the queue. */
+  'runs.create': {
+    input: z.strictObject({
+      spec: z.unknown(),
+      seeds: z.array(z.int().min(0)).min(1).max(1000).optional().describe("Left out: the spec's own seed"),
+      tags: z.array(z.string().max(60)).max(50).optional(),
+    }),
+    output: z.array(runRecordSchema),
+  },
+  /** Newest first. `search`: words found in name, id, tags, note, data set. */
+  'runs.list': {
+    input: z.strictObject({
+      search: z.string().max(500).optional(),
+      status: z.array(z.string()).optional(),
+      group: z.string().optional(),
+      limit: z.int().min(1).max(100000).optional(),
+      offset: z.int().min(0).optional(),
+    }),
+    output: z.object({ runs: z.array(runRecordSchema), total: z.number() }),
+  },
+  /** `id` may be a unique beginning of an id. */
+  'runs.get': { input: z.strictObject({ id: runId }), output: runDetailsSchema },
+  /** Curves, thinned to about `maxPoints` per series (first, last, lowest and highest of each bucket are kept). */
+  'runs.series': {
+    input: z.strictObject({
+      id: runId,
+      names: z.array(seriesNameSchema).optional(),
+      maxPoints: z.int().min(2).max(1000000).default(2000),
+    }),
+    output: z.array(seriesSchema),
+  },
+  'runs.pause': { input: z.strictObject({ id: runId }), output: runRecordSchema },
+  /** A paused run goes on; a stopped, interrupted or failed one is queued again from its last checkpoint. */
+  'runs.resume': { input: z.strictObject({ id: runId }), output: runRecordSchema },
+  'runs.stop': { input: z.strictObject({ id: runId }), output: runRecordSchema },
+  'runs.update': {
+    input: z.strictObject({
+      id: runId,
+      name: z.string().max(200).optional(),
+      note: z.string().max(100000).optional(),
+      tags: z.array(z.string().max(60)).max(50).optional(),
+      starred: z.boolean().optional(),
+    }),
+    output: runRecordSchema,
+  },
+  /** Deleted runs can be restored until the lab is next started; a running one is stopped first. */
+  'runs.delete': { input: z.strictObject({ ids: runIds }), output: z.object({ deleted: z.array(z.string()) }) },
+  'runs.restore': { input: z.strictObject({ ids: runIds }), output: z.object({ restored: z.array(z.string()) }) },
+  'queue.get': { input: nothing, output: queueRecordSchema },
+  'queue.set': { input: z.strictObject({ concurrency: z.int().min(1).max(64) }), output: queueRecordSchema },
+  /** Up to 12 arms: run ids (or unique beginnings), or group ids (all runs of the group). The first is the baseline unless named. */
+  'compare.get': {
+    input: z.strictObject({
+      arms: z.array(z.string().min(1)).min(1).max(12),
+      baseline: z.string().optional(),
+      reach: z
+        .array(z.strictObject({ series: seriesNameSchema, value: z.number() }))
+        .max(10)
+        .default([{ series: 'validation.accuracy', value: 0.9 }])
+        .describe('"Steps to": the first step at which the series is at least (losses: at most) the value'),
+      maxPoints: z.int().min(2).max(100000).default(400),
+    }),
+    output: comparisonSchema,
+  },
+} as const;
+
+export type MethodName = keyof typeof methods;
+export type MethodInput<N extends MethodName> = z.input<(typeof methods)[N]['input']>;
+export type MethodOutput<N extends MethodName> = z.output<(typeof methods)[N]['output']>;

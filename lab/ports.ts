@@ -1,0 +1,116 @@
+import type { TrainingEvent } from '../engine/index.ts';
+import type { DatasetRecord, RunDetails, RunRecord, Series, SeriesName } from './contract/records.ts';
+import type { Spec } from './spec/schema.ts';
+
+/**
+ * What the lab needs from its host. Implementations: Store in db/, the others in node/. Tests use their own.
+ * All are asked from one thread; Store is synchronous (SQLite is), so a transaction cannot be interleaved.
+ */
+
+/** Fields of a run that change while it lives. */
+export type RunPatch = Partial<Omit<RunRecord, 'id' | 'group' | 'seed' | 'createdAt' | 'specHash'>>;
+
+export interface RunFilter {
+  readonly search?: string | undefined;
+  readonly status?: readonly string[] | undefined;
+  readonly group?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly offset?: number | undefined;
+}
+
+/** Curve points to append; parallel arrays, steps ascending. */
+export interface SeriesChunk {
+  readonly name: SeriesName;
+  readonly steps: ArrayLike<number>;
+  readonly values: ArrayLike<number>;
+  readonly seconds: ArrayLike<number>;
+}
+
+export interface CheckpointRecord {
+  readonly runId: string;
+  readonly role: 'last' | 'best';
+  readonly step: number;
+  /** File name inside the checkpoints folder. */
+  readonly file: string;
+  readonly hash: string;
+  readonly bytes: number;
+  readonly createdAt: number;
+}
+
+export interface RunEventRecord {
+  readonly at: number;
+  readonly step: number;
+  readonly kind: string;
+  readonly text: string;
+}
+
+export interface Store {
+  insertRun(run: RunRecord, spec: Spec): void;
+  updateRun(id: string, patch: RunPatch): RunRecord;
+  /** Deleted ones are not found. */
+  getRun(id: string): RunDetails | null;
+  /** Ids of undeleted runs that begin with `prefix`. */
+  findRuns(prefix: string): string[];
+  /** Newest first. */
+  listRuns(filter: RunFilter): { runs: RunRecord[]; total: number };
+  groupRuns(group: string): RunRecord[];
+  markDeleted(ids: readonly string[], at: number | null): string[];
+  /** Removes runs deleted before `before` for good; returns the checkpoint files that nothing names any more. */
+  purgeDeleted(before: number): string[];
+  appendSeries(id: string, chunks: readonly SeriesChunk[]): void;
+  /** Drops points after `step`. */
+  truncateSeries(id: string, step: number): void;
+  readSeries(id: string, names?: readonly SeriesName[]): Series[];
+  appendEvent(id: string, event: RunEventRecord): void;
+  /** Replaces the record of the same run and role; returns the file that it replaced, if another. */
+  putCheckpoint(record: CheckpointRecord): string | null;
+  getCheckpoint(id: string, role: 'last' | 'best'): CheckpointRecord | null;
+  getSetting(key: string): unknown;
+  setSetting(key: string, value: unknown): void;
+  /** All writes of `body` or none. */
+  transaction<T>(body: () => T): T;
+  close(): void;
+}
+
+export interface TrainRequest {
+  readonly runId: string;
+  readonly spec: Spec;
+  readonly threads: number;
+  readonly resumeFrom: Uint8Array | null;
+}
+export interface TrainingHandle {
+  pause(): void;
+  resume(): void;
+  stop(): void;
+  /** Ends the worker at once. */
+  kill(): Promise<void>;
+}
+export interface Trainer {
+  /** Starts a worker. `listener` gets every event; a worker that dies without a last word gives 'failed' with code 'unexpected'. */
+  start(request: TrainRequest, listener: (event: TrainingEvent) => void): TrainingHandle;
+}
+
+/** Checkpoint files: written to a temporary name, synced, renamed. */
+export interface CheckpointFiles {
+  write(name: string, bytes: Uint8Array): Promise<void>;
+  /** Throws a LabError that names the file when it is missing or cannot be read. */
+  read(name: string): Promise<Uint8Array>;
+  remove(name: string): Promise<void>;
+}
+
+export interface Datasets {
+  list(): Promise<DatasetRecord[]>;
+  samples(id: string, offset: number, count: number): Promise<{ pixels: Uint8Array; labels: Uint8Array; shape: number[] }>;
+}
+
+export interface Clock {
+  /** Milliseconds since 1970, UTC. */
+  now(): number;
+}
+
+export interface Machine {
+  readonly cores: number;
+  readonly platform: string;
+  readonly home: string;
+  readonly backend: string;
+}

@@ -1,0 +1,112 @@
+import { z } from 'zod';
+
+/** Version of the spec format; a document of an older one is upgraded on reading (upgrade.ts). */
+export const specVersion = 1;
+
+const positiveInteger = z.int().min(1);
+const fraction = z.number().min(0).max(1);
+
+const nodeSchema = z.strictObject({
+  id: z.string().min(1).max(80).describe('Unique in the model; random draws follow it'),
+  layer: z.string().min(1).describe('Name of a layer of the catalogue'),
+  inputs: z.array(z.string()).optional().describe('Ids of the nodes read; left out: the node before in the list'),
+  props: z.record(z.string(), z.unknown()).optional().describe("The layer's own settings; left out: defaults"),
+  position: z.strictObject({ x: z.number(), y: z.number() }).optional().describe('Place on the canvas'),
+  title: z.string().max(80).optional(),
+});
+
+const modelSchema = z.strictObject({
+  nodes: z.array(nodeSchema).min(1).describe('The layers, in any order that the inputs allow'),
+  batchNorm: z
+    .enum(['asDrawn', 'none', 'before', 'after'])
+    .default('asDrawn')
+    .describe('Batch normalisation across the network: as drawn, taken out, or one before/after each activation'),
+  dropout: fraction
+    .nullable()
+    .default(null)
+    .describe('Dropout across the network, behind each activation but the last; null: as drawn'),
+});
+
+const dataSchema = z.strictObject({
+  dataset: z.string().min(1).describe('Id of a data set, see `ablate data list`'),
+  validation: z.int().min(0).default(5000).describe('Images of the training file held out for validation, drawn by seed'),
+  trainImages: positiveInteger.nullable().default(null).describe('Train on so many of the rest; null: all'),
+  preprocessing: z
+    .enum(['raw', 'unit', 'standardise'])
+    .default('unit')
+    .describe('raw: 0..255; unit: 0..1; standardise: mean 0, standard deviation 1 over the training split'),
+});
+
+const sgdSchema = z.strictObject({
+  kind: z.literal('sgd'),
+  learningRate: z.number().positive().default(0.1),
+  momentum: z.number().min(0).lt(1).default(0),
+  dampening: z.number().min(0).max(1).default(0),
+  nesterov: z.boolean().default(false),
+  weightDecay: z.number().min(0).default(0),
+});
+const adamSchema = z.strictObject({
+  kind: z.literal('adam'),
+  learningRate: z.number().positive().default(0.001),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.999),
+  eps: z.number().positive().default(1e-8),
+  weightDecay: z.number().min(0).default(0),
+  decoupled: z.boolean().default(false).describe('AdamW: weight decay apart from the gradient'),
+});
+
+const scheduleSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('constant') }),
+  z.strictObject({ kind: z.literal('step'), stepSize: positiveInteger, gamma: z.number().positive().max(1) }),
+  z.strictObject({
+    kind: z.literal('cosine'),
+    finalFactor: fraction.default(0),
+    steps: positiveInteger.nullable().default(null),
+  }),
+]);
+
+const cadenceSchema = z.union([z.strictObject({ epochs: z.number().positive() }), z.strictObject({ steps: positiveInteger })]);
+
+const trainingSchema = z.strictObject({
+  batchSize: positiveInteger.max(65536).default(64),
+  length: z
+    .union([z.strictObject({ epochs: z.number().positive().max(100000) }), z.strictObject({ steps: positiveInteger })])
+    .default({ epochs: 5 })
+    .describe('Length of the run, in epochs or in steps'),
+  loss: z
+    .strictObject({ kind: z.literal('crossEntropy'), labelSmoothing: z.number().min(0).lt(1).default(0) })
+    .default({ kind: 'crossEntropy', labelSmoothing: 0 }),
+  optimizer: z.discriminatedUnion('kind', [sgdSchema, adamSchema]),
+  schedule: scheduleSchema.default({ kind: 'constant' }),
+  earlyStopping: z
+    .strictObject({
+      metric: z.enum(['validation.loss', 'validation.accuracy']).default('validation.loss'),
+      patience: positiveInteger.default(5).describe('Evaluations without improvement before the run ends'),
+      minDelta: z.number().min(0).default(0),
+    })
+    .nullable()
+    .default(null),
+  evaluateEvery: cadenceSchema.default({ epochs: 1 }).describe('How often the validation images are evaluated'),
+});
+
+/** A run, written down: the same spec and engine give the same result. Format: docs/spec.md. */
+export const specSchema = z.strictObject({
+  ablate: z.literal(specVersion).describe('Version of this format'),
+  name: z.string().max(200).default(''),
+  data: dataSchema,
+  model: modelSchema,
+  training: trainingSchema,
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1),
+  backend: z
+    .strictObject({
+      kind: z.enum(['auto', 'cpu', 'reference']).default('auto'),
+      threads: z.int().min(0).max(256).default(0).describe('0: one per core'),
+    })
+    .default({ kind: 'auto', threads: 0 })
+    .describe('Where it runs; no influence on the result of the cpu backend, and no part of the spec hash'),
+});
+
+/** A whole spec: validated, every default filled in. */
+export type Spec = z.output<typeof specSchema>;
+/** A spec as people write it. */
+export type SpecInput = z.input<typeof specSchema>;
