@@ -60,7 +60,7 @@ export const roomsRule: Rule.RuleModule = {
       if (message !== undefined) context.report({ node, message });
     };
     const statement = (node: Statement): void => {
-      judge(node as Rule.Node, node.source as Source | null | undefined, isTypeOnly(node) ? 'type' : 'value');
+      judge(node, node.source, isTypeOnly(node) ? 'type' : 'value');
     };
     return {
       ImportDeclaration: statement,
