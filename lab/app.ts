@@ -1,0 +1,128 @@
+import type { z } from 'zod';
+import type { LabClient, LabEvent, LabServer } from './contract/client.ts';
+import { asLabError, LabError } from './contract/errors.ts';
+import { methods, type MethodInput, type MethodName, type MethodOutput } from './contract/methods.ts';
+import { suggestion } from './contract/near.ts';
+import { parseInput } from './contract/validate.ts';
+import { appHandlers } from './appInfo.ts';
+import { architectureHandlers } from './architectures/handlers.ts';
+import { compareHandlers } from './compare/handlers.ts';
+import { datasetHandlers } from './datasets/handlers.ts';
+import type { CheckpointFiles, Clock, Datasets, Machine, Store, Trainer } from './ports.ts';
+import { runHandlers } from './runs/handlers.ts';
+import { RunQueue } from './runs/queue.ts';
+import { specHandlers } from './spec/handlers.ts';
+
+/** What the lab is built from. Only the ports are required; everything else has a default. */
+export interface LabOptions {
+  readonly store: Store;
+  readonly trainer: Trainer;
+  readonly checkpoints: CheckpointFiles;
+  readonly datasets: Datasets;
+  readonly clock: Clock;
+  readonly machine: Machine;
+  /** Of the program, as `app.info` tells it. */
+  readonly version: string;
+  /** Of the numbers: part of a run's certificate. Left out: `version`. */
+  readonly engineVersion?: string;
+  readonly settings?: Partial<LabSettings>;
+}
+
+export interface LabSettings {
+  /** Runs at once, if `queue.set` never said otherwise; 0: as many as fit the machine's cores. */
+  readonly concurrency: number;
+  /** Milliseconds between two flushes of a run's curve points to the store and to watchers. */
+  readonly flushEvery: number;
+  /** Milliseconds within which a worker must answer pause and stop before the lab stops waiting. */
+  readonly patience: number;
+}
+
+/** The calls that one domain answers. */
+export type Handlers = {
+  readonly [N in MethodName]?: (
+    input: z.output<(typeof methods)[N]['input']>,
+  ) => MethodOutput<N> | Promise<MethodOutput<N>>;
+};
+
+/** A lab in this process. `call` and `on` are what shells use; `start` and `close` belong to the host. */
+export interface Lab extends LabServer {
+  call<N extends MethodName>(name: N, input: MethodInput<N>): Promise<MethodOutput<N>>;
+  call(name: string, input: unknown): Promise<unknown>;
+  on: LabClient['on'];
+  /**
+   * Marks what a dead process left behind as interrupted, removes what was deleted, and opens the queue. With
+   * `autoStart: false` runs queued by an earlier process wait until `runs.resume`; new ones start all the same.
+   */
+  start(options?: { readonly autoStart?: boolean }): Promise<void>;
+  /** Has running runs write a checkpoint and marks them as interrupted. The store stays open: it belongs to the host. */
+  close(): Promise<void>;
+}
+
+export const defaultSettings: LabSettings = { concurrency: 0, flushEvery: 250, patience: 10_000 };
+
+/** Joins the domains. Throws if a call is answered by two of them or by none. */
+export function createLab(options: LabOptions): Lab {
+  const listeners = new Set<(event: LabEvent) => void>();
+  const emit = (event: LabEvent): void => {
+    for (const listener of [...listeners]) {
+      try {
+        listener(event);
+      } catch {
+        // a shell's own defect must not stop a run; its transport tells it about it
+      }
+    }
+  };
+  const settings = { ...defaultSettings, ...options.settings };
+  const engineVersion = options.engineVersion ?? options.version;
+  const queue = new RunQueue({ ...options, settings, engineVersion, emit });
+  const handlers = joinHandlers({
+    app: appHandlers({ ...options, engineVersion, queue }),
+    datasets: datasetHandlers(options.datasets),
+    architectures: architectureHandlers(),
+    spec: specHandlers(options.datasets),
+    runs: runHandlers({ ...options, engineVersion, queue, emit }),
+    compare: compareHandlers(options),
+  });
+  let closing: Promise<void> | null = null;
+
+  return {
+    call: async (name: string, input: unknown): Promise<never> => {
+      if (closing) throw new LabError('closed', `${name}: the lab is closing; start it again.`);
+      const handler = Object.hasOwn(handlers, name) ? handlers[name as MethodName] : undefined;
+      if (!handler) {
+        throw new LabError('usage', `The lab has no call ${JSON.stringify(name)}.${suggestion(name, Object.keys(methods))}`);
+      }
+      const parsed = parseInput(name, methods[name as MethodName].input, input);
+      try {
+        return (await (handler as (input: unknown) => unknown)(parsed)) as never;
+      } catch (error) {
+        throw asLabError(error);
+      }
+    },
+    on: (listener) => {
+      const own = (event: LabEvent): void => listener(event);
+      listeners.add(own);
+      return () => listeners.delete(own);
+    },
+    start: ({ autoStart = true } = {}) => queue.start(autoStart),
+    close: () => (closing ??= queue.close()),
+  };
+}
+
+/** One table of handlers out of the domains' own. */
+export function joinHandlers(domains: Readonly<Record<string, Handlers>>): Required<Handlers> {
+  const owner = new Map<string, string>();
+  const joined: Record<string, unknown> = {};
+  for (const [domain, handlers] of Object.entries(domains)) {
+    for (const [name, handler] of Object.entries(handlers)) {
+      const other = owner.get(name);
+      if (other !== undefined) throw new Error(`The call ${name} is answered by ${other} and by ${domain}; one of them has to go.`);
+      if (!Object.hasOwn(methods, name)) throw new Error(`${domain} answers ${name}, which is no call of the contract.`);
+      owner.set(name, domain);
+      joined[name] = handler;
+    }
+  }
+  const missing = Object.keys(methods).filter((name) => !owner.has(name));
+  if (missing.length > 0) throw new Error(`Nobody answers ${missing.join(', ')}.`);
+  return joined as Required<Handlers>;
+}

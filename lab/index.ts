@@ -1,0 +1,26 @@
+/** The lab's door for hosts (node/, electron/ through it). The renderer imports lab/contract alone. */
+export { createLab, defaultSettings } from './app.ts';
+export type { Lab, LabOptions, LabSettings } from './app.ts';
+export type { LabClient, LabEvent, LabServer } from './contract/client.ts';
+export { asLabError, errorCatalogue, exitCodeOf, fromErrorRecord, LabError, toErrorRecord } from './contract/errors.ts';
+export type { LabErrorCode, LabFault } from './contract/errors.ts';
+export type { LabEventName, LabEvents } from './contract/events.ts';
+export { methods } from './contract/methods.ts';
+export type { MethodInput, MethodName, MethodOutput } from './contract/methods.ts';
+export { nearNames, suggestion } from './contract/near.ts';
+export { connectLab, localClient, serveLab } from './contract/rpc.ts';
+export type { Port } from './contract/rpc.ts';
+export { templates } from './architectures/index.ts';
+export { checkSpec } from './spec/check.ts';
+export type { SpecCheck } from './spec/check.ts';
+export { diffSpecs } from './spec/diff.ts';
+export { groupHash, specHash } from './spec/hash.ts';
+export { specJsonSchema } from './spec/jsonSchema.ts';
+export { effectiveGraph, lengthOf } from './spec/resolve.ts';
+export type { RunLength } from './spec/resolve.ts';
+export { specSchema, specVersion } from './spec/schema.ts';
+export type { Spec, SpecInput } from './spec/schema.ts';
+export { setSpecValue } from './spec/set.ts';
+export { upgradeSpec } from './spec/upgrade.ts';
+export type * from './ports.ts';
+export type * from './contract/records.ts';
