@@ -59,6 +59,19 @@ export function uniform24(word: number): number {
   return (word >>> 8) / 16777216;
 }
 
+/**
+ * Two independent standard normal values from two uniforms in [0, 1) (Box and Muller, 1958): r cos(2 pi u2) and
+ * r sin(2 pi u2) with r = sqrt(-2 ln(1 - u1)), written to `out`. 1 - u1 is never 0, so r is finite.
+ */
+export function boxMuller(u1: number, u2: number, out: Float64Array): void {
+  const radius = Math.sqrt(-2 * Math.log(1 - u1));
+  const angle = 2 * Math.PI * u2;
+  out[0] = radius * Math.cos(angle);
+  out[1] = radius * Math.sin(angle);
+}
+
+const pair = new Float64Array(2);
+
 /** 32-bit FNV-1a of a name: the stream number of a layer's draws. Names, not positions, so that adding a layer moves no other's draws. */
 export function streamOf(name: string): number {
   let hash = 0x811c9dc5;
@@ -116,10 +129,9 @@ export class RandomStream {
   /** Standard normal values in place (Box-Muller; an odd last value takes the cosine of its own pair). */
   fillNormal(out: Float32Array | Float64Array): void {
     for (let i = 0; i < out.length; i += 2) {
-      const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
-      const angle = 2 * Math.PI * this.uniform();
-      out[i] = radius * Math.cos(angle);
-      if (i + 1 < out.length) out[i + 1] = radius * Math.sin(angle);
+      boxMuller(this.uniform(), this.uniform(), pair);
+      out[i] = pair[0]!;
+      if (i + 1 < out.length) out[i + 1] = pair[1]!;
     }
   }
 }

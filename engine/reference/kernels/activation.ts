@@ -1,0 +1,63 @@
+import type { ActivationName } from '../../ops/activationName.ts';
+import { activationGradNeeds } from '../../ops/activationName.ts';
+import type { ActivationAttrs } from '../../ops/op.ts';
+import { normalCdf, normalPdf } from '../erf.ts';
+import type { ReferenceKernel } from '../kernel.ts';
+
+interface ActivationFormula {
+  value(x: number, attrs: ActivationAttrs): number;
+  /** The derivative from x or y, as `activationGradNeeds` says. */
+  derivative(xOrY: number, attrs: ActivationAttrs): number;
+}
+
+/** Of leaky ReLU where none is given. */
+const defaultSlope = 0.01;
+
+// GELU's tanh form (Hendrycks and Gimpel, 2016): x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
+const tanhScale = Math.sqrt(2 / Math.PI);
+const tanhCubic = 0.044715;
+const tanhInner = (x: number): number => tanhScale * (x + tanhCubic * x ** 3);
+
+/** Comparisons are turned so that NaN passes through. */
+const formulas: Record<ActivationName, ActivationFormula> = {
+  sigmoid: {
+    value: (x) => 1 / (1 + Math.exp(-x)),
+    derivative: (y) => y * (1 - y),
+  },
+  tanh: {
+    value: Math.tanh,
+    derivative: (y) => 1 - y * y,
+  },
+  relu: {
+    value: (x) => (x <= 0 ? 0 : x),
+    derivative: (y) => (y <= 0 ? 0 : 1),
+  },
+  leakyRelu: {
+    value: (x, { slope = defaultSlope }) => (x <= 0 ? slope * x : x),
+    derivative: (x, { slope = defaultSlope }) => (x <= 0 ? slope : 1),
+  },
+  gelu: {
+    value: (x, { approximate }) =>
+      approximate === 'tanh' ? 0.5 * x * (1 + Math.tanh(tanhInner(x))) : x * normalCdf(x),
+    derivative: (x, { approximate }) => {
+      if (approximate !== 'tanh') return normalCdf(x) + x * normalPdf(x);
+      const t = Math.tanh(tanhInner(x));
+      return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * tanhScale * (1 + 3 * tanhCubic * x * x);
+    },
+  },
+};
+
+export const activation: ReferenceKernel<'activation'> = ({ attrs, inputs, outputs }, tensors) => {
+  const x = tensors.f32(inputs.x);
+  const y = tensors.f32(outputs.y);
+  const { value } = formulas[attrs.fn];
+  for (let i = 0; i < y.length; i++) y[i] = value(x[i]!, attrs);
+};
+
+export const activationGrad: ReferenceKernel<'activationGrad'> = ({ attrs, inputs, outputs }, tensors) => {
+  const from = tensors.f32(inputs[activationGradNeeds[attrs.fn]]!);
+  const dy = tensors.f32(inputs.dy);
+  const dx = tensors.f32(outputs.dx);
+  const { derivative } = formulas[attrs.fn];
+  for (let i = 0; i < dx.length; i++) dx[i] = dy[i]! * derivative(from[i]!, attrs);
+};

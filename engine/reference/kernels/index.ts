@@ -1,0 +1,49 @@
+import type { OpName } from '../../ops/op.ts';
+import type { ReferenceKernel } from '../kernel.ts';
+import { activation, activationGrad } from './activation.ts';
+import { batchNorm, batchNormGrad, batchNormInference, batchNormInferenceGrad } from './batchNorm.ts';
+import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
+import { dropout, dropoutMask } from './dropout.ts';
+import { gatherImages, gatherLabels } from './gather.ts';
+import { linear, linearGradInput, linearGradWeight } from './linear.ts';
+import { countCorrect, softmaxCrossEntropy } from './loss.ts';
+import { adamUpdate, sgdUpdate } from './optimizers.ts';
+import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool2d.ts';
+import { record } from './record.ts';
+import { add, concat, concatGrad, flatten, flattenGrad } from './shape.ts';
+
+/** One kernel per op; a missing one fails the type check. */
+export const kernels: { readonly [N in OpName]: ReferenceKernel<N> } = {
+  gatherImages,
+  gatherLabels,
+  linear,
+  linearGradInput,
+  linearGradWeight,
+  conv2d,
+  conv2dGradInput,
+  conv2dGradWeight,
+  maxPool2d,
+  maxPool2dGrad,
+  avgPool2d,
+  avgPool2dGrad,
+  globalAvgPool2d,
+  globalAvgPool2dGrad,
+  flatten,
+  flattenGrad,
+  batchNorm,
+  batchNormGrad,
+  batchNormInference,
+  batchNormInferenceGrad,
+  dropoutMask,
+  dropout,
+  activation,
+  activationGrad,
+  add,
+  concat,
+  concatGrad,
+  softmaxCrossEntropy,
+  countCorrect,
+  record,
+  sgdUpdate,
+  adamUpdate,
+};
