@@ -1,0 +1,115 @@
+import { EngineError } from '../errors.ts';
+import type { StoppingState } from './earlyStopping.ts';
+import { canonical } from './jobDescription.ts';
+import type { JobDescription } from './jobDescription.ts';
+import { decodeSafetensors, encodeSafetensors, sha256 } from './safetensors.ts';
+import type { NamedTensor } from './safetensors.ts';
+
+/**
+ * A checkpoint is a safetensors file: parameters, buffers and optimiser state under the plan's names, and in its metadata
+ * what else the rest of the run depends on. Batch order, dropout and learning rate follow from seed and step alone.
+ */
+export interface Checkpoint {
+  /** Completed steps. */
+  readonly step: number;
+  /** Training seconds so far. */
+  readonly seconds: number;
+  /** Step of the last finished evaluation on validation images; 0: none yet. */
+  readonly evaluatedStep: number;
+  readonly stopping: StoppingState;
+  readonly job: JobDescription;
+  readonly tensors: readonly NamedTensor[];
+}
+
+const format = 'ablate.checkpoint';
+const version = 1;
+
+export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
+  const { step, seconds, evaluatedStep, stopping, job, tensors } = checkpoint;
+  return encodeSafetensors(tensors, {
+    format,
+    version: String(version),
+    step: String(step),
+    seconds: String(seconds),
+    evaluatedStep: String(evaluatedStep),
+    stopping: canonical(stopping),
+    job: canonical(job),
+  });
+}
+
+/** Throws EngineError('checkpoint') that names what is wrong. */
+export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
+  const { tensors, metadata } = decodeSafetensors(bytes);
+  if (metadata.format !== format) {
+    throw new EngineError(
+      'checkpoint',
+      `This safetensors file is no checkpoint of a run (its metadata has no "format": "${format}"). Choose a checkpoint file.`,
+    );
+  }
+  if (metadata.version !== String(version)) {
+    throw new EngineError(
+      'checkpoint',
+      `The checkpoint has format version ${metadata.version ?? 'none'}; this program reads version ${version}. Use the program that wrote it.`,
+    );
+  }
+  return {
+    step: number(metadata, 'step', Number.isSafeInteger),
+    seconds: number(metadata, 'seconds', Number.isFinite),
+    evaluatedStep: number(metadata, 'evaluatedStep', Number.isSafeInteger),
+    stopping: stoppingState(metadata),
+    job: jobDescription(metadata),
+    tensors,
+  };
+}
+
+function damaged(key: string, expected: string): never {
+  throw new EngineError(
+    'checkpoint',
+    `The checkpoint is damaged: "${key}" in its metadata is not ${expected}. Use another checkpoint or start the run again.`,
+  );
+}
+
+type Metadata = Readonly<Record<string, string>>;
+
+function number(metadata: Metadata, key: string, allowed: (value: number) => boolean): number {
+  const text = metadata[key];
+  const value = Number(text);
+  if (text === undefined || text.trim() === '' || !allowed(value) || value < 0) damaged(key, 'a number from 0 on');
+  return value;
+}
+
+function record(metadata: Metadata, key: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(metadata[key] ?? '');
+  } catch {
+    damaged(key, 'JSON');
+  }
+  if (typeof value !== 'object' || value === null) damaged(key, 'an object');
+  return value as Record<string, unknown>;
+}
+
+function stoppingState(metadata: Metadata): StoppingState {
+  const { best, bestStep, reference, waited } = record(metadata, 'stopping');
+  const optional = (value: unknown): value is number | null => value === null || typeof value === 'number';
+  if (!optional(best) || !optional(bestStep) || !optional(reference) || !Number.isSafeInteger(waited)) {
+    damaged('stopping', 'the state of early stopping');
+  }
+  return { best, bestStep, reference, waited: waited as number };
+}
+
+function jobDescription(metadata: Metadata): JobDescription {
+  const value = record(metadata, 'job');
+  for (const part of ['model', 'data', 'training', 'seed']) {
+    if (typeof value[part] !== 'string') damaged('job', 'the description of a run');
+  }
+  return value as JobDescription;
+}
+
+/**
+ * SHA-256 (lower-case hexadecimal) over names, shapes and logical values of parameters, buffers and optimiser state: the
+ * hash of the safetensors file that holds these and no metadata.
+ */
+export function resultHash(tensors: readonly NamedTensor[]): Promise<string> {
+  return sha256(encodeSafetensors(tensors));
+}

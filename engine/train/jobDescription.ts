@@ -1,0 +1,80 @@
+import { EngineError } from '../errors.ts';
+import type { Fault } from '../errors.ts';
+import type { TrainingJob } from '../worker/protocol.ts';
+
+/**
+ * What decides the result of a run, by part, each as canonical JSON. A checkpoint carries it, so that it is refused by a
+ * run that differs, with the names of the parts. Threads, backend, checkpoint cadence and places on the canvas decide nothing.
+ */
+export type JobDescription = Readonly<Record<JobPart, string>>;
+type JobPart = 'model' | 'data' | 'training' | 'seed';
+
+const partNames: Record<JobPart, string> = {
+  model: 'the model',
+  data: 'the data or its preparation',
+  training: 'the training settings',
+  seed: 'the seed',
+};
+
+export function describeJob(job: TrainingJob): JobDescription {
+  const { train, test, ...data } = job.data;
+  return {
+    model: canonical(job.graph.nodes.map(({ id, layer, inputs, props }) => ({ id, layer, inputs, props }))),
+    data: canonical({
+      ...data,
+      trainCount: train.count,
+      testCount: test.count,
+      trainLabels: checksum(train.labels),
+      testLabels: checksum(test.labels),
+    }),
+    training: canonical({
+      batchSize: job.batchSize,
+      length: job.length,
+      loss: job.loss,
+      optimizer: job.optimizer,
+      schedule: job.schedule,
+      earlyStopping: job.earlyStopping,
+      evaluateEvery: job.evaluateEvery,
+    }),
+    seed: canonical(job.seed),
+  };
+}
+
+/** Throws EngineError('checkpoint') that names the parts in which the checkpoint's run and this one differ. */
+export function requireSameJob(checkpoint: JobDescription, job: JobDescription): void {
+  const faults: Fault[] = [];
+  for (const part of Object.keys(partNames) as JobPart[]) {
+    if (checkpoint[part] === job[part]) continue;
+    faults.push({
+      message: `The checkpoint belongs to another run: ${partNames[part]} differs (${difference(checkpoint[part], job[part])}).`,
+    });
+  }
+  if (faults.length === 0) return;
+  const parts = faults.map((fault) => fault.message).join(' ');
+  throw new EngineError('checkpoint', `${parts} Resume the run that it was made by, or start this one anew.`, faults);
+}
+
+/** JSON with the keys of every object in alphabetical order and without undefined values. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, child: unknown) =>
+    typeof child === 'object' && child !== null && !Array.isArray(child)
+      ? Object.fromEntries(Object.entries(child).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : child,
+  );
+}
+
+/** 32-bit FNV-1a of the labels: tells data sets of the same size apart. Not a proof; the lab hashes whole files. */
+function checksum(labels: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const label of labels) hash = Math.imul(hash ^ label, 0x01000193);
+  return hash >>> 0;
+}
+
+/** The first place where two canonical texts part, a few characters around it. */
+function difference(theirs: string, ours: string): string {
+  let at = 0;
+  while (at < theirs.length && theirs[at] === ours[at]) at++;
+  const from = Math.max(0, at - 24);
+  const show = (text: string): string => `${from > 0 ? '…' : ''}${text.slice(from, at + 24)}${at + 24 < text.length ? '…' : ''}`;
+  return `there ${show(theirs)}, here ${show(ours)}`;
+}

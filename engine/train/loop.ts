@@ -1,0 +1,60 @@
+import type { Executable } from '../backend.ts';
+import type { BatchOrder } from '../data/batches.ts';
+import { hyperSize, hyperSlot, randomSize, randomSlot } from '../ops/op.ts';
+import type { TrainingPlan } from '../plan/plan.ts';
+import { learningRateFactor } from './learningRate.ts';
+import { fillHyper } from './optimizers.ts';
+import type { OptimizerSettings, ScheduleSettings } from './settings.ts';
+
+export interface LoopSettings {
+  readonly optimizer: OptimizerSettings;
+  readonly schedule: ScheduleSettings;
+  readonly seed: number;
+  readonly totalSteps: number;
+}
+
+/** Runs single training steps. What a step reads from the host is a pure function of seed and step. A step allocates nothing. */
+export class StepRunner {
+  /** i32 [batch], f32 [hyperSize] and i32 [randomSize] of the step that was prepared last. */
+  readonly indices: Int32Array;
+  readonly hyper = new Float32Array(hyperSize);
+  readonly random = new Int32Array(randomSize);
+  readonly #executable: Executable;
+  readonly #plan: TrainingPlan;
+  readonly #order: BatchOrder;
+  readonly #settings: LoopSettings;
+
+  constructor(executable: Executable, plan: TrainingPlan, order: BatchOrder, settings: LoopSettings) {
+    this.#executable = executable;
+    this.#plan = plan;
+    this.#order = order;
+    this.#settings = settings;
+    this.indices = new Int32Array(plan.batchSize);
+    this.random[randomSlot.seedLow] = settings.seed | 0;
+    this.random[randomSlot.seedHigh] = Math.floor(settings.seed / 4294967296) | 0;
+  }
+
+  /** Learning rate of the step that was prepared last, as the optimiser sees it. */
+  get learningRate(): number {
+    return this.hyper[hyperSlot.learningRate]!;
+  }
+
+  /** Fills `indices`, `hyper` and `random` for step `step` (from 0). */
+  prepare(step: number): void {
+    const { optimizer, schedule, totalSteps } = this.#settings;
+    this.#order.fill(step, this.indices);
+    const rate = optimizer.learningRate * learningRateFactor(schedule, step, totalSteps);
+    fillHyper(optimizer, rate, step, this.hyper);
+    this.random[randomSlot.step] = step;
+  }
+
+  /** Runs step `step` (from 0). */
+  run(step: number): void {
+    this.prepare(step);
+    const { trainIndices, hyper, random } = this.#plan.handles;
+    this.#executable.write(trainIndices, this.indices);
+    this.#executable.write(hyper, this.hyper);
+    this.#executable.write(random, this.random);
+    this.#executable.run('train');
+  }
+}
