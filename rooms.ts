@@ -42,7 +42,7 @@ export const places: readonly Place[] = [
   {
     ...closed,
     path: 'db/',
-    imports: ['lab/contract/'],
+    imports: ['lab/contract/', 'lab/spec/'],
     types: ['lab/ports.ts'],
     packages: { 'better-sqlite3': 'db/open.node.ts' },
     node: 'node-files',
@@ -59,7 +59,7 @@ export const places: readonly Place[] = [
   {
     ...closed,
     path: 'electron/',
-    imports: ['node/compose.ts', 'node/trainer.ts', 'lab/contract/'],
+    imports: ['node/compose.ts', 'lab/contract/'],
     packages: { electron: '*' },
     node: 'everywhere',
   },
