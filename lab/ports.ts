@@ -51,6 +51,8 @@ export interface Store {
   getRun(id: string): RunDetails | null;
   /** Ids of undeleted runs that begin with `prefix`. */
   findRuns(prefix: string): string[];
+  /** Groups with an undeleted run that begin with `prefix`. */
+  findGroups(prefix: string): string[];
   /** Newest first. */
   listRuns(filter: RunFilter): { runs: RunRecord[]; total: number };
   groupRuns(group: string): RunRecord[];
