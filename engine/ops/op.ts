@@ -6,7 +6,11 @@ export type TensorId = number;
 type Pair = readonly [height: number, width: number];
 type Pads = readonly [top: number, left: number, bottom: number, right: number];
 
-/** A window that slides over the two image axes. */
+/**
+ * A window that slides over the two image axes. How many windows there are is what the output's shape says: extents
+ * rounded down, or up. Rounded up, the last window may reach beyond the padding (and is cut off there), but it begins
+ * inside the image or the padding before it.
+ */
 export interface Window2d {
   readonly kernel: Pair;
   readonly stride: Pair;

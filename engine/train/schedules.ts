@@ -59,6 +59,11 @@ function between(from: number, to: number, part: number, anneal: Anneal): number
   return anneal === 'linear' ? from + (to - from) * part : to + ((from - to) * (1 + Math.cos(Math.PI * part))) / 2;
 }
 
+/** How far t is from `start` to `end`; a stretch without length is over at once. */
+function partOf(t: number, start: number, end: number): number {
+  return end > start ? (t - start) / (end - start) : 1;
+}
+
 /** The learning rate of step t. A pure function, so that a resumed run goes on exactly. */
 export function lrAt(schedule: Schedule, t: number): number {
   switch (schedule.kind) {
@@ -88,7 +93,7 @@ export function lrAt(schedule: Schedule, t: number): number {
     case 'warmupCosine': {
       const { learningRate, warmupSteps, startFactor, totalSteps, minimum } = schedule;
       if (t < warmupSteps) return learningRate * (startFactor + ((1 - startFactor) * t) / warmupSteps);
-      return between(learningRate, minimum, (t - warmupSteps) / (totalSteps - warmupSteps), 'cosine');
+      return between(learningRate, minimum, partOf(t, warmupSteps, totalSteps), 'cosine');
     }
     case 'oneCycle':
       return oneCycle(schedule, t);
@@ -100,12 +105,12 @@ function oneCycle(schedule: Extract<Schedule, { kind: 'oneCycle' }>, t: number):
   const first = maximum / schedule.divFactor;
   const last = first / schedule.finalDivFactor;
   const peakAt = risePart * totalSteps - 1;
-  if (t <= peakAt) return between(first, maximum, t / peakAt, anneal);
+  if (t < peakAt) return between(first, maximum, partOf(t, 0, peakAt), anneal);
   const end = totalSteps - 1;
-  if (!schedule.threePhase) return between(maximum, last, (t - peakAt) / (end - peakAt), anneal);
+  if (!schedule.threePhase) return between(maximum, last, partOf(t, peakAt, end), anneal);
   const backAt = 2 * risePart * totalSteps - 2;
-  if (t <= backAt) return between(maximum, first, (t - peakAt) / (backAt - peakAt), anneal);
-  return between(first, last, (t - backAt) / (end - backAt), anneal);
+  if (t < backAt) return between(maximum, first, partOf(t, peakAt, backAt), anneal);
+  return between(first, last, partOf(t, backAt, end), anneal);
 }
 
 /**
