@@ -11,14 +11,7 @@ import type { DType, Shape } from '../tensor.ts';
  * - result: read by the host after a run
  */
 export type TensorRole =
-  | 'data'
-  | 'input'
-  | 'parameter'
-  | 'gradient'
-  | 'optimizerState'
-  | 'buffer'
-  | 'activation'
-  | 'result';
+  'data' | 'input' | 'parameter' | 'gradient' | 'optimizerState' | 'buffer' | 'activation' | 'result';
 
 export interface TensorSpec {
   readonly id: TensorId;

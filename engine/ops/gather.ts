@@ -1,0 +1,25 @@
+import { formatShape, sizeOf } from '../tensor.ts';
+import { plainOp, type OpCheck } from './definition.ts';
+import type { TensorId } from './op.ts';
+
+function checkScale(check: OpCheck, slot: string, tensor: TensorId, image: number): void {
+  const shape = check.ranked(slot, tensor, 'f32', 1);
+  if (shape === undefined || shape[0] === 1 || shape[0] === image) return;
+  check.fault(`${slot} is ${formatShape(shape)}; it takes 1 value or one per pixel (${image})`);
+}
+
+export const gatherImages = plainOp<'gatherImages'>(({ inputs, outputs }, check) => {
+  const pixels = check.ranked('pixels', inputs.pixels, 'u8', 4);
+  const indices = check.ranked('indices', inputs.indices, 'i32', 1);
+  if (pixels === undefined || indices === undefined) return;
+  const image = pixels.slice(1);
+  checkScale(check, 'offset', inputs.offset, sizeOf(image));
+  checkScale(check, 'scale', inputs.scale, sizeOf(image));
+  check.tensor('x', outputs.x, 'f32', [indices[0]!, ...image]);
+});
+
+export const gatherLabels = plainOp<'gatherLabels'>(({ inputs, outputs }, check) => {
+  check.ranked('labels', inputs.labels, 'u8', 1);
+  const indices = check.ranked('indices', inputs.indices, 'i32', 1);
+  if (indices !== undefined) check.tensor('target', outputs.target, 'i32', indices);
+});

@@ -1,0 +1,81 @@
+import type { OpInstance, OpInstanceOf } from '../plan/plan.ts';
+import { activation, activationGrad } from './activation.ts';
+import { adamUpdate } from './adamUpdate.ts';
+import { add } from './add.ts';
+import { avgPool2d, avgPool2dGrad } from './avgPool2d.ts';
+import { batchNorm, batchNormGrad } from './batchNorm.ts';
+import { batchNormInference, batchNormInferenceGrad } from './batchNormInference.ts';
+import { concat, concatGrad } from './concat.ts';
+import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
+import { countCorrect } from './countCorrect.ts';
+import type { GradientContext, OpCheck, OpDefinition } from './definition.ts';
+import { dropout, dropoutMask } from './dropout.ts';
+import { flatten, flattenGrad } from './flatten.ts';
+import { gatherImages, gatherLabels } from './gather.ts';
+import { globalAvgPool2d, globalAvgPool2dGrad } from './globalAvgPool2d.ts';
+import { linear, linearGradInput, linearGradWeight } from './linear.ts';
+import { maxPool2d, maxPool2dGrad } from './maxPool2d.ts';
+import type { OpName, TensorId } from './op.ts';
+import { record } from './record.ts';
+import { sgdUpdate } from './sgdUpdate.ts';
+import { softmaxCrossEntropy } from './softmaxCrossEntropy.ts';
+
+/** Every op's shape rule, in-place inputs and gradient. */
+export const ops: { readonly [N in OpName]: OpDefinition<N> } = {
+  gatherImages,
+  gatherLabels,
+  linear,
+  linearGradInput,
+  linearGradWeight,
+  conv2d,
+  conv2dGradInput,
+  conv2dGradWeight,
+  maxPool2d,
+  maxPool2dGrad,
+  avgPool2d,
+  avgPool2dGrad,
+  globalAvgPool2d,
+  globalAvgPool2dGrad,
+  flatten,
+  flattenGrad,
+  batchNorm,
+  batchNormGrad,
+  batchNormInference,
+  batchNormInferenceGrad,
+  dropoutMask,
+  dropout,
+  activation,
+  activationGrad,
+  add,
+  concat,
+  concatGrad,
+  softmaxCrossEntropy,
+  countCorrect,
+  record,
+  sgdUpdate,
+  adamUpdate,
+};
+
+// The name of an instance picks the definition for its own type; the type checker cannot follow that through a union.
+const definitionOf = (instance: OpInstance): OpDefinition<OpName> =>
+  ops[instance.op] as unknown as OpDefinition<OpName>;
+const own = (instance: OpInstance): OpInstanceOf<OpName> => instance as OpInstanceOf<OpName>;
+
+export function verifyOp(instance: OpInstance, check: OpCheck): void {
+  definitionOf(instance).verify(own(instance), check);
+}
+
+/** Inputs that the op also writes. */
+export function inPlaceOf(instance: OpInstance): readonly TensorId[] {
+  return definitionOf(instance).inPlace(own(instance));
+}
+
+/** Emits the op's backward ops; false if nothing is differentiated through it. */
+export function emitGradient(instance: OpInstance, context: GradientContext): boolean {
+  const { gradient } = definitionOf(instance);
+  if (gradient === null) return false;
+  gradient(own(instance), context);
+  return true;
+}
+
+export const isDifferentiable = (instance: OpInstance): boolean => definitionOf(instance).gradient !== null;
