@@ -1,0 +1,30 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { groupsIn } from './cases.ts';
+import { formatReport, hasFailures } from './report.ts';
+import { backendNames, loadBackend, runGolden } from './runner.ts';
+
+const subset = join(import.meta.dirname, 'subset');
+/** The whole reference data, where they lie beside the repository. */
+const whole = resolve(import.meta.dirname, '../../../shared/golden');
+
+/** Groups that the engine computes; none of their cases may be lost to a name that no longer matches. */
+const computed = ['layers', 'losses', 'optimizers', 'schedules', 'rng'] as const;
+
+describe.each(backendNames)('reference data on backend %s', (name) => {
+  test('the committed subset passes', async () => {
+    const report = await runGolden({ dir: subset, backends: [await loadBackend(name)] });
+    expect(hasFailures(report), formatReport(report)).toBe(false);
+    const groups = report.backends[name]!;
+    expect(Object.keys(groups)).toEqual(groupsIn(subset));
+    for (const group of computed) expect(groups[group]!.passed, group).toBeGreaterThan(0);
+    expect(groups['schedules']!.passed).toBe(groups['schedules']!.cases);
+    expect(groups['rng']!.passed).toBe(groups['rng']!.cases);
+  });
+
+  test.skipIf(!existsSync(whole))('the whole reference data pass (skipped without ../shared/golden)', async () => {
+    const report = await runGolden({ dir: whole, backends: [await loadBackend(name)] });
+    expect(hasFailures(report), formatReport(report)).toBe(false);
+  });
+});
