@@ -33,13 +33,21 @@ function fail(file: string, offset: number, what: string): never {
 /** Reads a whole IDX file of unsigned bytes. Throws EngineError('data') that names file, byte offset and expectation. */
 export function decodeIdx(bytes: Uint8Array, file: string): IdxArray {
   if (bytes.length < 4) {
-    fail(file, bytes.length, `the file ends inside the 4-byte IDX signature; it has ${bytes.length} bytes. Fetch it again.`);
+    fail(
+      file,
+      bytes.length,
+      `the file ends inside the 4-byte IDX signature; it has ${bytes.length} bytes. Fetch it again.`,
+    );
   }
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
     fail(file, 0, 'this is a gzip file; an IDX file was expected. Unpack it first.');
   }
   if (bytes[0] !== 0 || bytes[1] !== 0) {
-    fail(file, 0, `an IDX file begins with two zero bytes, found ${hex(bytes[0]!)} ${hex(bytes[1]!)}. Is this an IDX file?`);
+    fail(
+      file,
+      0,
+      `an IDX file begins with two zero bytes, found ${hex(bytes[0]!)} ${hex(bytes[1]!)}. Is this an IDX file?`,
+    );
   }
   const type = bytes[2]!;
   if (type !== unsignedByte) {

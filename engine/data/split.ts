@@ -19,12 +19,7 @@ export function range(count: number): Int32Array {
  * out, the next `trainImages` (null: all that are left) are trained on. So more or fewer training images leave the
  * validation images as they are. Throws EngineError('data') when the file has too few images.
  */
-export function splitTrainingFile(
-  count: number,
-  validation: number,
-  trainImages: number | null,
-  seed: number,
-): Split {
+export function splitTrainingFile(count: number, validation: number, trainImages: number | null, seed: number): Split {
   if (validation < 0 || validation >= count) {
     throw new EngineError(
       'data',

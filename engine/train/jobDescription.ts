@@ -1,5 +1,6 @@
 import { EngineError } from '../errors.ts';
 import type { Fault } from '../errors.ts';
+import { inputsOf } from '../graph/document.ts';
 import type { TrainingJob } from '../worker/protocol.ts';
 
 /**
@@ -18,8 +19,11 @@ const partNames: Record<JobPart, string> = {
 
 export function describeJob(job: TrainingJob): JobDescription {
   const { train, test, ...data } = job.data;
+  const { nodes } = job.graph;
   return {
-    model: canonical(job.graph.nodes.map(({ id, layer, inputs, props }) => ({ id, layer, inputs, props }))),
+    model: canonical(
+      nodes.map(({ id, layer, props }, i) => ({ id, layer, inputs: inputsOf(nodes, i), props: props ?? {} })),
+    ),
     data: canonical({
       ...data,
       trainCount: train.count,
@@ -75,6 +79,7 @@ function difference(theirs: string, ours: string): string {
   let at = 0;
   while (at < theirs.length && theirs[at] === ours[at]) at++;
   const from = Math.max(0, at - 24);
-  const show = (text: string): string => `${from > 0 ? '…' : ''}${text.slice(from, at + 24)}${at + 24 < text.length ? '…' : ''}`;
+  const show = (text: string): string =>
+    `${from > 0 ? '…' : ''}${text.slice(from, at + 24)}${at + 24 < text.length ? '…' : ''}`;
   return `there ${show(theirs)}, here ${show(ours)}`;
 }

@@ -62,7 +62,10 @@ function headerText(entries: readonly [string, unknown][]): string {
 }
 
 function fail(what: string): never {
-  throw new EngineError('checkpoint', `The checkpoint is damaged: ${what} Use another checkpoint or start the run again.`);
+  throw new EngineError(
+    'checkpoint',
+    `The checkpoint is damaged: ${what} Use another checkpoint or start the run again.`,
+  );
 }
 
 /** Reads a file. Values are views where alignment allows. Throws EngineError('checkpoint') that names what is wrong. */

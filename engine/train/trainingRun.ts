@@ -1,0 +1,329 @@
+import type { Backend, CompileOptions, Executable } from '../backend.ts';
+import type { TensorId } from '../ops/op.ts';
+import type { TensorValues } from '../tensor.ts';
+import type { TrainingEvent, TrainingJob } from '../worker/protocol.ts';
+import { decodeCheckpoint, encodeCheckpoint, resultHash } from './checkpoint.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { ValidationWatch } from './earlyStopping.ts';
+import type { EvaluationResult } from './earlyStopping.ts';
+import { Evaluation } from './evaluate.ts';
+import { fillInitialState } from './initialState.ts';
+import { describeJob, requireSameJob } from './jobDescription.ts';
+import type { JobDescription } from './jobDescription.ts';
+import { StepRunner } from './loop.ts';
+import { explainNonFiniteLoss, nonFiniteEvaluation, nonFiniteParameter } from './nonFinite.ts';
+import { prepareTraining } from './prepare.ts';
+import type { PreparedTraining } from './prepare.ts';
+import { sha256 } from './safetensors.ts';
+import { TrainingState } from './state.ts';
+import { StepLog } from './stepLog.ts';
+
+export interface TrainingRunOptions {
+  readonly compile?: CompileOptions;
+  /** Milliseconds of any steady clock. */
+  readonly clock: () => number;
+  readonly emit: (event: TrainingEvent) => void;
+}
+
+/** Milliseconds between two 'progress' events. */
+const progressEvery = 100;
+/** At the latest after so many milliseconds of training the state is saved on the host, which bounds the search after a NaN. */
+const saveEvery = 10_000;
+
+/**
+ * One run, from initial weights (or a checkpoint) to the result, in slices: whoever drives it calls `advance` until
+ * `finished`, and may pause between two calls for as long as it likes. Knows no host, no thread and no timer.
+ * All methods that return a promise are called one at a time.
+ */
+export class TrainingRun {
+  readonly #job: TrainingJob;
+  readonly #description: JobDescription;
+  readonly #prepared: PreparedTraining;
+  readonly #executable: Executable;
+  readonly #options: TrainingRunOptions;
+  readonly #runner: StepRunner;
+  readonly #log: StepLog;
+  readonly #state: TrainingState;
+  readonly #watch: ValidationWatch;
+  readonly #validation: Evaluation;
+  readonly #test: Evaluation;
+  readonly #history: Float32Array;
+  #step: number;
+  #seconds: number;
+  #evaluatedStep: number;
+  /** The evaluation under way. */
+  #evaluation: Evaluation | undefined;
+  #finished = false;
+  #lastProgress: number;
+  #lastProgressSeconds: number;
+  #lastSave: number;
+  #lastCheckpoint: number;
+  /** Of the last 'last' checkpoint: a second one of the same state is not made. */
+  #checkpointed = { step: -1, evaluatedStep: -1 };
+  /** The hash of a checkpoint is computed beside the training; at most one at a time. */
+  #hashing: Promise<void> = Promise.resolve();
+
+  private constructor(
+    job: TrainingJob,
+    prepared: PreparedTraining,
+    executable: Executable,
+    options: TrainingRunOptions,
+    description: JobDescription,
+    checkpoint: Checkpoint | null,
+  ) {
+    const { plan, order, totalSteps } = prepared;
+    this.#job = job;
+    this.#description = description;
+    this.#prepared = prepared;
+    this.#executable = executable;
+    this.#options = options;
+    this.#step = checkpoint?.step ?? 0;
+    this.#seconds = checkpoint?.seconds ?? 0;
+    this.#evaluatedStep = checkpoint?.evaluatedStep ?? 0;
+    this.#watch = new ValidationWatch(job.earlyStopping, checkpoint?.stopping);
+    this.#runner = new StepRunner(executable, plan, order, { ...job, totalSteps });
+    this.#log = new StepLog(plan.handles.historySlots, job.batchSize, this.#step);
+    this.#history = new Float32Array(plan.handles.historySlots * 2);
+    this.#validation = new Evaluation(executable, plan, 'validation', prepared.validationImages);
+    this.#test = new Evaluation(executable, plan, 'test', prepared.testImages);
+    this.#state = new TrainingState(plan);
+    if (checkpoint) this.#state.load(checkpoint.tensors, checkpoint.step);
+    else fillInitialState(this.#state, prepared, job.seed);
+    this.#state.restore(executable);
+    for (const [tensor, values] of this.#data()) executable.write(tensor, values);
+    const now = options.clock();
+    this.#lastProgress = now;
+    this.#lastProgressSeconds = this.#seconds;
+    this.#lastSave = now;
+    this.#lastCheckpoint = now;
+  }
+
+  /** Checks, plans and compiles the job, loads data and weights, and emits 'ready'. Throws EngineError. */
+  static async create(job: TrainingJob, backend: Backend, options: TrainingRunOptions): Promise<TrainingRun> {
+    const prepared = prepareTraining(job);
+    const description = describeJob(job);
+    const checkpoint = job.resumeFrom === null ? null : decodeCheckpoint(job.resumeFrom);
+    if (checkpoint) requireSameJob(checkpoint.job, description);
+    const executable = await backend.compile(prepared.plan, options.compile);
+    try {
+      const run = new TrainingRun(job, prepared, executable, options, description, checkpoint);
+      run.#emitReady(backend);
+      return run;
+    } catch (error) {
+      await executable.dispose();
+      throw error;
+    }
+  }
+
+  /** Completed steps. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** True once 'finished' has been emitted. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /**
+   * Goes on for about `milliseconds`: trains, or evaluates when that is due, or ends the run.
+   * Throws EngineError('nonFinite') with step and layer when the loss or a parameter is not finite.
+   */
+  async advance(milliseconds: number): Promise<void> {
+    const until = this.#options.clock() + milliseconds;
+    if (this.#evaluation) await this.#evaluateUntil(this.#evaluation, until);
+    else if (this.#isValidationDue()) this.#begin(this.#validation);
+    else if (!this.#isTrained()) await this.#trainUntil(until);
+    else {
+      // before the test images, so that a crash among them costs nothing
+      await this.checkpoint('last');
+      this.#begin(this.#test);
+    }
+  }
+
+  /** Saves the run as it is after its last step; 'checkpoint' follows once it is hashed, see `settle`. */
+  async checkpoint(role: 'last' | 'best'): Promise<void> {
+    this.#lastCheckpoint = this.#options.clock();
+    if (role === 'last') {
+      const { step, evaluatedStep } = this.#checkpointed;
+      if (step === this.#step && evaluatedStep === this.#evaluatedStep) return;
+      this.#checkpointed = { step: this.#step, evaluatedStep: this.#evaluatedStep };
+    }
+    this.#emitProgress();
+    await this.#save();
+    await this.#hashing;
+    const bytes = encodeCheckpoint({
+      step: this.#step,
+      seconds: this.#seconds,
+      evaluatedStep: this.#evaluatedStep,
+      stopping: this.#watch.state,
+      job: this.#description,
+      tensors: this.#state.tensors,
+    });
+    const step = this.#step;
+    this.#hashing = sha256(bytes).then((hash) => this.#options.emit({ kind: 'checkpoint', role, step, bytes, hash }));
+  }
+
+  /** Sends off everything that has not been emitted yet. */
+  async settle(): Promise<void> {
+    this.#emitProgress();
+    await this.#hashing;
+  }
+
+  /** Ends the run here, with a checkpoint to go on from. */
+  async stop(): Promise<void> {
+    await this.checkpoint('last');
+    await this.#finish('stopped');
+  }
+
+  async dispose(): Promise<void> {
+    // a failure to send a checkpoint has been told by then, or the run has failed for another reason
+    await this.#hashing.catch(() => undefined);
+    await this.#executable.dispose();
+  }
+
+  #data(): (readonly [TensorId, TensorValues])[] {
+    const { handles } = this.#prepared.plan;
+    const { train, test } = this.#job.data;
+    const { offset, scale } = this.#prepared.transform;
+    return [
+      [handles.trainPixels, train.pixels],
+      [handles.trainLabels, train.labels],
+      [handles.testPixels, test.pixels],
+      [handles.testLabels, test.labels],
+      [handles.offset, offset],
+      [handles.scale, scale],
+    ];
+  }
+
+  #emitReady(backend: Backend): void {
+    const { checked, order, totalSteps, trainImages, validationImages } = this.#prepared;
+    this.#options.emit({
+      kind: 'ready',
+      backend: backend.name,
+      threads: this.#executable.threads,
+      parameters: checked.nodes.reduce((sum, node) => sum + node.parameterCount, 0),
+      macsPerImage: checked.nodes.reduce((sum, node) => sum + node.macs, 0),
+      planBytes: this.#executable.bytes,
+      stepsPerEpoch: order.stepsPerEpoch,
+      totalSteps,
+      step: this.#step,
+      trainImages: trainImages.length,
+      validationImages: validationImages.length,
+    });
+  }
+
+  #isTrained(): boolean {
+    return this.#step >= this.#prepared.totalSteps || this.#watch.exhausted;
+  }
+
+  #isValidationDue(): boolean {
+    const { evaluateEvery, totalSteps } = this.#prepared;
+    return (
+      this.#validation.images > 0 &&
+      this.#evaluatedStep < this.#step &&
+      (this.#step % evaluateEvery === 0 || this.#step >= totalSteps)
+    );
+  }
+
+  async #trainUntil(until: number): Promise<void> {
+    const { clock } = this.#options;
+    const { evaluateEvery, totalSteps, plan } = this.#prepared;
+    const evaluation = (Math.floor(this.#step / evaluateEvery) + 1) * evaluateEvery;
+    const end = Math.min(totalSteps, evaluation);
+    const begin = clock();
+    const before = this.#seconds;
+    let now = begin;
+    do {
+      this.#runner.run(this.#step);
+      this.#step++;
+      now = clock();
+      this.#log.note(this.#runner.learningRate, before + (now - begin) / 1000);
+    } while (now < until && this.#step < end && this.#log.hasRoom);
+    const reading = this.#executable.read(plan.handles.history, this.#history);
+    if (reading) await reading;
+    now = clock();
+    this.#seconds = before + (now - begin) / 1000;
+    const bad = this.#log.collect(this.#history);
+    if (bad > 0) await this.#failNonFinite(bad);
+    if (now - this.#lastProgress >= progressEvery || !this.#log.hasRoom) this.#emitProgress();
+    await this.#saveIfDue(now);
+  }
+
+  async #saveIfDue(now: number): Promise<void> {
+    // an evaluation at this step comes first, so that a resumed run need not repeat it
+    if (this.#isValidationDue() || this.#isTrained()) return;
+    if (now - this.#lastCheckpoint >= this.#job.checkpointSeconds * 1000) await this.checkpoint('last');
+    else if (now - this.#lastSave >= saveEvery) await this.#save();
+  }
+
+  #begin(evaluation: Evaluation): void {
+    this.#emitProgress();
+    evaluation.begin();
+    this.#evaluation = evaluation;
+  }
+
+  async #evaluateUntil(evaluation: Evaluation, until: number): Promise<void> {
+    let result: EvaluationResult | undefined;
+    do result = await evaluation.advance();
+    while (result === undefined && this.#options.clock() < until);
+    if (result === undefined) return;
+    this.#evaluation = undefined;
+    const { split, images } = evaluation;
+    if (!Number.isFinite(result.loss)) throw nonFiniteEvaluation(split, this.#step);
+    this.#options.emit({ kind: 'evaluation', split, step: this.#step, ...result, images, seconds: this.#seconds });
+    if (split === 'test') {
+      await this.#finish(this.#watch.exhausted ? 'earlyStopping' : 'completed');
+      return;
+    }
+    this.#evaluatedStep = this.#step;
+    if (this.#watch.observe(result, this.#step)) await this.checkpoint('best');
+    await this.#saveIfDue(this.#options.clock());
+  }
+
+  async #save(): Promise<void> {
+    await this.#state.save(this.#executable, this.#step);
+    this.#lastSave = this.#options.clock();
+    const found = this.#state.nonFinite();
+    if (found) throw nonFiniteParameter(found, this.#step);
+  }
+
+  #emitProgress(): void {
+    const now = this.#options.clock();
+    this.#lastProgress = now;
+    if (this.#log.length === 0) return;
+    const entries = this.#log.take();
+    const seconds = this.#seconds - this.#lastProgressSeconds;
+    this.#lastProgressSeconds = this.#seconds;
+    const images = entries.loss.length * this.#job.batchSize;
+    this.#options.emit({ kind: 'progress', ...entries, imagesPerSecond: seconds > 0 ? images / seconds : 0 });
+  }
+
+  async #failNonFinite(step: number): Promise<never> {
+    this.#emitProgress();
+    this.#step = step;
+    const { referenceBackend } = await import('../reference/index.ts');
+    throw await explainNonFiniteLoss({
+      executable: this.#executable,
+      plan: this.#prepared.plan,
+      runner: this.#runner,
+      state: this.#state,
+      step,
+      data: this.#data(),
+      reference: referenceBackend,
+    });
+  }
+
+  async #finish(reason: 'completed' | 'earlyStopping' | 'stopped'): Promise<void> {
+    await this.settle();
+    await this.#save();
+    this.#finished = true;
+    this.#options.emit({
+      kind: 'finished',
+      reason,
+      step: this.#step,
+      seconds: this.#seconds,
+      resultHash: await resultHash(this.#state.tensors),
+    });
+  }
+}

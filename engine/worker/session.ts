@@ -1,0 +1,114 @@
+import type { Backend, BackendName, SpawnHelper } from '../backend.ts';
+import { EngineError } from '../errors.ts';
+import { TrainingRun } from '../train/trainingRun.ts';
+import type { TrainingCommand, TrainingEvent, TrainingJob } from './protocol.ts';
+
+/** The worker's end of the line to its host: a post/on pair. */
+export interface TrainingPort {
+  /** `transfer`: buffers that need not be copied, as the sender is done with them. */
+  post(event: TrainingEvent, transfer: ArrayBuffer[]): void;
+  on(listener: (command: TrainingCommand) => void): void;
+  /** No more commands are wanted; the worker may end. */
+  close(): void;
+}
+
+/** What a session needs from the place it runs in. */
+export interface TrainingHost {
+  backend(name: BackendName): Promise<Backend>;
+  /** Starts helper threads; left out where there are none. */
+  readonly spawn?: SpawnHelper;
+  /** Milliseconds of a steady clock. */
+  clock(): number;
+  /** Resolves once the messages that are waiting have been delivered. */
+  turn(): Promise<void>;
+}
+
+/** Milliseconds of work between two looks at the commands. */
+const slice = 15;
+
+/** Serves one run over `port`: waits for 'start', ends with exactly one 'finished' or 'failed', and closes the port. */
+export function serveTraining(port: TrainingPort, host: TrainingHost): void {
+  const session = new TrainingSession(port, host);
+  port.on((command) => session.receive(command));
+}
+
+type Wish = 'run' | 'pause' | 'stop';
+
+class TrainingSession {
+  readonly #port: TrainingPort;
+  readonly #host: TrainingHost;
+  #started = false;
+  #wish: Wish = 'run';
+  /** Set while paused: ends the wait. */
+  #wake: (() => void) | undefined;
+  #run: TrainingRun | undefined;
+
+  constructor(port: TrainingPort, host: TrainingHost) {
+    this.#port = port;
+    this.#host = host;
+  }
+
+  /** A command that changes nothing (a second start, resume while running) is passed over, and nothing revokes 'stop'. */
+  receive(command: TrainingCommand): void {
+    if (command.kind === 'start') {
+      if (this.#started) return;
+      this.#started = true;
+      void this.#serve(command.job);
+    } else if (this.#wish !== 'stop') {
+      this.#wish = command.kind === 'resume' ? 'run' : command.kind;
+    }
+    this.#wake?.();
+  }
+
+  async #serve(job: TrainingJob): Promise<void> {
+    try {
+      const run = await this.#create(job);
+      this.#run = run;
+      while (!run.finished) {
+        await this.#host.turn();
+        if (this.#wish === 'pause') await this.#pause(run);
+        if (this.#wish === 'stop') await run.stop();
+        else await run.advance(slice);
+      }
+      await run.dispose();
+    } catch (error) {
+      this.#post({ kind: 'failed', step: this.#run?.step ?? 0, error: plainError(error) });
+      // the error that ended the run has been told; one more from taking it down would say nothing
+      await this.#run?.dispose().catch(() => undefined);
+    } finally {
+      this.#port.close();
+    }
+  }
+
+  async #create(job: TrainingJob): Promise<TrainingRun> {
+    const backend = await this.#host.backend(job.backend);
+    const { spawn } = this.#host;
+    return TrainingRun.create(job, backend, {
+      compile: { threads: job.threads, ...(spawn ? { spawn } : {}) },
+      clock: () => this.#host.clock(),
+      emit: (event) => this.#post(event),
+    });
+  }
+
+  async #pause(run: TrainingRun): Promise<void> {
+    await run.checkpoint('last');
+    await run.settle();
+    this.#post({ kind: 'paused', step: run.step });
+    while (this.#wish === 'pause') {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#wake = undefined;
+    }
+    if (this.#wish === 'run') this.#post({ kind: 'resumed', step: run.step });
+  }
+
+  #post(event: TrainingEvent): void {
+    this.#port.post(event, event.kind === 'checkpoint' ? [event.bytes.buffer as ArrayBuffer] : []);
+  }
+}
+
+/** An error as plain data. */
+function plainError(error: unknown): Extract<TrainingEvent, { kind: 'failed' }>['error'] {
+  if (error instanceof EngineError) return { code: error.code, message: error.message, faults: error.faults };
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: 'unexpected', message, faults: [{ message }] };
+}
