@@ -59,7 +59,7 @@ export const places: readonly Place[] = [
   {
     ...closed,
     path: 'electron/',
-    imports: ['node/compose.ts', 'lab/contract/'],
+    imports: ['node/compose.ts', 'node/home.ts', 'lab/contract/'],
     packages: { electron: '*' },
     node: 'everywhere',
   },

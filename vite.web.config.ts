@@ -28,6 +28,6 @@ export default defineConfig({
   server: {
     host: '127.0.0.1',
     headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
-    proxy: { '/lab': { target: lab, ws: true, changeOrigin: true, headers: { Origin: new URL(lab).origin } } },
+    proxy: { '/socket': { target: lab, ws: true, changeOrigin: true, headers: { Origin: new URL(lab).origin } } },
   },
 });
