@@ -2,6 +2,7 @@ import type { Executable } from '../../engine/backend.ts';
 import type { OpAttrs, OpInputs, OpName, OpOutputs, TensorId } from '../../engine/ops/op.ts';
 import { PlanBuilder } from '../../engine/plan/builder.ts';
 import type { OpInstance, Phase, TensorRole } from '../../engine/plan/plan.ts';
+import { verifyPlan } from '../../engine/plan/verify.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { DType, Shape, TensorValues } from '../../engine/tensor.ts';
 import type { Output } from './compare.ts';
@@ -56,9 +57,11 @@ export class Trial {
     this.#builder.op(segment, { op, attrs, inputs, outputs, phase } as OpInstance);
   }
 
-  /** Compiles the plan and writes the first values. */
+  /** Verifies and compiles the plan and writes the first values. */
   async compile(device: Device): Promise<void> {
-    const executable = await device.backend.compile(this.#builder.build(), device.options);
+    const plan = this.#builder.build();
+    verifyPlan(plan);
+    const executable = await device.backend.compile(plan, device.options);
     for (const [id, values] of this.#initial) executable.write(id, values);
     this.#executable = executable;
   }
