@@ -1,0 +1,25 @@
+import type { Command } from '../command.ts';
+import { compareCommand } from './compare.ts';
+import { dataListCommand } from './dataList.ts';
+import { listCommand } from './list.ts';
+import { modelDescribeCommand } from './modelDescribe.ts';
+import { resumeCommand } from './resume.ts';
+import { runCommand } from './run.ts';
+import { serveCommand } from './serve.ts';
+import { showCommand } from './show.ts';
+import { specCheckCommand } from './specCheck.ts';
+import { specSchemaCommand } from './specSchema.ts';
+
+/** Every command, in the order of help. A new one is a file and a line here. */
+export const commands: readonly Command[] = [
+  runCommand,
+  resumeCommand,
+  listCommand,
+  showCommand,
+  compareCommand,
+  dataListCommand,
+  modelDescribeCommand,
+  specCheckCommand,
+  specSchemaCommand,
+  serveCommand,
+];

@@ -1,0 +1,48 @@
+import { requireSpec } from '../../../lab/spec/check.ts';
+import { setSpecValues } from '../../../lab/spec/set.ts';
+import { parseSeeds, usage } from '../args.ts';
+import { projectDatasets, type Command } from '../command.ts';
+import { readSpecFile } from '../readSpec.ts';
+import { train, trainOptions } from '../train.ts';
+
+export const runCommand: Command = {
+  name: 'run',
+  usage: '<spec.json> [options]',
+  summary: 'Train what a spec describes, once per seed',
+  details: [
+    'Reads the spec ("-" reads standard input), puts one run per seed into the queue and shows how far they are.',
+    'Ctrl+C writes a checkpoint; `resume` goes on from there and ends with the very same weights.',
+  ],
+  examples: [
+    'run examples/mlp-sigmoid.json --seeds 1,2,3',
+    'run examples/mlp-sigmoid.json --seeds 1-3 --set model.batchNorm=before --name "with BatchNorm"',
+    'run spec.json --set training.optimizer.learningRate=0.05 --json > result.json',
+  ],
+  options: {
+    seeds: { value: '1,2,3', help: "One run per seed; 1-5 is a range (default: the spec's own seed)" },
+    set: { value: 'path=value', multiple: true, help: 'Change a value of the spec; may be given several times' },
+    name: { value: 'text', help: 'Name of the runs (default: the name in the spec)' },
+    tag: { value: 'text', multiple: true, help: 'Tag the runs; may be given several times' },
+    threads: { value: 'N', help: 'Threads per run; 0: one per core. The result does not depend on it' },
+    ...trainOptions,
+  },
+  words: 1,
+  run: async (args, terminal) => {
+    const seeds = args.text('seeds');
+    const threads = args.whole('threads', 0, 256);
+    const name = args.text('name');
+    if (name !== undefined && name.length > 200) throw usage('--name takes at most 200 characters.');
+    const input = {
+      ...(seeds !== undefined && { seeds: parseSeeds(seeds) }),
+      tags: [...args.texts('tag')],
+    };
+    const spec = setSpecValues(await readSpecFile(args.positionals[0], 'run'), [
+      ...args.texts('set'),
+      ...(name === undefined ? [] : [`name=${JSON.stringify(name)}`]),
+      ...(threads === undefined ? [] : [`backend.threads=${threads}`]),
+    ]);
+    // before the home folder is touched: a faulty spec is no matter of which process holds it
+    requireSpec(spec, await projectDatasets().list());
+    return train(args, terminal, (lab) => lab.call('runs.create', { ...input, spec }));
+  },
+};

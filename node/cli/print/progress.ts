@@ -1,0 +1,119 @@
+import type { RunRecord } from '../../../lab/contract/records.ts';
+import { counted, duration, loss, percent, short, whole } from './format.ts';
+import { cut, printable, widthOf } from './table.ts';
+import type { Stream, Style } from './terminal.ts';
+
+/** "mlp-sigmoid, seed 1". */
+export const labelOf = (run: RunRecord): string => `${printable(run.name) || run.dataset}, seed ${run.seed}`;
+
+const barWidth = 24;
+
+/** A bar of `width` cells, the last one drawn to a half. */
+export function bar(fraction: number, style: Style, width = barWidth): string {
+  const halves = Math.round(Math.min(1, Math.max(0, fraction)) * width * 2);
+  const full = '━'.repeat(Math.floor(halves / 2)) + (halves % 2 === 1 ? '╸' : '');
+  return style.accent(full) + style.dim('─'.repeat(width - Math.ceil(halves / 2)));
+}
+
+/** What a run does at this moment in one line that fits `width`; what matters least goes first when it is narrow. */
+export function progressLine(run: RunRecord, secondsLeft: number | null, width: number, style: Style): string {
+  const total = run.totalSteps;
+  const fraction = total ? run.step / total : 0;
+  const { metrics } = run;
+  const validation = metrics.validationAccuracy;
+  const parts: { readonly text: string; readonly rank: number }[] = [
+    { text: style.bold(cut(labelOf(run), 28)), rank: 0 },
+    { text: bar(fraction, style, width < 80 ? 12 : barWidth), rank: 2 },
+    { text: `${Math.floor(fraction * 100)} %`.padStart(5), rank: 0 },
+    { text: `step ${whole(run.step)}${total ? ` of ${whole(total)}` : ''}`, rank: 3 },
+    { text: run.imagesPerSecond === null ? '' : `${short(Math.round(run.imagesPerSecond))} images/s`, rank: 4 },
+    { text: metrics.trainLoss === null ? '' : `loss ${loss(metrics.trainLoss)}`, rank: 2 },
+    { text: validation === null ? '' : `validation ${percent(validation)}`, rank: 1 },
+    { text: secondsLeft === null ? '' : style.dim(`${duration(secondsLeft)} left`), rank: 1 },
+  ].filter((part) => part.text !== '');
+  for (;;) {
+    const line = `  ${parts.map((part) => part.text).join('  ')}`;
+    const worst = parts.reduce((a, b) => (b.rank >= a.rank ? b : a));
+    if (widthOf(line) <= width || worst.rank === 0) return line;
+    parts.splice(parts.indexOf(worst), 1);
+  }
+}
+
+/** How a run ended, or came to rest, in one line. */
+export function outcomeLine(run: RunRecord, style: Style): string {
+  const where = run.step > 0 ? ` after ${counted(run.step, 'step')} in ${duration(run.seconds)}` : '';
+  const label = `${style.bold(labelOf(run))} ${style.dim(run.id)}`;
+  switch (run.status) {
+    case 'finished': {
+      const how = run.reason === 'earlyStopping' ? 'stopped early, as asked' : 'finished';
+      return `${style.good('✓')} ${label}  ${how}${where}, test accuracy ${style.bold(percent(run.metrics.testAccuracy))}`;
+    }
+    case 'failed':
+      return `${style.bad('✗')} ${label}  failed${where}: ${run.error?.message ?? 'no reason was given'}`;
+    case 'queued':
+      return `${style.dim('·')} ${label}  waits in the queue`;
+    case 'running':
+      return `${style.dim('·')} ${label}  is running${where}`;
+    case 'paused':
+    case 'stopped':
+    case 'interrupted':
+      return `${style.warn('‖')} ${label}  ${run.status}${where}`;
+  }
+}
+
+/** Seconds to the end by the pace of the last half minute, evaluations and all that comes between steps included. */
+export class Pace {
+  readonly #marks: { at: number; step: number }[] = [];
+  readonly #span = 30_000;
+
+  /** @param now milliseconds of any clock */
+  secondsLeft(run: RunRecord, now: number): number | null {
+    const last = this.#marks.at(-1);
+    if (last && run.step < last.step) this.#marks.length = 0;
+    if (!last || run.step > last.step) this.#marks.push({ at: now, step: run.step });
+    while (this.#marks.length > 2 && now - this.#marks[0]!.at > this.#span) this.#marks.shift();
+    const first = this.#marks[0]!;
+    const steps = run.step - first.step;
+    if (steps <= 0 || run.totalSteps === null) return null;
+    return ((run.totalSteps - run.step) * (now - first.at)) / steps / 1000;
+  }
+}
+
+/**
+ * A few lines at the end of the output that are drawn over and over, with finished lines scrolling away above them.
+ * Owns the cursor from the first drawing until `end`.
+ */
+export class LiveBlock {
+  readonly #stream: Stream;
+  #drawn = 0;
+  #last = '';
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  draw(lines: readonly string[]): void {
+    const text = lines.map((line) => `${line}\x1b[K\n`).join('');
+    if (text === this.#last) return;
+    this.#stream.write(`\x1b[?25l${this.#back()}${text}\x1b[J`);
+    this.#drawn = lines.length;
+    this.#last = text;
+  }
+
+  /** A line that stays. */
+  print(line: string): void {
+    this.#stream.write(`${this.#back()}\x1b[J${line}\n`);
+    this.#drawn = 0;
+    this.#last = '';
+  }
+
+  end(): void {
+    this.#stream.write(`${this.#back()}\x1b[J\x1b[?25h`);
+    this.#drawn = 0;
+    this.#last = '';
+  }
+
+  #back(): string {
+    return this.#drawn > 0 ? `\x1b[${this.#drawn}A` : '';
+  }
+}

@@ -1,0 +1,137 @@
+import type { RunRecord } from '../../lab/contract/records.ts';
+import type { Lab } from '../../lab/index.ts';
+import { compose } from '../compose.ts';
+import { exitCodeOfSignal, onEndSignal, type EndSignal } from '../signals.ts';
+import type { Arguments } from './args.ts';
+import { commandLine, homeOptions, printJson } from './command.ts';
+import { counted, duration, percent, whole } from './print/format.ts';
+import { table } from './print/table.ts';
+import type { Stream, Terminal } from './print/terminal.ts';
+import { watchRuns } from './watch.ts';
+
+/** Options of the commands that train. */
+export const trainOptions = {
+  json: { help: 'Print the runs as JSON on stdout; progress stays on stderr' },
+  'checkpoint-seconds': { value: 'N', help: 'Seconds between checkpoints (default 30)' },
+} as const;
+
+const diskExit = 6;
+
+/**
+ * Opens the lab, has `begin` put runs into its queue, follows them to their end and reports. Ctrl+C lets running runs write
+ * a checkpoint first. Answers the exit code.
+ */
+export async function train(
+  args: Arguments,
+  terminal: Terminal,
+  begin: (lab: Lab) => Promise<RunRecord[]>,
+): Promise<number> {
+  const checkpointSeconds = args.whole('checkpoint-seconds', 1, 86_400);
+  const composition = await compose({
+    ...homeOptions(args),
+    autoStart: false,
+    ...(checkpointSeconds !== undefined && { checkpointSeconds }),
+  });
+  const { lab } = composition;
+  let signal: EndSignal | undefined;
+  let stop!: () => void;
+  const stopped = new Promise<void>((resolve) => (stop = resolve));
+  const off = onEndSignal((which) => {
+    signal = which;
+    terminal.err.write(`\n${terminal.err.style.dim('Writing checkpoints; once more ends at once.')}\n`);
+    stop();
+  });
+  try {
+    const watch = watchRuns(lab, await begin(lab), terminal.err);
+    try {
+      await Promise.race([watch.done, stopped]);
+      if (watch.records().some((run) => run.status !== 'finished')) await bringToRest(lab, watch.records());
+      // events of the closing arrive while it closes
+      if (signal) await composition.close();
+    } finally {
+      watch.close();
+    }
+    const runs = watch.records();
+    const comparison = signal ? null : await otherGroup(lab, runs);
+    if (args.has('json')) printJson(terminal, { runs });
+    else if (runs.some((run) => run.status === 'finished')) terminal.out.write(`\n${closingTable(runs, terminal.out)}`);
+    terminal.err.write(advice(runs, comparison, terminal.err));
+    return exitOf(runs, signal);
+  } finally {
+    off();
+    await composition.close();
+  }
+}
+
+/** Takes runs that have not begun out of the queue: nothing shall start by itself at another time. */
+async function bringToRest(lab: Lab, runs: readonly RunRecord[]): Promise<void> {
+  for (const run of runs) {
+    if (run.status === 'queued') await lab.call('runs.stop', { id: run.id });
+  }
+}
+
+function exitOf(runs: readonly RunRecord[], signal: EndSignal | undefined): number {
+  if (signal) return exitCodeOfSignal(signal);
+  if (runs.some((run) => run.status === 'paused')) return diskExit;
+  return runs.every((run) => run.status === 'finished') ? 0 : 1;
+}
+
+/** The end of a training command: one line per run with what certifies it. */
+export function closingTable(runs: readonly RunRecord[], stream: Stream): string {
+  return table(
+    [
+      { title: 'run' },
+      { title: 'group' },
+      { title: 'name', flexible: true },
+      { title: 'seed', align: 'right' },
+      { title: 'status' },
+      { title: 'test accuracy', align: 'right' },
+      { title: 'steps', align: 'right' },
+      { title: 'time', align: 'right' },
+      { title: 'result hash' },
+    ],
+    runs.map((run) => [
+      run.id,
+      run.group,
+      run.name,
+      String(run.seed),
+      run.status,
+      percent(run.metrics.testAccuracy),
+      whole(run.step),
+      duration(run.seconds),
+      run.resultHash?.slice(0, 16) ?? '-',
+    ]),
+    stream,
+  );
+}
+
+/** The group of the newest finished run that was not trained just now. */
+async function otherGroup(lab: Lab, runs: readonly RunRecord[]): Promise<string | null> {
+  const own = new Set(runs.map((run) => run.group));
+  const { runs: finished } = await lab.call('runs.list', { status: ['finished'], limit: 200 });
+  const dataset = runs[0]?.dataset;
+  return finished.find((run) => !own.has(run.group) && run.dataset === dataset)?.group ?? null;
+}
+
+function advice(runs: readonly RunRecord[], other: string | null, stream: Stream): string {
+  const lines: string[] = [];
+  const open = runs.filter((run) => run.status !== 'finished');
+  for (const run of open.filter((each) => each.status === 'paused')) {
+    lines.push(`Run ${run.id} was paused by the lab: ${run.error?.message ?? 'the disk could not be written'}`);
+  }
+  if (open.length > 0) {
+    lines.push(`${counted(open.length, 'run')} did not finish. Go on from the last checkpoint with:`);
+    lines.push(...open.map((run) => `  ${stream.style.bold(commandLine(`resume ${run.id}`))}`));
+  }
+  const groups = [...new Set(runs.filter((run) => run.status === 'finished').map((run) => run.group))];
+  if (groups.length > 0) {
+    const arms = other === null ? groups : [other, ...groups];
+    lines.push(
+      arms.length > 1
+        ? 'Compare with the arm before:'
+        : 'Look at the seeds together, and name a second group to compare:',
+    );
+    lines.push(`  ${stream.style.bold(commandLine(`compare ${arms.join(' ')}`))}`);
+  }
+  return lines.length > 0 ? `\n${lines.join('\n')}\n` : '';
+}

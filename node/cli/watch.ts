@@ -1,0 +1,72 @@
+import type { Lab } from '../../lab/index.ts';
+import type { RunRecord } from '../../lab/contract/records.ts';
+import { LiveBlock, outcomeLine, Pace, progressLine } from './print/progress.ts';
+import type { Stream } from './print/terminal.ts';
+
+/** Milliseconds between two drawings on a screen, and between two lines in a file. */
+const drawEvery = 125;
+const lineEvery = 5000;
+
+const ended: ReadonlySet<string> = new Set(['finished', 'failed', 'stopped', 'interrupted']);
+
+export interface Watch {
+  /** Resolves when every run has ended, or one was paused by the lab itself (a full disk). */
+  readonly done: Promise<void>;
+  /** The newest record of each run, in the order they were given. */
+  records(): RunRecord[];
+  /** Ends the drawing; the records stay. */
+  close(): void;
+}
+
+/** Follows runs until they end and shows how far they are. Owns its copies of the records; the lab's events feed them. */
+export function watchRuns(lab: Pick<Lab, 'on'>, runs: readonly RunRecord[], stream: Stream): Watch {
+  const records = new Map(runs.map((run) => [run.id, run]));
+  const paces = new Map(runs.map((run) => [run.id, new Pace()]));
+  const told = new Set<string>();
+  const block = stream.live ? new LiveBlock(stream) : null;
+  let finish!: () => void;
+  const done = new Promise<void>((resolve) => (finish = resolve));
+
+  const lineOf = (run: RunRecord) => {
+    const left = paces.get(run.id)!.secondsLeft(run, performance.now());
+    return progressLine(run, left, stream.live ? stream.width() : Infinity, stream.style);
+  };
+  const draw = () => {
+    const running = [...records.values()].filter((run) => run.status === 'running');
+    const waiting = [...records.values()].filter((run) => run.status === 'queued').length;
+    const lines = running.map(lineOf);
+    if (block) block.draw(waiting > 0 ? [...lines, stream.style.dim(`  ${waiting} waiting`)] : lines);
+    else for (const line of lines) stream.write(`${line}\n`);
+  };
+  const tell = (run: RunRecord) => {
+    if (!ended.has(run.status) || told.has(run.id)) return;
+    told.add(run.id);
+    const line = outcomeLine(run, stream.style);
+    if (block) block.print(line);
+    else stream.write(`${line}\n`);
+  };
+  const take = (run: RunRecord) => {
+    records.set(run.id, run);
+    tell(run);
+    const all = [...records.values()];
+    if (all.every((each) => ended.has(each.status)) || all.some((each) => each.status === 'paused')) finish();
+  };
+
+  const off = lab.on((event) => {
+    if (event.name === 'run.changed' && records.has(event.data.run.id)) take(event.data.run);
+  });
+  const timer = setInterval(draw, block ? drawEvery : lineEvery);
+  for (const run of runs) take(run);
+  let closed = false;
+  return {
+    done,
+    records: () => runs.map((run) => records.get(run.id)!),
+    close: () => {
+      if (closed) return;
+      closed = true;
+      clearInterval(timer);
+      off();
+      block?.end();
+    },
+  };
+}
