@@ -29,7 +29,7 @@ export type Schedule =
       readonly periodFactor: number;
       readonly minimum: number;
     }
-  /** Linear from startFactor * learningRate over warmupSteps, then a cosine down to minimum at totalSteps. */
+  /** Linear from startFactor * learningRate over warmupSteps, then a cosine down to minimum at totalSteps, where it stays. */
   | {
       readonly kind: 'warmupCosine';
       readonly learningRate: number;
@@ -40,7 +40,7 @@ export type Schedule =
     }
   /**
    * From maximum / divFactor up to maximum at risePart * T - 1, then down to maximum / divFactor / finalDivFactor at T - 1
-   * (T = totalSteps). With three phases back to the first rate at 2 * risePart * T - 2, then on to the last (Smith and
+   * (T = totalSteps), where it stays. With three phases back to the first rate at 2 * risePart * T - 2, then on to the last (Smith and
    * Topin, "Super-convergence", 2018).
    */
   | {
@@ -59,9 +59,9 @@ function between(from: number, to: number, part: number, anneal: Anneal): number
   return anneal === 'linear' ? from + (to - from) * part : to + ((from - to) * (1 + Math.cos(Math.PI * part))) / 2;
 }
 
-/** How far t is from `start` to `end`; a stretch without length is over at once. */
+/** How far t is from `start` to `end`, 1 behind it; a stretch without length is over at once. */
 function partOf(t: number, start: number, end: number): number {
-  return end > start ? (t - start) / (end - start) : 1;
+  return end > start ? Math.min((t - start) / (end - start), 1) : 1;
 }
 
 /** The learning rate of step t. A pure function, so that a resumed run goes on exactly. */
