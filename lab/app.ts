@@ -33,6 +33,10 @@ export interface LabSettings {
   readonly concurrency: number;
   /** Milliseconds between two flushes of a run's curve points to the store and to watchers. */
   readonly flushEvery: number;
+  /** Milliseconds between two files of the best weights so far; the newest ones wait. */
+  readonly bestEvery: number;
+  /** Milliseconds after which a write that failed is tried again. */
+  readonly retryEvery: number;
   /** Milliseconds within which a worker must answer pause and stop before the lab stops waiting. */
   readonly patience: number;
 }
@@ -58,7 +62,13 @@ export interface Lab extends LabServer {
   close(): Promise<void>;
 }
 
-export const defaultSettings: LabSettings = { concurrency: 0, flushEvery: 250, patience: 10_000 };
+export const defaultSettings: LabSettings = {
+  concurrency: 0,
+  flushEvery: 250,
+  bestEvery: 5000,
+  retryEvery: 10_000,
+  patience: 10_000,
+};
 
 /** Joins the domains. Throws if a call is answered by two of them or by none. */
 export function createLab(options: LabOptions): Lab {

@@ -67,6 +67,8 @@ export interface Store {
   /** Replaces the record of the same run and role; returns the file that it replaced, if another. */
   putCheckpoint(record: CheckpointRecord): string | null;
   getCheckpoint(id: string, role: 'last' | 'best'): CheckpointRecord | null;
+  /** Forgets the checkpoints of a run; returns the files that nothing names any more. */
+  dropCheckpoints(id: string): string[];
   getSetting(key: string): unknown;
   setSetting(key: string, value: unknown): void;
   /** All writes of `body` or none. */

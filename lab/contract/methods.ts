@@ -67,8 +67,14 @@ export const methods = {
     output: z.array(seriesSchema),
   },
   'runs.pause': { input: z.strictObject({ id: runId }), output: runRecordSchema },
-  /** A paused run goes on; a stopped, interrupted or failed one is queued again from its last checkpoint. */
-  'runs.resume': { input: z.strictObject({ id: runId }), output: runRecordSchema },
+  /**
+   * A paused run goes on; a stopped, interrupted or failed one is queued again from its last checkpoint. `from` says
+   * otherwise: from the one with the best validation value, or from the start. Curve points after it are dropped.
+   */
+  'runs.resume': {
+    input: z.strictObject({ id: runId, from: z.enum(['last', 'best', 'start']).default('last') }),
+    output: runRecordSchema,
+  },
   'runs.stop': { input: z.strictObject({ id: runId }), output: runRecordSchema },
   'runs.update': {
     input: z.strictObject({

@@ -152,6 +152,9 @@ describe('checkpoints', () => {
       expect(store.putCheckpoint(checkpoint('r1', 3))).toBe('r1-last-1.safetensors');
       expect(store.getCheckpoint('r1', 'last')).toEqual(checkpoint('r1', 3));
       expect(store.getCheckpoint('r1', 'best')?.step).toBe(2);
+      expect(store.dropCheckpoints('r1').sort()).toEqual(['r1-last-2.safetensors', 'r1-last-3.safetensors']);
+      expect(store.getCheckpoint('r1', 'last')).toBeNull();
+      expect(store.dropCheckpoints('r1')).toEqual([]);
     });
   });
 });

@@ -1,0 +1,33 @@
+import type { Handlers } from '../app.ts';
+import { LabError } from '../contract/errors.ts';
+import { suggestion } from '../contract/near.ts';
+import type { Datasets } from '../ports.ts';
+
+export function datasetHandlers(datasets: Datasets): Handlers {
+  return {
+    'datasets.list': () => datasets.list(),
+    'datasets.samples': async ({ id, offset, count }) => {
+      const known = await datasets.list();
+      const dataset = known.find((each) => each.id === id);
+      if (!dataset) {
+        const names = known.map((each) => each.id);
+        throw new LabError('notFound', `There is no data set ${JSON.stringify(id)}.${suggestion(id, names)}`);
+      }
+      if (offset >= dataset.trainImages) {
+        const message = `datasets.samples: offset: ${id} has ${dataset.trainImages} training images, so none begins at ${offset}.`;
+        throw new LabError('invalid', message);
+      }
+      const { pixels, labels, shape } = await datasets.samples(id, offset, Math.min(count, dataset.trainImages - offset));
+      return { pixels: base64(pixels), labels: Array.from(labels), shape };
+    },
+  };
+}
+
+/** Characters at once: an argument list has a limit. */
+const piece = 8192;
+
+function base64(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += piece) text += String.fromCharCode(...bytes.subarray(at, at + piece));
+  return btoa(text);
+}

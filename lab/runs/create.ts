@@ -1,0 +1,75 @@
+import type { DatasetRecord, RunRecord } from '../contract/records.ts';
+import type { SpecCheck, requireSpec } from '../spec/check.ts';
+import { groupHash, specHash } from '../spec/hash.ts';
+import type { Spec } from '../spec/schema.ts';
+import { newRunId } from './id.ts';
+import { noMetrics } from './progress.ts';
+
+export interface NewRun {
+  readonly run: RunRecord;
+  readonly spec: Spec;
+}
+
+/** The record of a run that has just been put into the queue. `taken` says whether an id is in use. */
+export async function newRun(
+  check: ReturnType<typeof requireSpec>,
+  seed: number,
+  options: { tags: readonly string[]; now: number; engineVersion: string; taken: (id: string) => boolean },
+): Promise<NewRun> {
+  const { dataset, checked, length } = check;
+  const spec: Spec = { ...check.spec, seed };
+  let id = newRunId();
+  while (options.taken(id)) id = newRunId();
+  const run: RunRecord = {
+    id,
+    group: await groupHash(spec),
+    name: spec.name.trim() || defaultName(dataset, checked),
+    seed,
+    status: 'queued',
+    reason: null,
+    error: null,
+    createdAt: options.now,
+    startedAt: null,
+    endedAt: null,
+    step: 0,
+    totalSteps: length.totalSteps,
+    stepsPerEpoch: length.stepsPerEpoch,
+    batchSize: spec.training.batchSize,
+    seconds: 0,
+    imagesPerSecond: null,
+    dataset: dataset.id,
+    parameters: sum(checked, (node) => node.parameterCount),
+    macsPerImage: sum(checked, (node) => node.macs),
+    backend: null,
+    threads: null,
+    metrics: { ...noMetrics },
+    sparkline: [],
+    tags: [...new Set(options.tags)],
+    note: '',
+    starred: false,
+    specHash: await specHash(spec),
+    dataHash: null,
+    engineVersion: options.engineVersion,
+    resultHash: null,
+    checkpointStep: null,
+  };
+  return { run, spec };
+}
+
+type Checked = NonNullable<SpecCheck['checked']>;
+
+const sum = (checked: Checked, of: (node: Checked['nodes'][number]) => number): number =>
+  checked.nodes.reduce((total, node) => total + of(node), 0);
+
+/** "MNIST, 784-100-100-10" or "Fashion-MNIST, 4 convolutions, 2 dense". */
+function defaultName(dataset: DatasetRecord, checked: Checked): string {
+  const of = (layer: string): Checked['nodes'] => checked.nodes.filter((node) => node.layer === layer);
+  const dense = of('dense');
+  const convolutions = of('conv2d').length;
+  if (convolutions === 0) {
+    const inputs = dataset.imageShape.reduce((product, extent) => product * extent, 1);
+    return `${dataset.title}, ${[inputs, ...dense.map((node) => node.outputShape.join('×'))].join('-')}`;
+  }
+  const count = (n: number, name: string): string => `${n} ${name}${n === 1 ? '' : 's'}`;
+  return `${dataset.title}, ${count(convolutions, 'convolution')}, ${dense.length} dense`;
+}

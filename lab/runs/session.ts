@@ -1,0 +1,330 @@
+import type { TrainingEvent } from '../../engine/index.ts';
+import type { LabSettings } from '../app.ts';
+import type { LabEvent } from '../contract/client.ts';
+import { asLabError, toErrorRecord, type LabError } from '../contract/errors.ts';
+import type { ErrorRecord, RunDetails, RunRecord, RunStatus } from '../contract/records.ts';
+import type { CheckpointFiles, Clock, RunEventRecord, RunPatch, Store, Trainer, TrainingHandle } from '../ports.ts';
+import { SeriesBuffer } from './buffer.ts';
+import { CheckpointWriter } from './checkpointWriter.ts';
+import { RunProgress } from './progress.ts';
+
+export interface SessionOptions {
+  readonly store: Store;
+  readonly trainer: Trainer;
+  readonly checkpoints: CheckpointFiles;
+  readonly clock: Clock;
+  readonly settings: LabSettings;
+  readonly emit: (event: LabEvent) => void;
+  /** The session's hold on a slot of the queue has changed, or it is over. */
+  readonly changed: (session: RunSession) => void;
+}
+
+/** What a 'stop' that is under way will be called. */
+type Ending = 'stopped' | 'interrupted';
+
+/**
+ * One run with its worker, from its start to its end. Owns the worker's handle, the points that are not stored yet and the
+ * checkpoints that are not written yet; everything else lies in the store, which is written in one transaction per flush.
+ */
+export class RunSession {
+  readonly id: string;
+  readonly #options: SessionOptions;
+  readonly #writer: CheckpointWriter;
+  readonly #progress: RunProgress;
+  readonly #buffer = new SeriesBuffer();
+  readonly #notes: RunEventRecord[] = [];
+  readonly #waiters = new Set<() => void>();
+  #handle: TrainingHandle | null = null;
+  /** As the store has it, or would have it by now. */
+  #record: RunRecord;
+  #patch: RunPatch = {};
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #status: RunStatus = 'running';
+  #step: number;
+  #ending: Ending | null = null;
+  /** Set once the worker has said its last word (or was ended); nothing it says after that counts. */
+  #deaf = false;
+  #over = false;
+  /** A write that failed: the run is paused until it succeeds. */
+  #trouble: LabError | null = null;
+  #userPaused = false;
+
+  constructor(run: RunDetails, options: SessionOptions) {
+    this.id = run.id;
+    this.#options = options;
+    const { spec: _spec, events: _events, ...record } = run;
+    this.#record = record;
+    this.#step = run.step;
+    this.#progress = RunProgress.from(options.store.readSeries(run.id));
+    this.#writer = new CheckpointWriter({
+      ...options,
+      runId: run.id,
+      bestEvery: options.settings.bestEvery,
+      beforeRecord: () => this.#store(),
+      recorded: ({ role, step }) => {
+        if (role === 'last') this.#change({ checkpointStep: step });
+      },
+      failed: (error) => this.#troubled(error),
+    });
+  }
+
+  /** Whether it trains, or will by itself: then it takes one of the places of the queue. */
+  get holdsSlot(): boolean {
+    return !this.#over && (this.#status === 'running' || this.#trouble !== null);
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  get paused(): boolean {
+    return this.#status === 'paused';
+  }
+
+  /** Starts the worker. `startedAt` and the status have been recorded by then. */
+  start(run: RunDetails, threads: number, resumeFrom: Uint8Array | null): void {
+    try {
+      const { trainer } = this.#options;
+      this.#handle = trainer.start({ runId: run.id, spec: run.spec, threads, resumeFrom }, (event) => this.#hear(event));
+    } catch (error) {
+      void this.#fail(asLabError(error));
+    }
+  }
+
+  /** Resolves when the run is paused or over, or the worker has not answered within the lab's patience. */
+  async pause(): Promise<void> {
+    this.#userPaused = true;
+    if (this.#over || this.#status === 'paused') {
+      if (this.#trouble) this.#options.changed(this);
+      return;
+    }
+    this.#handle?.pause();
+    await this.#until(() => this.#over || this.#status === 'paused');
+  }
+
+  /** Goes on after a pause. Rejects while what made it pause (a full disk) is still in the way. */
+  async resume(): Promise<void> {
+    if (this.#over || this.#status !== 'paused') return;
+    if (this.#trouble) {
+      const error = await this.#tryAgain();
+      if (error) throw error;
+    }
+    this.#goOn('Resumed.');
+  }
+
+  /** Ends the run where it is, with a checkpoint. */
+  async stop(ending: Ending = 'stopped'): Promise<void> {
+    if (this.#over) return;
+    this.#ending = ending;
+    this.#handle?.stop();
+    if (await this.#until(() => this.#over)) return;
+    // a worker that does not answer is ended; what it last saved counts
+    this.#deaf = true;
+    await this.#handle?.kill();
+    await this.#end({ status: ending, reason: 'stopped' }, ending, 'The training thread did not answer and was ended.');
+  }
+
+  #hear(event: TrainingEvent): void {
+    if (this.#deaf) return;
+    switch (event.kind) {
+      case 'ready': {
+        const { backend, threads, parameters, macsPerImage, stepsPerEpoch, totalSteps, step } = event;
+        this.#step = step;
+        this.#change({ backend, threads, parameters, macsPerImage, stepsPerEpoch, totalSteps, step });
+        const where = step === 0 ? 'Training starts' : `Training goes on after step ${step}`;
+        this.#note('ready', `${where} on the ${backend} backend with ${threads === 1 ? '1 thread' : `${threads} threads`}.`);
+        break;
+      }
+      case 'progress': {
+        this.#step = event.step;
+        this.#buffer.progress(event);
+        this.#progress.steps(event.loss, event.accuracy);
+        const seconds = event.seconds.at(-1);
+        const { step, imagesPerSecond } = event;
+        this.#change({ step, imagesPerSecond, ...(seconds === undefined ? {} : { seconds }) });
+        break;
+      }
+      case 'evaluation':
+        this.#buffer.evaluation(event);
+        this.#progress.evaluation(event);
+        this.#change({});
+        break;
+      case 'checkpoint':
+        this.#writer.add(event);
+        break;
+      case 'paused':
+        void this.#paused(event.step);
+        break;
+      case 'resumed':
+        break;
+      case 'finished':
+        this.#deaf = true;
+        void this.#finish(event);
+        break;
+      case 'failed':
+        this.#deaf = true;
+        void this.#fail(event.error, event.step);
+        break;
+    }
+  }
+
+  async #paused(step: number): Promise<void> {
+    this.#step = step;
+    await this.#writer.settle();
+    if (this.#over || this.#ending) return;
+    this.#status = 'paused';
+    this.#change({ status: 'paused', step, error: this.#trouble ? toErrorRecord(this.#trouble) : null });
+    const why = this.#trouble ? `Paused: ${this.#trouble.message}` : 'Paused.';
+    this.#note(this.#trouble ? 'disk' : 'paused', why);
+    this.#flush();
+    this.#settled();
+    this.#options.changed(this);
+  }
+
+  #goOn(text: string): void {
+    this.#userPaused = false;
+    this.#status = 'running';
+    this.#change({ status: 'running', error: null });
+    this.#note('resumed', text);
+    this.#flush();
+    this.#handle?.resume();
+    this.#options.changed(this);
+  }
+
+  async #finish(event: Extract<TrainingEvent, { kind: 'finished' }>): Promise<void> {
+    const { step, seconds, reason, resultHash } = event;
+    this.#step = step;
+    const status = reason === 'stopped' ? (this.#ending ?? 'stopped') : 'finished';
+    const texts = {
+      completed: `Finished after ${step} steps.`,
+      earlyStopping: `Early stopping ended the run after ${step} steps.`,
+      stopped: status === 'interrupted' ? `Interrupted after ${step} steps: the lab was closed.` : `Stopped after ${step} steps.`,
+    };
+    const result = status === 'interrupted' ? null : resultHash;
+    await this.#end({ status, reason, step, seconds, resultHash: result, error: null }, status, texts[reason]);
+  }
+
+  async #fail(error: ErrorRecord | LabError | Extract<TrainingEvent, { kind: 'failed' }>['error'], step = this.#step): Promise<void> {
+    this.#deaf = true;
+    this.#step = step;
+    await this.#end({ status: 'failed', error: toErrorRecord(error) }, 'failed', error.message);
+  }
+
+  async #end(patch: RunPatch, kind: string, text: string): Promise<void> {
+    await this.#writer.settle();
+    if (this.#over) return;
+    const lost = this.#trouble;
+    this.#trouble = null;
+    this.#status = patch.status ?? 'failed';
+    this.#change({ ...patch, endedAt: this.#options.clock.now() });
+    if (lost) this.#note('disk', `The last checkpoint was not written: ${lost.message}`);
+    this.#note(kind, text);
+    if (!this.#flush()) {
+      // the end is known but not recorded: the next start would call the run interrupted and lose nothing but this line
+      await new Promise((resolve) => setTimeout(resolve, this.#options.settings.flushEvery));
+      this.#flush();
+    }
+    this.#over = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#retryTimer);
+    this.#writer.drop();
+    this.#settled();
+    this.#options.changed(this);
+  }
+
+  /** A write failed. Training pauses and the write is tried again until it succeeds or the user decides otherwise. */
+  #troubled(error: LabError): void {
+    const first = this.#trouble === null;
+    this.#trouble = error;
+    if (this.#over || this.#ending || this.#deaf) return;
+    if (first) this.#handle?.pause();
+    this.#retryTimer ??= setTimeout(() => void this.#retryLater(), this.#options.settings.retryEvery);
+  }
+
+  async #retryLater(): Promise<void> {
+    this.#retryTimer = undefined;
+    if (this.#over || !this.#trouble || this.#ending) return;
+    const error = await this.#tryAgain();
+    if (!error && this.#status === 'paused' && !this.#userPaused) this.#goOn('Resumed: what stood in the way is gone.');
+  }
+
+  async #tryAgain(): Promise<LabError | null> {
+    const before = this.#trouble;
+    this.#trouble = null;
+    const error = (this.#flush() ? null : this.#trouble) ?? (await this.#writer.retry());
+    if (error) {
+      this.#trouble = null;
+      this.#troubled(error);
+    } else if (before && this.#status === 'paused') this.#change({ error: null });
+    return error;
+  }
+
+  /** Resolves with false when the lab's patience ends first. */
+  #until(reached: () => boolean): Promise<boolean> {
+    if (reached()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const done = (answer: boolean): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(look);
+        resolve(answer);
+      };
+      const look = (): void => {
+        if (reached()) done(true);
+      };
+      const timer = setTimeout(() => done(false), this.#options.settings.patience);
+      this.#waiters.add(look);
+    });
+  }
+
+  #settled(): void {
+    for (const waiter of [...this.#waiters]) waiter();
+  }
+
+  #change(patch: RunPatch): void {
+    this.#patch = { ...this.#patch, ...patch };
+    this.#timer ??= setTimeout(() => this.#flush(), this.#options.settings.flushEvery);
+  }
+
+  #note(kind: string, text: string): void {
+    this.#notes.push({ at: this.#options.clock.now(), step: this.#step, kind, text });
+    this.#timer ??= setTimeout(() => this.#flush(), this.#options.settings.flushEvery);
+  }
+
+  /** Stores and tells what has come together. False when the store could not be written; nothing is lost then. */
+  #flush(): boolean {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    try {
+      this.#store();
+      return true;
+    } catch (error) {
+      this.#troubled(asLabError(error));
+      // the store cannot tell that the run pauses, so watchers are told from here
+      this.#options.emit({ name: 'run.changed', data: { run: { ...this.#record, ...this.#patch } } });
+      return false;
+    }
+  }
+
+  /** One transaction, then the events. Throws what the store throws. */
+  #store(): void {
+    if (this.#buffer.empty && this.#notes.length === 0 && Object.keys(this.#patch).length === 0) return;
+    const { store, emit } = this.#options;
+    const run = store.transaction(() => {
+      if (!this.#buffer.empty) store.appendSeries(this.id, this.#buffer.chunks());
+      for (const note of this.#notes) store.appendEvent(this.id, note);
+      return store.updateRun(this.id, {
+        ...this.#patch,
+        metrics: this.#progress.metrics(),
+        sparkline: this.#progress.sparkline(),
+      });
+    });
+    this.#record = run;
+    const series = this.#buffer.forWatchers();
+    this.#buffer.clear();
+    this.#notes.length = 0;
+    this.#patch = {};
+    if (series.length > 0) emit({ name: 'run.series', data: { id: this.id, series } });
+    emit({ name: 'run.changed', data: { run } });
+  }
+}

@@ -1,0 +1,128 @@
+import { checkGraph, type CheckedGraph, type GraphDocument } from '../../engine/index.ts';
+import { LabError, type LabFault } from '../contract/errors.ts';
+import { suggestion } from '../contract/near.ts';
+import type { DatasetRecord } from '../contract/records.ts';
+import { faultsOf, valueAt } from '../contract/validate.ts';
+import { drawnGraph, effectiveGraph, lengthOf, type RunLength } from './resolve.ts';
+import { specSchema, type Spec } from './schema.ts';
+import { upgradeSpec } from './upgrade.ts';
+
+export interface SpecCheck {
+  readonly ok: boolean;
+  /** All of them; faults of the document begin with the path, faults of the graph name the node. */
+  readonly faults: readonly LabFault[];
+  /** Validated, defaults filled in; null when the document itself is faulty. */
+  readonly spec: Spec | null;
+  readonly dataset: DatasetRecord | null;
+  /** The graph with the network-wide switches applied, and what the engine says about it; null when it could not be checked. */
+  readonly graph: GraphDocument | null;
+  readonly checked: CheckedGraph | null;
+  readonly length: RunLength | null;
+}
+
+/** Checks any JSON as a spec against the data sets there are. Never throws. */
+export function checkSpec(json: unknown, datasets: readonly DatasetRecord[]): SpecCheck {
+  const none = { spec: null, dataset: null, graph: null, checked: null, length: null };
+  const upgraded = upgradeSpec(json);
+  if (upgraded.fault) return { ok: false, faults: [upgraded.fault], ...none };
+  const document = upgraded.document;
+  const parsed = specSchema.safeParse(document);
+  const faults: LabFault[] = parsed.success ? [] : faultsOf(parsed.error, document, specSchema).map((fault) => onNode(fault, document));
+
+  const id = valueAt(document, ['data', 'dataset']);
+  const dataset = datasets.find((each) => each.id === id) ?? null;
+  if (!dataset && typeof id === 'string' && id !== '') {
+    const known = datasets.map((each) => each.id);
+    const list = known.length > 0 ? ` The lab has ${known.join(', ')}.` : ' The lab has none.';
+    const near = suggestion(id, known).startsWith(' Did') ? suggestion(id, known) : '';
+    faults.push({ message: `data.dataset: there is no data set ${JSON.stringify(id.slice(0, 80))}.${near}${list}` });
+  }
+
+  // a fault elsewhere in the document is no reason to keep quiet about the graph
+  const model = specSchema.shape.model.safeParse(valueAt(document, ['model']));
+  const graph = model.success && dataset ? checkModel(model.data, dataset) : null;
+  if (graph) faults.push(...graph.faults);
+  const spec = parsed.success ? parsed.data : null;
+  if (spec && dataset) faults.push(...crossFaults(spec, dataset));
+  return {
+    ok: faults.length === 0,
+    faults,
+    spec,
+    dataset,
+    graph: graph?.graph ?? null,
+    checked: graph?.checked ?? null,
+    length: spec && dataset ? lengthOf(spec, dataset) : null,
+  };
+}
+
+/** The same, for callers that go on only with a good spec. */
+export function requireSpec(
+  json: unknown,
+  datasets: readonly DatasetRecord[],
+): SpecCheck & { spec: Spec; dataset: DatasetRecord; checked: CheckedGraph; length: RunLength } {
+  const check = checkSpec(json, datasets);
+  const { ok, spec, dataset, checked, length, faults } = check;
+  if (ok && spec && dataset && checked && length) return { ...check, spec, dataset, checked, length };
+  const head = faults.length === 1 ? 'The spec has a fault' : `The spec has ${faults.length} faults`;
+  throw new LabError('spec', `${head}:\n${faults.map(({ message }) => `- ${message}`).join('\n')}`, faults);
+}
+
+interface ModelCheck {
+  readonly graph: GraphDocument | null;
+  readonly checked: CheckedGraph | null;
+  readonly faults: readonly LabFault[];
+}
+
+function checkModel(model: Spec['model'], dataset: DatasetRecord): ModelCheck {
+  const options = { inputShape: dataset.imageShape, classes: dataset.classes.length };
+  // the switches need a sound graph to work on
+  const drawn = checkGraph(drawnGraph(model), options);
+  if (!drawn.ok) return { graph: null, checked: drawn, faults: drawn.faults };
+  const graph = effectiveGraph(model);
+  const checked = checkGraph(graph, options);
+  return { graph, checked, faults: checked.faults };
+}
+
+/** Faults inside a node carry its id, so that the canvas can show them there. */
+function onNode(fault: LabFault, document: unknown): LabFault {
+  const match = /^model\.nodes\[(\d+)\](?:\.props\.([^.:[]+))?/.exec(fault.message);
+  if (!match) return fault;
+  const id = valueAt(document, ['model', 'nodes', Number(match[1]), 'id']);
+  return typeof id === 'string' ? { node: id, ...(match[2] === undefined ? {} : { prop: match[2] }), ...fault } : fault;
+}
+
+const images = (n: number): string => (n === 1 ? '1 image' : `${n} images`);
+
+/** What fits no single field. */
+function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
+  const faults: LabFault[] = [];
+  const { validation, trainImages } = spec.data;
+  const { batchSize, earlyStopping, schedule } = spec.training;
+  const total = dataset.trainImages;
+  const rest = total - validation;
+  if (rest <= 0) {
+    const message = `data.validation: ${validation} of the ${images(total)} of ${dataset.id} are held out, so none is left to train on; take fewer.`;
+    return [{ message }];
+  }
+  if (trainImages !== null && trainImages > rest) {
+    const message = `data.trainImages: ${trainImages} are wanted, but ${dataset.id} has ${rest} beside the ${validation} held out for validation; take at most ${rest}.`;
+    faults.push({ message });
+  }
+  const split = Math.min(trainImages ?? rest, rest);
+  if (batchSize > split) {
+    const message = `training.batchSize: a batch of ${batchSize} is larger than the training split of ${images(split)}; take at most ${split}.`;
+    faults.push({ message });
+  }
+  if (earlyStopping && validation === 0) {
+    const message = `training.earlyStopping: it watches ${earlyStopping.metric}, but data.validation is 0; hold out some images or set it to null.`;
+    faults.push({ message });
+  }
+  if (schedule.kind === 'cosine' && schedule.steps !== null && batchSize <= split) {
+    const { totalSteps } = lengthOf(spec, dataset);
+    if (schedule.steps > totalSteps) {
+      const message = `training.schedule.steps: the cosine takes ${schedule.steps} steps, the run only ${totalSteps}; take fewer, or null for the whole run.`;
+      faults.push({ message });
+    }
+  }
+  return faults;
+}

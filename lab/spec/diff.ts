@@ -1,0 +1,64 @@
+import { canonicalJson } from './hash.ts';
+import type { Spec } from './schema.ts';
+
+export interface SpecDifference {
+  readonly path: string;
+  /** In the specs' order; null where a spec has none. */
+  readonly values: unknown[];
+}
+
+/**
+ * The paths at which specs differ. Nodes are matched by id (`model.nodes.dense1.props.units`); a node that only some have is
+ * one difference, its layer's name being the value. Names, titles and places on the canvas say nothing about an experiment
+ * and are left out; inputs are compared where they are written down.
+ */
+export function diffSpecs(specs: readonly Spec[], ignore: readonly string[] = []): SpecDifference[] {
+  const flat = specs.map(flatten);
+  const paths = new Set(flat.flatMap((each) => [...each.keys()]));
+  const differences: SpecDifference[] = [];
+  const absent = missingNodes(specs);
+  for (const path of paths) {
+    if (ignore.some((each) => path === each || path.startsWith(`${each}.`))) continue;
+    const node = [...absent].find((id) => path.startsWith(`model.nodes.${id}.`));
+    if (node !== undefined) continue;
+    const values = flat.map((each) => each.get(path) ?? null);
+    const texts = new Set(values.map(canonicalJson));
+    if (texts.size > 1) differences.push({ path, values });
+  }
+  for (const id of absent) {
+    const values = specs.map((spec) => spec.model.nodes.find((node) => node.id === id)?.layer ?? null);
+    differences.push({ path: `model.nodes.${id}`, values });
+  }
+  return differences;
+}
+
+/** Ids of nodes that not every spec has, in order of appearance. */
+function missingNodes(specs: readonly Spec[]): Set<string> {
+  const ids = specs.map((spec) => new Set(spec.model.nodes.map((node) => node.id)));
+  return new Set(ids.flatMap((each) => [...each]).filter((id) => !ids.every((each) => each.has(id))));
+}
+
+function flatten(spec: Spec): Map<string, unknown> {
+  const out = new Map<string, unknown>();
+  const { name: _name, ablate: _ablate, model, ...rest } = spec;
+  const { nodes, ...switches } = model;
+  leaves({ ...rest, model: switches }, '', out);
+  for (const node of nodes) {
+    const { id, position: _position, title: _title, inputs, props, layer } = node;
+    out.set(`model.nodes.${id}.layer`, layer);
+    if (inputs) out.set(`model.nodes.${id}.inputs`, inputs);
+    leaves(props ?? {}, `model.nodes.${id}.props`, out);
+  }
+  return out;
+}
+
+function leaves(value: unknown, path: string, out: Map<string, unknown>): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || Object.keys(value).length === 0) {
+    if (path !== '' && value !== undefined && !isEmpty(value)) out.set(path, value);
+    return;
+  }
+  for (const [key, child] of Object.entries(value)) leaves(child, path === '' ? key : `${path}.${key}`, out);
+}
+
+const isEmpty = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;

@@ -1,0 +1,41 @@
+import type { Spec } from './schema.ts';
+
+/** JSON with the keys of every object in code unit order and no blanks: one text for equal values. Undefined is left out. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((each) => canonicalJson(each ?? null)).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value)
+      .filter(([, each]) => each !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([key, each]) => `${JSON.stringify(key)}:${canonicalJson(each)}`).join(',')}}`;
+  }
+  return JSON.stringify(value) ?? 'null';
+}
+
+/** SHA-256 of a text's UTF-8 bytes (or of bytes), lower-case hexadecimal. */
+export async function sha256(data: string | Uint8Array): Promise<string> {
+  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+  const hash = await globalThis.crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** What decides the result: no name, no backend, no titles and places of nodes. */
+function essence(spec: Spec): Omit<Spec, 'name' | 'backend'> {
+  const { name: _name, backend: _backend, ...rest } = spec;
+  const nodes = spec.model.nodes.map(({ position: _position, title: _title, ...node }) => node);
+  return { ...rest, model: { ...spec.model, nodes } };
+}
+
+/** Hash of everything in a spec that has an influence on the result of the cpu backend. */
+export function specHash(spec: Spec): Promise<string> {
+  return sha256(canonicalJson(essence(spec)));
+}
+
+/** Digits of a hash that name a group. */
+const groupDigits = 12;
+
+/** The group of a run: runs share it that differ in nothing but the seed. */
+export async function groupHash(spec: Spec): Promise<string> {
+  const { seed: _seed, ...rest } = essence(spec);
+  return (await sha256(canonicalJson(rest))).slice(0, groupDigits);
+}
