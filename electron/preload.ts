@@ -10,9 +10,10 @@ const { port1: page, port2: main } = new MessageChannel();
 
 contextBridge.exposeInMainWorld(bridgeName, {
   post: (message: unknown): void => page.postMessage(message),
-  // setting onmessage opens the port; what came earlier has waited in it
+  // what came before the first listener has waited in the port
   on: (listener: (message: unknown) => void): void => {
-    page.onmessage = (event: MessageEvent<unknown>) => listener(event.data);
+    page.addEventListener('message', (event: MessageEvent<unknown>) => listener(event.data));
+    page.start();
   },
 });
 
