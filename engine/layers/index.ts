@@ -1,0 +1,41 @@
+import { add } from './add.ts';
+import { avgPool2d } from './avgPool2d.ts';
+import { batchNorm } from './batchNorm.ts';
+import { concat } from './concat.ts';
+import { conv2d } from './conv2d.ts';
+import { dense } from './dense.ts';
+import { dropout } from './dropout.ts';
+import { flatten } from './flatten.ts';
+import { gelu } from './gelu.ts';
+import { globalAvgPool2d } from './globalAvgPool2d.ts';
+import { input } from './input.ts';
+import type { LayerDefinition } from './layer.ts';
+import type { LayerName } from './layerName.ts';
+import { leakyRelu } from './leakyRelu.ts';
+import { maxPool2d } from './maxPool2d.ts';
+import { relu } from './relu.ts';
+import { sigmoid } from './sigmoid.ts';
+import { tanh } from './tanh.ts';
+
+// A layer's methods take its own properties; by name, callers hand over whatever that name's schema let through.
+const any = <L>(layer: L): LayerDefinition => layer as unknown as LayerDefinition;
+
+/** The catalogue: every layer by name, in the order of a palette. */
+export const layers: { readonly [N in LayerName]: LayerDefinition } = {
+  input: any(input),
+  dense: any(dense),
+  conv2d: any(conv2d),
+  maxPool2d: any(maxPool2d),
+  avgPool2d: any(avgPool2d),
+  globalAvgPool2d: any(globalAvgPool2d),
+  flatten: any(flatten),
+  batchNorm: any(batchNorm),
+  dropout: any(dropout),
+  sigmoid: any(sigmoid),
+  tanh: any(tanh),
+  relu: any(relu),
+  leakyRelu: any(leakyRelu),
+  gelu: any(gelu),
+  add: any(add),
+  concat: any(concat),
+};
