@@ -38,10 +38,7 @@ export class TrainingState {
   }
 
   async save(executable: Executable, step: number): Promise<void> {
-    for (const { id, values } of this.tensors) {
-      const pending = executable.read(id, values);
-      if (pending) await pending;
-    }
+    for (const { id, values } of this.tensors) await executable.read(id, values);
     this.step = step;
   }
 

@@ -143,8 +143,8 @@ export class TrainingRun {
 
   /** Saves the run as it is after its last step; 'checkpoint' follows once it is hashed, see `settle`. */
   async checkpoint(role: 'last' | 'best'): Promise<void> {
-    this.#lastCheckpoint = this.#options.clock();
     if (role === 'last') {
+      this.#lastCheckpoint = this.#options.clock();
       const { step, evaluatedStep } = this.#checkpointed;
       if (step === this.#step && evaluatedStep === this.#evaluatedStep) return;
       this.#checkpointed = { step: this.#step, evaluatedStep: this.#evaluatedStep };
@@ -233,15 +233,14 @@ export class TrainingRun {
     const end = Math.min(totalSteps, evaluation);
     const begin = clock();
     const before = this.#seconds;
-    let now = begin;
+    let now: number;
     do {
       this.#runner.run(this.#step);
       this.#step++;
       now = clock();
       this.#log.note(this.#runner.learningRate, before + (now - begin) / 1000);
     } while (now < until && this.#step < end && this.#log.hasRoom);
-    const reading = this.#executable.read(plan.handles.history, this.#history);
-    if (reading) await reading;
+    await this.#executable.read(plan.handles.history, this.#history);
     now = clock();
     this.#seconds = before + (now - begin) / 1000;
     const bad = this.#log.collect(this.#history);
