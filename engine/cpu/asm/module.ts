@@ -1,0 +1,70 @@
+import { name, section, unsigned, vector } from './encode.ts';
+import { Func, valueTypeByte, type ValueType } from './func.ts';
+
+export interface ModuleOptions {
+  /** Use relaxed SIMD's fused multiply-add. */
+  readonly relaxed: boolean;
+  /** Import the memory as shared, as threads need it. */
+  readonly shared: boolean;
+}
+
+/** A WebAssembly module under construction. It imports its memory as "engine"."memory" and exports chosen functions. */
+export class Module {
+  readonly options: ModuleOptions;
+  readonly #functions: Func[] = [];
+  readonly #exports: Func[] = [];
+  readonly #cores = new Map<string, Func>();
+
+  constructor(options: ModuleOptions) {
+    this.options = options;
+  }
+
+  func(label: string, parameters: readonly ValueType[], result: ValueType | null = null): Func {
+    const func = new Func(label, this.#functions.length, parameters, result, this.options.relaxed);
+    this.#functions.push(func);
+    return func;
+  }
+
+  export(func: Func): void {
+    this.#exports.push(func);
+  }
+
+  /** The function for `key`, built on first use: ops of the same shape share their code. */
+  core(key: string, parameters: readonly ValueType[], build: (func: Func) => void): Func {
+    let func = this.#cores.get(key);
+    if (!func) {
+      func = this.func(key, parameters);
+      this.#cores.set(key, func);
+      build(func);
+    }
+    return func;
+  }
+
+  /** The binary. `pages` (64 KiB) is both the minimum and, for shared memory, the maximum of the imported memory. */
+  build(pages: number): Uint8Array<ArrayBuffer> {
+    const types = this.#functions.map((func) => [
+      0x60,
+      ...vector(func.parameters.map((type) => [valueTypeByte[type]])),
+      ...vector(func.result ? [[valueTypeByte[func.result]]] : []),
+    ]);
+    const limits = this.options.shared ? [3, ...unsigned(pages), ...unsigned(pages)] : [0, ...unsigned(pages)];
+    const bodies = this.#functions.map((func) => func.bytes());
+    const code: number[] = unsigned(bodies.length);
+    for (const body of bodies) {
+      for (const byte of unsigned(body.length)) code.push(byte);
+      for (const byte of body) code.push(byte);
+    }
+    const head = [
+      ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      ...section(1, vector(types)),
+      ...section(2, vector([[...name('engine'), ...name('memory'), 2, ...limits]])),
+      ...section(3, vector(this.#functions.map((_, index) => unsigned(index)))),
+      ...section(7, vector(this.#exports.map((func) => [...name(func.name), 0, ...unsigned(func.index)]))),
+      ...[10, ...unsigned(code.length)],
+    ];
+    const binary = new Uint8Array(head.length + code.length);
+    binary.set(head);
+    binary.set(code, head.length);
+    return binary;
+  }
+}

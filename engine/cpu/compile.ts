@@ -1,0 +1,195 @@
+import { EngineError } from '../errors.ts';
+import type { TensorId } from '../ops/op.ts';
+import type { OpInstance, Plan } from '../plan/plan.ts';
+import { align, placeTransient } from './arena.ts';
+import { Module } from './asm/module.ts';
+import { emitSegment } from './driver.ts';
+import { inputIds, outputIds } from './instance.ts';
+import { lowerToSteps } from './kernels/index.ts';
+import { assignLayouts, bytesPerElement, type Layout } from './layout.ts';
+import { schedule, type Schedule } from './schedule.ts';
+import type { Buffer, KernelContext, Placed, Step } from './step.ts';
+import { counterBytes, countersStart, emitBarrier, emitCommand, emitHelperLoop } from './sync.ts';
+
+const pageBytes = 65_536;
+/** wasm32 addresses 4 GiB; the last page is left out so that no address computation wraps around. */
+const mostPages = 65_535;
+
+export interface CompiledSegment {
+  readonly name: string;
+  readonly exportName: string;
+  readonly shared: boolean;
+  /** Barrier intervals, for tests and printing. */
+  readonly levels: number;
+}
+
+export interface CompiledPlan {
+  readonly binary: Uint8Array<ArrayBuffer>;
+  readonly pages: number;
+  readonly tensors: readonly Placed[];
+  readonly segments: readonly CompiledSegment[];
+  /** Address of each thread's scratch memory. */
+  readonly scratch: readonly number[];
+}
+
+function canShare(x: Layout, y: Layout): boolean {
+  const flat = x.kind === 'plane' || x.pixel === x.rowSize;
+  return flat && y.kind === 'natural' && x.rows === y.rows && x.rowSize === y.rowSize && y.pixel === y.rowSize;
+}
+
+/** One buffer per tensor, but a flatten that moves nothing gives both sides the same one. */
+function placeTensors(plan: Plan, layouts: readonly Layout[]): { tensors: Placed[]; persistent: Set<Buffer> } {
+  const owner = plan.tensors.map((spec) => spec.id);
+  const find = (id: TensorId): TensorId => {
+    let root = id;
+    while (owner[root] !== root) root = owner[root]!;
+    return root;
+  };
+  const pairs = plan.segments.flatMap(({ ops }) =>
+    ops.flatMap((instance): [TensorId, TensorId][] => {
+      if (instance.op === 'flatten') return [[instance.inputs.x, instance.outputs.y]];
+      return instance.op === 'flattenGrad' ? [[instance.outputs.dx, instance.inputs.dy]] : [];
+    }),
+  );
+  const isTransient = (id: TensorId): boolean => plan.tensors[id]!.role === 'activation';
+  const rootTransient = plan.tensors.map((spec) => isTransient(spec.id));
+  for (const [image, rows] of pairs) {
+    const a = find(image);
+    const b = find(rows);
+    if (a === b || !canShare(layouts[image]!, layouts[rows]!) || (!rootTransient[a] && !rootTransient[b])) continue;
+    owner[b] = a;
+    rootTransient[a] = rootTransient[a]! && rootTransient[b]!;
+  }
+  const segmentsOf = new Map<TensorId, Set<number>>();
+  plan.segments.forEach(({ ops }, index) => {
+    for (const instance of ops) {
+      for (const id of [...inputIds(instance), ...outputIds(instance)]) {
+        const root = find(id);
+        segmentsOf.set(root, (segmentsOf.get(root) ?? new Set()).add(index));
+      }
+    }
+  });
+  const buffers = new Map<TensorId, Buffer>();
+  const persistent = new Set<Buffer>();
+  for (const spec of plan.tensors) {
+    const root = find(spec.id);
+    if (buffers.has(root)) continue;
+    const rootSpec = plan.tensors[root]!;
+    const bytes = layouts[root]!.size * bytesPerElement[rootSpec.dtype];
+    const buffer: Buffer = { name: rootSpec.name, bytes, address: 0 };
+    buffers.set(root, buffer);
+    if (!rootTransient[root] || segmentsOf.get(root)?.size !== 1) persistent.add(buffer);
+  }
+  const tensors = plan.tensors.map(
+    (spec): Placed => ({ spec, shape: spec.shape, layout: layouts[spec.id]!, buffer: buffers.get(find(spec.id))! }),
+  );
+  return { tensors, persistent };
+}
+
+/** Lists that an optimiser walks in parallel: each is laid out without gaps, so that a whole list is one stretch of memory. */
+function flatLists(plan: Plan): readonly (readonly TensorId[])[] {
+  return plan.segments.flatMap(({ ops }) =>
+    ops.flatMap((instance): (readonly TensorId[])[] => {
+      if (instance.op === 'sgdUpdate') {
+        const { parameters, gradients, velocities } = instance.inputs;
+        return [parameters, gradients, velocities];
+      }
+      if (instance.op === 'adamUpdate') {
+        const { parameters, gradients, firstMoments, secondMoments } = instance.inputs;
+        return [parameters, gradients, firstMoments, secondMoments];
+      }
+      return [];
+    }),
+  );
+}
+
+function placePersistent(plan: Plan, tensors: readonly Placed[], persistent: Set<Buffer>, base: number): number {
+  const rest = new Set(persistent);
+  let at = base;
+  const put = (id: TensorId): void => {
+    const { buffer } = tensors[id]!;
+    if (!rest.delete(buffer)) return;
+    buffer.address = at;
+    at += Math.ceil(buffer.bytes / 16) * 16;
+  };
+  for (const list of flatLists(plan)) {
+    at = align(at + 16);
+    list.forEach(put);
+  }
+  for (const { spec } of tensors) {
+    at = align(at + 16);
+    put(spec.id);
+  }
+  return align(at + 16);
+}
+
+function segmentSteps(
+  ops: readonly OpInstance[],
+  tensors: readonly Placed[],
+  needScratch: (bytes: number) => void,
+): Step[] {
+  const steps: Step[] = [];
+  const context: KernelContext = {
+    tensor: (id) => tensors[id]!,
+    optional: (id) => (id === undefined ? undefined : tensors[id]!),
+    workspace: (name, bytes) => ({ name, bytes, address: 0 }),
+    needScratch,
+    step: (step) => steps.push(step),
+  };
+  for (const instance of ops) lowerToSteps(instance, context);
+  return steps;
+}
+
+/** Plan to layouts, steps, schedule, addresses and machine code. Pure: the same plan and thread count give the same bytes. */
+export function compilePlan(plan: Plan, threads: number, relaxed: boolean): CompiledPlan {
+  const { tensors, persistent } = placeTensors(plan, assignLayouts(plan));
+  let scratchBytes = 64;
+  const schedules = plan.segments.map(({ ops }): Schedule =>
+    schedule(
+      segmentSteps(ops, tensors, (bytes) => {
+        scratchBytes = Math.max(scratchBytes, align(bytes + 16));
+      }),
+    ),
+  );
+  const counters = schedules.reduce((sum, { levels }) => sum + levels.length, 0);
+  const scratchStart = align(countersStart + counters * counterBytes);
+  const scratch = Array.from({ length: threads }, (_, thread) => scratchStart + thread * scratchBytes);
+  const persistentEnd = placePersistent(plan, tensors, persistent, scratchStart + threads * scratchBytes);
+  let end = persistentEnd;
+  for (const { lifetimes } of schedules) {
+    const transient = lifetimes.filter(({ buffer }) => !persistent.has(buffer));
+    end = Math.max(end, placeTransient(transient, persistentEnd));
+  }
+  const pages = Math.ceil((end + 64) / pageBytes);
+  if (pages > mostPages) {
+    throw new EngineError(
+      'memory',
+      `The plan needs ${(end / 2 ** 30).toFixed(1)} GiB and the cpu backend can address 4 GiB; use a smaller batch or model.`,
+    );
+  }
+  const module = new Module({ relaxed, shared: threads > 1 });
+  const barrier = threads > 1 ? emitBarrier(module, threads) : null;
+  let firstCounter = 0;
+  const emitted = schedules.map(({ levels }, index) => {
+    const segment = emitSegment(module, `segment${index}`, levels, threads, barrier, firstCounter);
+    firstCounter += segment.counters;
+    module.export(segment.run);
+    return segment;
+  });
+  if (threads > 1) {
+    module.export(
+      emitHelperLoop(
+        module,
+        emitted.map(({ run }) => run),
+      ),
+    );
+    module.export(emitCommand(module));
+  }
+  const segments = plan.segments.map(({ name }, index) => ({
+    name,
+    exportName: `segment${index}`,
+    shared: emitted[index]!.shared,
+    levels: schedules[index]!.levels.length,
+  }));
+  return { binary: module.build(pages), pages, tensors, segments, scratch };
+}

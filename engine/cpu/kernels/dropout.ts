@@ -1,0 +1,128 @@
+import type { Expr, Local } from '../asm/func.ts';
+import { randomSlot } from '../../ops/op.ts';
+import { streamKind } from '../../random.ts';
+import { byRow, whole, type Placed } from '../step.ts';
+import { streamCost, type CpuKernel } from './kernel.ts';
+
+const multiplier0 = 0xd2511f53;
+const multiplier1 = 0xcd9e8d57;
+const weyl0 = 0x9e3779b9;
+const weyl1 = 0xbb67ae85;
+const rounds = 10;
+
+/**
+ * Philox4x32-10 for four counters at a time. The counter of a pixel's four channels is the number of their vector in
+ * memory, so the bytes of four counters' words, interleaved, are 16 consecutive mask bytes.
+ */
+export const dropoutMask: CpuKernel<'dropoutMask'> = ({ attrs, inputs, outputs }, context) => {
+  const random = context.tensor(inputs.random);
+  const mask = context.tensor(outputs.mask);
+  const { rows, rowSize } = mask.layout;
+  const threshold = Math.round(attrs.p * 2 ** 24);
+  context.step({
+    kind: 'rows',
+    name: 'dropoutMask',
+    rows,
+    unit: 'image',
+    reads: [whole(random)],
+    writes: [byRow(mask)],
+    cost: mask.layout.size * 4,
+    emit: ({ f, module, from, to }) => {
+      const fill = module.core(
+        `dropoutMask ${attrs.p} ${attrs.stream}`,
+        ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+        (g) => {
+          const [target, first, last, step, keyLow, keyHigh] = g.params() as [
+            ...[Local, Local, Local, Local, Local, Local],
+          ];
+          const counter = g.local('i32');
+          const words = g.locals('v128', 4) as [Local, Local, Local, Local];
+          const [low0, high0, low1, high1, even, odd, k0, k1] = g.locals('v128', 8) as [
+            ...[Local, Local, Local, Local, Local, Local, Local, Local],
+          ];
+          const multiply = (a: Expr, multiplier: number, low: Local, high: Local): void => {
+            g.set(even, g.vi.extmulLowU(a, g.ivec(multiplier | 0)));
+            g.set(odd, g.vi.extmulHighU(a, g.ivec(multiplier | 0)));
+            g.set(low, g.shuffle(even, odd, [0, 2, 4, 6]));
+            g.set(high, g.shuffle(even, odd, [1, 3, 5, 7]));
+          };
+          g.for(counter, first, last, 4, () => {
+            g.set(words[0], g.vi.add(g.vi.splat(counter), g.ivec([0, 1, 2, 3])));
+            g.set(words[1], g.vi.splat(step));
+            g.set(words[2], g.ivec(attrs.stream | 0));
+            g.set(words[3], g.ivec(streamKind.dropout));
+            g.set(k0, g.vi.splat(keyLow));
+            g.set(k1, g.vi.splat(keyHigh));
+            for (let round = 0; round < rounds; round++) {
+              multiply(words[0], multiplier0, low0, high0);
+              multiply(words[2], multiplier1, low1, high1);
+              g.set(words[0], g.v.xor(g.v.xor(high1, words[1]), k0));
+              g.set(words[2], g.v.xor(g.v.xor(high0, words[3]), k1));
+              g.set(words[1], low1);
+              g.set(words[3], low0);
+              g.set(k0, g.vi.add(k0, g.ivec(weyl0 | 0)));
+              g.set(k1, g.vi.add(k1, g.ivec(weyl1 | 0)));
+            }
+            const bytes = words.map((word, lane) =>
+              g.v.and(g.vi.geS(g.vi.shrU(word, 8), g.ivec(threshold)), g.ivec(1 << (8 * lane))),
+            );
+            const [b0, b1, b2, b3] = bytes as [Expr, Expr, Expr, Expr];
+            g.store(g.i32.add(target, g.i32.shl(counter, 2)), 0, g.v.or(g.v.or(b0, b1), g.v.or(b2, b3)));
+          });
+        },
+      );
+      const word = (slot: number): Expr => f.loadI32(random.buffer.address + 4 * slot);
+      const [first, last] = [from, to].map((row) => f.i32.mul(row, rowSize / 4)) as [Expr, Expr];
+      f.run(
+        f.call(
+          fill,
+          ...[mask.buffer.address, first, last],
+          ...[word(randomSlot.step), word(randomSlot.seedLow), word(randomSlot.seedHigh)],
+        ),
+      );
+    },
+  });
+};
+
+/** y = mask ? x * scale : 0, with a mask per element or, [N, C], per channel. */
+export const dropout: CpuKernel<'dropout'> = ({ attrs, inputs, outputs }, context) => {
+  const x = context.tensor(inputs.x);
+  const mask = context.tensor(inputs.mask);
+  const y = context.tensor(outputs.y);
+  const { rows, rowSize, pixel } = y.layout;
+  const perChannel = mask.shape.length < x.shape.length;
+  const types = ['i32', 'i32', 'i32', 'i32'] as const;
+  context.step({
+    kind: 'rows',
+    name: 'dropout',
+    rows,
+    unit: 'image',
+    reads: [byRow(x), byRow(mask)],
+    writes: [byRow(y)],
+    cost: streamCost(10 * y.layout.size),
+    emit: ({ f, module, from, to }) => {
+      const core = module.core(`dropout ${attrs.scale} ${perChannel ? pixel : ''}`, types, (g) => {
+        const [source, keep, target, size] = g.params() as [Local, Local, Local, Local];
+        const [i, c] = g.locals('i32', 2) as [Local, Local];
+        const kept = (at: Expr): Expr => g.vi.ne(g.vi.widenLowU16(g.vi.widenLowU8(g.loadOne(at))), g.ivec(0));
+        const vector = (at: Expr, of: Expr): void => {
+          const scaled = g.v.mul(g.load(g.i32.add(source, at)), g.vec(attrs.scale));
+          g.store(g.i32.add(target, at), 0, g.v.and(scaled, of));
+        };
+        if (!perChannel) {
+          g.for(i, 0, size, 4, () => vector(g.i32.shl(i, 2), kept(g.i32.add(keep, i))));
+          return;
+        }
+        const keeps = g.local('v128');
+        g.for(c, 0, pixel, 4, () => {
+          g.set(keeps, kept(g.i32.add(keep, c)));
+          g.for(i, c, size, pixel, () => vector(g.i32.shl(i, 2), keeps));
+        });
+      });
+      const address = ({ buffer, layout }: Placed, bytes: number): Expr =>
+        f.i32.add(f.i32.mul(from, bytes * layout.rowSize), buffer.address);
+      const size = f.i32.mul(f.i32.sub(to, from), rowSize);
+      f.run(f.call(core, address(x, 4), address(mask, 1), address(y, 4), size));
+    },
+  });
+};

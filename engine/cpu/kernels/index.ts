@@ -1,0 +1,65 @@
+import type { OpName } from '../../ops/op.ts';
+import type { OpInstance } from '../../plan/plan.ts';
+import type { KernelContext } from '../step.ts';
+import { activation, activationGrad } from './activation.ts';
+import { add } from './add.ts';
+import { batchNorm, batchNormGrad, batchNormInference, batchNormInferenceGrad } from './batchNorm.ts';
+import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv.ts';
+import { dropout, dropoutMask } from './dropout.ts';
+import { gatherImages, gatherLabels } from './gather.ts';
+import type { CpuKernel } from './kernel.ts';
+import { linear, linearGradInput, linearGradWeight } from './linear.ts';
+import { countCorrect, record, softmaxCrossEntropy } from './loss.ts';
+import { adamUpdate, sgdUpdate } from './optimizer.ts';
+import {
+  avgPool2d,
+  avgPool2dGrad,
+  globalAvgPool2d,
+  globalAvgPool2dGrad,
+  maxPool2d,
+  maxPool2dGrad,
+} from './pool.ts';
+import { concat, concatGrad, flatten, flattenGrad } from './reshape.ts';
+
+/** One kernel per op; a missing one fails the type check. */
+export const kernels: { readonly [N in OpName]: CpuKernel<N> } = {
+  gatherImages,
+  gatherLabels,
+  linear,
+  linearGradInput,
+  linearGradWeight,
+  conv2d,
+  conv2dGradInput,
+  conv2dGradWeight,
+  maxPool2d,
+  maxPool2dGrad,
+  avgPool2d,
+  avgPool2dGrad,
+  globalAvgPool2d,
+  globalAvgPool2dGrad,
+  flatten,
+  flattenGrad,
+  batchNorm,
+  batchNormGrad,
+  batchNormInference,
+  batchNormInferenceGrad,
+  dropoutMask,
+  dropout,
+  activation,
+  activationGrad,
+  add,
+  concat,
+  concatGrad,
+  softmaxCrossEntropy,
+  countCorrect,
+  record,
+  sgdUpdate,
+  adamUpdate,
+};
+
+/** The steps of one op of a plan. */
+export function lowerToSteps(instance: OpInstance, context: KernelContext): void {
+  // The union of kernels and the union of instances correspond by `op`; the compiler cannot see that.
+  const kernel = kernels[instance.op] as (instance: OpInstance, context: KernelContext) => void;
+  kernel(instance, context);
+}

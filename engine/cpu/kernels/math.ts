@@ -1,0 +1,66 @@
+import type { Expr, Func, Local } from '../asm/func.ts';
+
+/** Below this a gradient or moment counts as zero: products of such numbers would be denormals, which cost a hundredfold. */
+const negligible = 1e-20;
+
+/** value, or 0 where |value| < 1e-20. A NaN stays. `value` is used twice. */
+export function flush(f: Func, value: Expr): Expr {
+  return f.v.andnot(value, f.v.lt(f.v.abs(value), f.vec(negligible)));
+}
+
+/** low <= value <= high; a NaN stays (it is the first operand of both). */
+export function clamp(f: Func, value: Expr, low: number, high: number): Expr {
+  return f.v.pmax(f.v.pmin(value, f.vec(high)), f.vec(low));
+}
+
+const log2e = 1.4426950408889634;
+/** ln 2 in two parts, the first with few enough bits that its multiples by whole numbers up to 2^9 are exact. */
+const ln2High = 0.693145751953125;
+const ln2Low = 1.42860682030941723212e-6;
+/** Adding and subtracting 1.5 * 2^23 rounds to a whole number, which then stands in the low bits. */
+const roundingBias = 12582912;
+/** exp(r) = 1 + r + r^2 (1/2 + r p(r)) on |r| <= ln 2 / 2: Cephes' minimax polynomial for expf. */
+const expPolynomial = [
+  1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+];
+/** exp(87) and exp(-87) are normal float32 numbers. */
+export const expLimit = 87;
+
+/** target = exp(x) for x within -87..88 (clamp it first), about 1 ulp; NaN gives NaN. `spare` is overwritten. */
+export function emitExp(f: Func, target: Local, x: Expr, spare: Local): void {
+  f.set(target, x);
+  f.set(spare, f.madd(target, f.vec(log2e), f.vec(roundingBias)));
+  const rounded = f.v.sub(spare, f.vec(roundingBias));
+  f.set(target, f.nmadd(rounded, f.vec(ln2High), target));
+  f.set(target, f.nmadd(rounded, f.vec(ln2Low), target));
+  const [first, ...rest] = expPolynomial.map((c) => f.vec(c));
+  const polynomial = rest.reduce((sum, c) => f.madd(sum, target, c), first!);
+  const value = f.v.add(f.madd(polynomial, f.v.mul(target, target), target), f.vec(1));
+  f.set(target, f.v.mul(value, f.vi.add(f.vi.shl(spare, 23), f.ivec(0x3f800000))));
+}
+
+/** Natural logarithm of a positive f64, to some 1e-16 relative. `x` is overwritten; a NaN or infinity passes through. */
+export function emitLog(f: Func, target: Local, x: Local, bits: Local, exponent: Local): void {
+  f.set(target, x);
+  f.if(f.f64.lt(f.f64.sub(x, x), f.double(1)), () => {
+    f.set(bits, f.i64.fromBitsF64(x));
+    f.set(exponent, f.i32.sub(f.i32.wrapI64(f.i64.shrU(bits, f.long(52))), 1023));
+    // x = m * 2^exponent with 1 <= m < 2, then sqrt(1/2) <= m < sqrt(2).
+    f.set(bits, f.i64.or(f.i64.and(bits, f.bits64(0x000fffff, -1)), f.bits64(0x3ff00000, 0)));
+    f.set(x, f.f64.fromBitsI64(bits));
+    f.if(f.f64.gt(x, f.double(Math.SQRT2)), () => {
+      f.set(x, f.f64.mul(x, f.double(0.5)));
+      f.inc(exponent, 1);
+    });
+    // ln m = 2 atanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...), s = (m - 1) / (m + 1), |s| < 0.172.
+    f.set(x, f.f64.div(f.f64.sub(x, f.double(1)), f.f64.add(x, f.double(1))));
+    f.set(target, f.f64.mul(x, x));
+    let series: Expr = f.double(1 / 21);
+    for (let k = 19; k >= 1; k -= 2) {
+      const inner = series;
+      series = f.f64.add(f.f64.mul(inner, target), f.double(1 / k));
+    }
+    f.set(x, f.f64.mul(f.f64.mul(x, f.double(2)), series));
+    f.set(target, f.f64.add(x, f.f64.mul(f.f64.convertS(exponent), f.double(Math.LN2))));
+  });
+}
