@@ -100,7 +100,10 @@ export function createLab(options: LabOptions): Lab {
       if (closing) throw new LabError('closed', `${name}: the lab is closing; start it again.`);
       const handler = Object.hasOwn(handlers, name) ? handlers[name as MethodName] : undefined;
       if (!handler) {
-        throw new LabError('usage', `The lab has no call ${JSON.stringify(name)}.${suggestion(name, Object.keys(methods))}`);
+        throw new LabError(
+          'usage',
+          `The lab has no call ${JSON.stringify(name)}.${suggestion(name, Object.keys(methods))}`,
+        );
       }
       const parsed = parseInput(name, methods[name as MethodName].input, input);
       try {
@@ -126,8 +129,10 @@ export function joinHandlers(domains: Readonly<Record<string, Handlers>>): Requi
   for (const [domain, handlers] of Object.entries(domains)) {
     for (const [name, handler] of Object.entries(handlers)) {
       const other = owner.get(name);
-      if (other !== undefined) throw new Error(`The call ${name} is answered by ${other} and by ${domain}; one of them has to go.`);
-      if (!Object.hasOwn(methods, name)) throw new Error(`${domain} answers ${name}, which is no call of the contract.`);
+      if (other !== undefined)
+        throw new Error(`The call ${name} is answered by ${other} and by ${domain}; one of them has to go.`);
+      if (!Object.hasOwn(methods, name))
+        throw new Error(`${domain} answers ${name}, which is no call of the contract.`);
       owner.set(name, domain);
       joined[name] = handler;
     }

@@ -104,7 +104,11 @@ export interface CheckpointFiles {
 
 export interface Datasets {
   list(): Promise<DatasetRecord[]>;
-  samples(id: string, offset: number, count: number): Promise<{ pixels: Uint8Array; labels: Uint8Array; shape: number[] }>;
+  samples(
+    id: string,
+    offset: number,
+    count: number,
+  ): Promise<{ pixels: Uint8Array; labels: Uint8Array; shape: number[] }>;
 }
 
 export interface Clock {

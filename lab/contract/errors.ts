@@ -55,7 +55,9 @@ export function exitCodeOf(code: string): number {
 export function toErrorRecord(error: unknown): ErrorRecord {
   try {
     const parsed = errorRecordSchema.safeParse(
-      error instanceof Error ? { code: Reflect.get(error, 'code'), message: error.message, faults: Reflect.get(error, 'faults') } : error,
+      error instanceof Error
+        ? { code: Reflect.get(error, 'code'), message: error.message, faults: Reflect.get(error, 'faults') }
+        : error,
     );
     if (parsed.success && isCode(parsed.data.code)) return parsed.data;
     const message = error instanceof Error ? error.message || error.name : String(error);

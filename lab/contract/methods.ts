@@ -26,7 +26,11 @@ export const methods = {
   'datasets.list': { input: nothing, output: z.array(datasetRecordSchema) },
   /** `count` raw images of a data set's training file from `offset`, for a sample grid. pixels: base64 of u8 [count, C, H, W]. */
   'datasets.samples': {
-    input: z.strictObject({ id: z.string(), offset: z.int().min(0).default(0), count: z.int().min(1).max(200).default(50) }),
+    input: z.strictObject({
+      id: z.string(),
+      offset: z.int().min(0).default(0),
+      count: z.int().min(1).max(200).default(50),
+    }),
     output: z.object({ pixels: z.string(), labels: z.array(z.number()), shape: z.array(z.number()) }),
   },
   'templates.list': { input: nothing, output: z.array(templateSchema) },

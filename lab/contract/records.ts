@@ -5,15 +5,7 @@ import { specSchema } from '../spec/schema.ts';
  * What the lab tells its shells. Every record is plain JSON data.
  * Times of day are milliseconds since 1970 (UTC); durations are seconds; steps count completed steps.
  */
-export const runStatuses = [
-  'queued',
-  'running',
-  'paused',
-  'stopped',
-  'interrupted',
-  'finished',
-  'failed',
-] as const;
+export const runStatuses = ['queued', 'running', 'paused', 'stopped', 'interrupted', 'finished', 'failed'] as const;
 export const runStatusSchema = z.enum(runStatuses);
 export type RunStatus = z.output<typeof runStatusSchema>;
 

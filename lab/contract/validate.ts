@@ -103,7 +103,9 @@ function words(issue: Issue, root: unknown, schema: z.ZodType): string {
   const missing = value === undefined;
   switch (issue.code) {
     case 'invalid_type':
-      return missing ? `is missing; expected ${article(issue.expected)}` : `expected ${article(issue.expected)}, found ${found}`;
+      return missing
+        ? `is missing; expected ${article(issue.expected)}`
+        : `expected ${article(issue.expected)}, found ${found}`;
     case 'too_small':
     case 'too_big': {
       const small = issue.code === 'too_small';
@@ -117,7 +119,10 @@ function words(issue: Issue, root: unknown, schema: z.ZodType): string {
       const known = issue.values.filter((each) => typeof each === 'string');
       const hint = typeof value === 'string' && known.length > 3 ? suggestion(value, known) : '';
       const list = values.length === 1 ? values[0]! : `one of ${values.join(', ')}`;
-      return `${missing ? 'is missing; ' : ''}expected ${list}${missing ? '' : `, found ${found}`}.${hint}`.replace(/\.$/, '');
+      return `${missing ? 'is missing; ' : ''}expected ${list}${missing ? '' : `, found ${found}`}.${hint}`.replace(
+        /\.$/,
+        '',
+      );
     }
     case 'invalid_union': {
       if ('options' in issue && Array.isArray(issue.options)) {
@@ -143,7 +148,9 @@ function forms(schema: z.ZodType, path: Path, root: unknown): string {
       return form instanceof z.ZodArray ? unwrap(form.element as z.ZodType) : [];
     });
   }
-  const texts = at.map((form) => (form instanceof z.ZodObject ? `{ ${Object.keys(form.shape).join(', ')} }` : form.type));
+  const texts = at.map((form) =>
+    form instanceof z.ZodObject ? `{ ${Object.keys(form.shape).join(', ')} }` : form.type,
+  );
   return `${texts.join(' or ')}; found ${printKeys(valueAt(root, path))}`;
 }
 
@@ -156,7 +163,10 @@ const printKeys = (value: unknown): string =>
 function flatten(issue: Issue): Issue[] {
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
   const right = issue.errors.filter(
-    (errors) => !errors.some((each) => each.path.length <= 1 && (each.code === 'unrecognized_keys' || each.code === 'invalid_type')),
+    (errors) =>
+      !errors.some(
+        (each) => each.path.length <= 1 && (each.code === 'unrecognized_keys' || each.code === 'invalid_type'),
+      ),
   );
   if (right.length !== 1) return [issue];
   return right[0]!.flatMap((each) => flatten({ ...each, path: [...issue.path, ...each.path] }));

@@ -17,7 +17,11 @@ export function datasetHandlers(datasets: Datasets): Handlers {
         const message = `datasets.samples: offset: ${id} has ${dataset.trainImages} training images, so none begins at ${offset}.`;
         throw new LabError('invalid', message);
       }
-      const { pixels, labels, shape } = await datasets.samples(id, offset, Math.min(count, dataset.trainImages - offset));
+      const { pixels, labels, shape } = await datasets.samples(
+        id,
+        offset,
+        Math.min(count, dataset.trainImages - offset),
+      );
       return { pixels: base64(pixels), labels: Array.from(labels), shape };
     },
   };

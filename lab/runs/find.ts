@@ -11,8 +11,14 @@ export function findRun(store: Store, text: string): string {
   if (found.includes(wanted)) return wanted;
   if (found.length === 1) return found[0]!;
   if (found.length === 0) {
-    throw new LabError('notFound', `There is no run ${JSON.stringify(text)} in this history; \`list\` shows what there is.`);
+    throw new LabError(
+      'notFound',
+      `There is no run ${JSON.stringify(text)} in this history; \`list\` shows what there is.`,
+    );
   }
   const some = found.slice(0, shown).join(', ') + (found.length > shown ? ` and ${found.length - shown} more` : '');
-  throw new LabError('ambiguous', `${found.length} runs begin with ${JSON.stringify(text)}: ${some}. Write more of the id.`);
+  throw new LabError(
+    'ambiguous',
+    `${found.length} runs begin with ${JSON.stringify(text)}: ${some}. Write more of the id.`,
+  );
 }

@@ -45,7 +45,8 @@ export class RunProgress {
   /** As if the run had just come to the end of these curves. */
   static from(series: readonly Series[]): RunProgress {
     const progress = new RunProgress();
-    const of = (name: Series['name']): readonly (number | null)[] => series.find((each) => each.name === name)?.values ?? [];
+    const of = (name: Series['name']): readonly (number | null)[] =>
+      series.find((each) => each.name === name)?.values ?? [];
     progress.steps(of('train.loss').map(numeric), of('train.accuracy').map(numeric));
     for (const split of ['validation', 'test'] as const) {
       const accuracy = of(`${split}.accuracy`);

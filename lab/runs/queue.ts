@@ -64,12 +64,19 @@ export class RunQueue {
     for (const run of store.listRuns({ status: ['running', 'paused'] }).runs) {
       if (run.status === 'paused' && run.startedAt === null) continue;
       const from = run.checkpointStep === null ? 'from the start' : `from step ${run.checkpointStep}`;
-      this.#note(run, { status: 'interrupted', endedAt: clock.now() }, 'interrupted', `The process that trained it ended. It can be resumed ${from}.`);
+      this.#note(
+        run,
+        { status: 'interrupted', endedAt: clock.now() },
+        'interrupted',
+        `The process that trained it ended. It can be resumed ${from}.`,
+      );
     }
     const waiting = store.listRuns({ status: ['queued'] }).runs.reverse();
     const ids = new Set(waiting.map(({ id }) => id));
     const stored = store.getSetting(orderKey);
-    const known = Array.isArray(stored) ? stored.filter((id): id is string => typeof id === 'string' && ids.has(id)) : [];
+    const known = Array.isArray(stored)
+      ? stored.filter((id): id is string => typeof id === 'string' && ids.has(id))
+      : [];
     // calls may have put runs into the queue before it was opened
     const before = this.#order;
     const old = [...known, ...ids].filter((id) => !before.includes(id));
@@ -113,7 +120,12 @@ export class RunQueue {
     if (session) {
       await session.stop();
     } else if (run.status === 'queued' || run.status === 'paused') {
-      this.#note(run, { status: 'stopped', reason: 'stopped', endedAt: this.#options.clock.now() }, 'stopped', 'Stopped.');
+      this.#note(
+        run,
+        { status: 'stopped', reason: 'stopped', endedAt: this.#options.clock.now() },
+        'stopped',
+        'Stopped.',
+      );
     } else if (run.status !== 'stopped') {
       throw wrongState(run, 'stopped', 'Only a running, paused or queued run can be');
     }
@@ -130,13 +142,19 @@ export class RunQueue {
     const session = await this.#sessionOf(run.id);
     if (session) {
       if (!session.paused) return;
-      if (from !== 'last') throw new LabError('state', `Run ${run.id} is only paused; stop it before it is resumed from elsewhere.`);
+      if (from !== 'last')
+        throw new LabError('state', `Run ${run.id} is only paused; stop it before it is resumed from elsewhere.`);
       if (session.holdsSlot || this.#hasRoom()) await session.resume();
       else this.#enqueue(run, 'Waits for its turn to go on.');
       return;
     }
     if (run.status === 'running') return;
-    if (run.status === 'finished') throw wrongState(run, 'resumed', 'It has come to its end; queue a new run with another spec. Only an unfinished run can be');
+    if (run.status === 'finished')
+      throw wrongState(
+        run,
+        'resumed',
+        'It has come to its end; queue a new run with another spec. Only an unfinished run can be',
+      );
     if (from === 'last') await readCheckpoint(run, store, checkpoints);
     if (from === 'best') await readCheckpoint(run, store, checkpoints, 'best');
     const unused = chooseCheckpoint(run, store, from);
@@ -147,7 +165,11 @@ export class RunQueue {
     });
     for (const file of unused) await checkpoints.remove(file).catch(() => undefined);
     this.#options.emit({ name: 'run.series', data: { id: run.id, truncatedTo: step, series: [] } });
-    this.#enqueue(run, step === 0 ? 'Queued again, from the start.' : `Queued again, from the checkpoint at step ${step}.`, patch);
+    this.#enqueue(
+      run,
+      step === 0 ? 'Queued again, from the start.' : `Queued again, from the checkpoint at step ${step}.`,
+      patch,
+    );
   }
 
   #enqueue(run: RunRecord, text: string, patch: RunPatch = {}): void {
@@ -174,7 +196,9 @@ export class RunQueue {
     const stored = this.#options.store.getSetting(concurrencyKey);
     if (typeof stored === 'number' && stored >= 1) return stored;
     const { settings, machine } = this.#options;
-    return settings.concurrency > 0 ? settings.concurrency : Math.max(1, Math.floor(machine.cores / threadsWorthHaving));
+    return settings.concurrency > 0
+      ? settings.concurrency
+      : Math.max(1, Math.floor(machine.cores / threadsWorthHaving));
   }
 
   #threadsPerRun(): number {
@@ -209,7 +233,8 @@ export class RunQueue {
       await session.resume();
     } catch (error) {
       const run = this.#options.store.getRun(session.id);
-      if (run) this.#note(run, { status: 'paused', error: plain(error) }, 'paused', `Still paused: ${plain(error).message}`);
+      if (run)
+        this.#note(run, { status: 'paused', error: plain(error) }, 'paused', `Still paused: ${plain(error).message}`);
     }
   }
 
@@ -230,9 +255,13 @@ export class RunQueue {
       const bytes = await readCheckpoint(run, store, checkpoints);
       const { data } = run.spec;
       const dataset = (await this.#options.datasets.list()).find((each) => each.id === data.dataset);
-      if (!dataset) throw new LabError('data', `There is no data set ${data.dataset} any more, on which run ${id} trains.`);
+      if (!dataset)
+        throw new LabError('data', `There is no data set ${data.dataset} any more, on which run ${id} trains.`);
       if (run.dataHash !== null && run.dataHash !== dataset.hash) {
-        throw new LabError('data', `The data set ${dataset.id} is not the one that run ${id} began with: its hash has changed.`);
+        throw new LabError(
+          'data',
+          `The data set ${dataset.id} is not the one that run ${id} began with: its hash has changed.`,
+        );
       }
       if (this.#closed) {
         this.#order.unshift(id);
@@ -250,7 +279,10 @@ export class RunQueue {
         engineVersion,
       };
       this.#options.emit({ name: 'run.changed', data: { run: store.updateRun(id, patch) } });
-      const session = new RunSession(store.getRun(id) ?? run, { ...this.#options, changed: (each) => this.#changed(each) });
+      const session = new RunSession(store.getRun(id) ?? run, {
+        ...this.#options,
+        changed: (each) => this.#changed(each),
+      });
       this.#sessions.set(id, session);
       const wanted = run.spec.backend.threads;
       session.start(run, wanted > 0 ? wanted : this.#threadsPerRun(), bytes);

@@ -15,12 +15,18 @@ export async function readCheckpoint(
   if (!record) return null;
   const bytes = await files.read(record.file).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new LabError('checkpoint', `The checkpoint ${record.file} of run ${run.id} cannot be read (${reason}). ${wayOut(run, store, role)}`);
+    throw new LabError(
+      'checkpoint',
+      `The checkpoint ${record.file} of run ${run.id} cannot be read (${reason}). ${wayOut(run, store, role)}`,
+    );
   });
   const hash = await sha256(bytes);
   if (hash !== record.hash) {
     const found = `its SHA-256 is ${hash.slice(0, 12)}..., ${record.hash.slice(0, 12)}... was recorded`;
-    throw new LabError('checkpoint', `The checkpoint ${record.file} of run ${run.id} is damaged: ${found}. ${wayOut(run, store, role)}`);
+    throw new LabError(
+      'checkpoint',
+      `The checkpoint ${record.file} of run ${run.id} is damaged: ${found}. ${wayOut(run, store, role)}`,
+    );
   }
   return bytes;
 }
@@ -38,7 +44,10 @@ export function chooseCheckpoint(run: RunRecord, store: Store, from: 'last' | 'b
   if (from === 'last') return [];
   const best = store.getCheckpoint(run.id, 'best');
   if (!best) {
-    throw new LabError('state', `Run ${run.id} has no checkpoint of its best weights yet; resume from the last one or from the start.`);
+    throw new LabError(
+      'state',
+      `Run ${run.id} has no checkpoint of its best weights yet; resume from the last one or from the start.`,
+    );
   }
   const old = store.putCheckpoint({ ...best, role: 'last' } satisfies CheckpointRecord);
   return old === null ? [] : [old];

@@ -86,7 +86,9 @@ export class RunSession {
   start(run: RunDetails, threads: number, resumeFrom: Uint8Array | null): void {
     try {
       const { trainer } = this.#options;
-      this.#handle = trainer.start({ runId: run.id, spec: run.spec, threads, resumeFrom }, (event) => this.#hear(event));
+      this.#handle = trainer.start({ runId: run.id, spec: run.spec, threads, resumeFrom }, (event) =>
+        this.#hear(event),
+      );
     } catch (error) {
       void this.#fail(asLabError(error));
     }
@@ -133,7 +135,10 @@ export class RunSession {
         this.#step = step;
         this.#change({ backend, threads, parameters, macsPerImage, stepsPerEpoch, totalSteps, step });
         const where = step === 0 ? 'Training starts' : `Training goes on after step ${step}`;
-        this.#note('ready', `${where} on the ${backend} backend with ${threads === 1 ? '1 thread' : `${threads} threads`}.`);
+        this.#note(
+          'ready',
+          `${where} on the ${backend} backend with ${threads === 1 ? '1 thread' : `${threads} threads`}.`,
+        );
         break;
       }
       case 'progress': {
@@ -199,13 +204,19 @@ export class RunSession {
     const texts = {
       completed: `Finished after ${step} steps.`,
       earlyStopping: `Early stopping ended the run after ${step} steps.`,
-      stopped: status === 'interrupted' ? `Interrupted after ${step} steps: the lab was closed.` : `Stopped after ${step} steps.`,
+      stopped:
+        status === 'interrupted'
+          ? `Interrupted after ${step} steps: the lab was closed.`
+          : `Stopped after ${step} steps.`,
     };
     const result = status === 'interrupted' ? null : resultHash;
     await this.#end({ status, reason, step, seconds, resultHash: result, error: null }, status, texts[reason]);
   }
 
-  async #fail(error: ErrorRecord | LabError | Extract<TrainingEvent, { kind: 'failed' }>['error'], step = this.#step): Promise<void> {
+  async #fail(
+    error: ErrorRecord | LabError | Extract<TrainingEvent, { kind: 'failed' }>['error'],
+    step = this.#step,
+  ): Promise<void> {
     this.#deaf = true;
     this.#step = step;
     await this.#end({ status: 'failed', error: toErrorRecord(error) }, 'failed', error.message);

@@ -27,7 +27,9 @@ export function checkSpec(json: unknown, datasets: readonly DatasetRecord[]): Sp
   if (upgraded.fault) return { ok: false, faults: [upgraded.fault], ...none };
   const document = upgraded.document;
   const parsed = specSchema.safeParse(document);
-  const faults: LabFault[] = parsed.success ? [] : faultsOf(parsed.error, document, specSchema).map((fault) => onNode(fault, document));
+  const faults: LabFault[] = parsed.success
+    ? []
+    : faultsOf(parsed.error, document, specSchema).map((fault) => onNode(fault, document));
 
   const id = valueAt(document, ['data', 'dataset']);
   const dataset = datasets.find((each) => each.id === id) ?? null;

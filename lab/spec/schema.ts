@@ -29,7 +29,11 @@ const modelSchema = z.strictObject({
 
 const dataSchema = z.strictObject({
   dataset: z.string().min(1).describe('Id of a data set, see `ablate data list`'),
-  validation: z.int().min(0).default(5000).describe('Images of the training file held out for validation, drawn by seed'),
+  validation: z
+    .int()
+    .min(0)
+    .default(5000)
+    .describe('Images of the training file held out for validation, drawn by seed'),
   trainImages: positiveInteger.nullable().default(null).describe('Train on so many of the rest; null: all'),
   preprocessing: z
     .enum(['raw', 'unit', 'standardise'])
@@ -65,7 +69,10 @@ const scheduleSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
-const cadenceSchema = z.union([z.strictObject({ epochs: z.number().positive() }), z.strictObject({ steps: positiveInteger })]);
+const cadenceSchema = z.union([
+  z.strictObject({ epochs: z.number().positive() }),
+  z.strictObject({ steps: positiveInteger }),
+]);
 
 const trainingSchema = z.strictObject({
   batchSize: positiveInteger.max(65536).default(64),

@@ -16,7 +16,10 @@ type Shape = Record<string, z.ZodType>;
 export function setSpecValue(document: unknown, assignment: string): unknown {
   const equals = assignment.indexOf('=');
   if (equals <= 0) {
-    throw new LabError('usage', `${JSON.stringify(assignment)} sets nothing: write path=value, for example training.batchSize=32.`);
+    throw new LabError(
+      'usage',
+      `${JSON.stringify(assignment)} sets nothing: write path=value, for example training.batchSize=32.`,
+    );
   }
   const path = assignment.slice(0, equals).trim();
   const keys = parsePath(path);
@@ -48,7 +51,10 @@ function parsePath(path: string): (string | number)[] {
     const match = part.exec(path);
     const dotted = path[at] === '.';
     if (!match || (at === 0 && dotted) || (at > 0 && match[3] !== undefined && !dotted)) {
-      throw new LabError('usage', `${path}: this is no path; write names with dots and [n], for example model.nodes[2].props.units.`);
+      throw new LabError(
+        'usage',
+        `${path}: this is no path; write names with dots and [n], for example model.nodes[2].props.units.`,
+      );
     }
     if (match[1] !== undefined) keys.push(Number(match[1]));
     else keys.push(match[2] === undefined ? match[3]! : (JSON.parse(match[2]) as string));
@@ -56,11 +62,19 @@ function parsePath(path: string): (string | number)[] {
   return keys;
 }
 
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const shapeOf = (form: z.ZodType): Shape | null => (form instanceof z.ZodObject ? (form.shape as Shape) : null);
 const kindsOf = (shape: Shape): unknown[] => (shape['kind'] instanceof z.ZodLiteral ? [...shape['kind'].values] : []);
 
-function assign(target: unknown, schemas: z.ZodType[], keys: (string | number)[], at: number, value: unknown, path: string): void {
+function assign(
+  target: unknown,
+  schemas: z.ZodType[],
+  keys: (string | number)[],
+  at: number,
+  value: unknown,
+  path: string,
+): void {
   const forms = schemas.flatMap(unwrap);
   const key = keys[at]!;
   const last = at === keys.length - 1;
@@ -115,7 +129,10 @@ function formFor(shapes: Shape[], target: Json, name: string, value: unknown, pa
   if (fitting.length > 0) return fitting[0]!;
   const kinds = having.flatMap(kindsOf);
   if (kinds.length > 0 && name !== 'kind' && kind !== undefined) {
-    throw new LabError('invalid', `${path}: ${name} belongs to kind ${kinds.join(' or ')}; set ${where}.kind=${String(kinds[0])} first.`);
+    throw new LabError(
+      'invalid',
+      `${path}: ${name} belongs to kind ${kinds.join(' or ')}; set ${where}.kind=${String(kinds[0])} first.`,
+    );
   }
   return having[0]!;
 }
@@ -125,7 +142,9 @@ function container(present: unknown, schemas: z.ZodType[], path: string): Json |
   if (isObject(present) || Array.isArray(present)) return present;
   if (present !== undefined && present !== null) {
     const forms = schemas.flatMap(unwrap);
-    if (!forms.some((form) => form instanceof z.ZodObject || form instanceof z.ZodRecord || form instanceof z.ZodArray)) {
+    if (
+      !forms.some((form) => form instanceof z.ZodObject || form instanceof z.ZodRecord || form instanceof z.ZodArray)
+    ) {
       throw new LabError('invalid', `${path}: there is nothing below ${JSON.stringify(present)}; set a shorter path.`);
     }
   }

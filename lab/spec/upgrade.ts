@@ -8,7 +8,8 @@ export type Upgrade = (document: Document) => Document;
 /** By the version they start from. */
 const upgrades: Readonly<Record<number, Upgrade>> = {};
 
-export type Upgraded = { readonly document: unknown; readonly fault: null } | { readonly document: null; readonly fault: LabFault };
+export type Upgraded =
+  { readonly document: unknown; readonly fault: null } | { readonly document: null; readonly fault: LabFault };
 
 /**
  * Any JSON as a document of the present version. What is no object, or has no version, passes through: the validator says
