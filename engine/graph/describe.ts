@@ -75,7 +75,8 @@ function behind({ size, jump }: Field, window: LayerWindow | undefined): Field {
 }
 
 function larger(fields: readonly Field[]): Field {
-  const most = (pick: (field: Field) => number): number => Math.max(...fields.map(pick));
+  const most = (pick: (field: Field) => number): number =>
+    fields.reduce((largest, field) => Math.max(largest, pick(field)), 1);
   return {
     size: [most(({ size }) => size[0]), most(({ size }) => size[1])],
     jump: [most(({ jump }) => jump[0]), most(({ jump }) => jump[1])],

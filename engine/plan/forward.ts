@@ -1,0 +1,112 @@
+import type { CheckedGraph, CheckedNode } from '../graph/check.ts';
+import { layers } from '../layers/index.ts';
+import type { Mode } from '../layers/layer.ts';
+import type { TensorId } from '../ops/op.ts';
+import type { PlanBuilder } from './builder.ts';
+import type { OpInstance } from './plan.ts';
+
+/** What every segment of a model reads. */
+export interface SharedTensors {
+  readonly builder: PlanBuilder;
+  readonly checked: CheckedGraph;
+  /** Parameters and buffers by "<node>.<name>". */
+  readonly named: ReadonlyMap<string, TensorId>;
+  readonly offset: TensorId;
+  readonly scale: TensorId;
+  readonly trainPixels: TensorId;
+  readonly trainLabels: TensorId;
+  readonly trainIndices: TensorId;
+  readonly hyper: TensorId;
+  readonly random: TensorId;
+}
+
+export interface ForwardOptions {
+  readonly segment: string;
+  readonly mode: Mode;
+  /** In front of the names of the segment's own tensors. */
+  readonly prefix: string;
+  readonly data: { readonly pixels: TensorId; readonly labels: TensorId; readonly indices: TensorId };
+  /** Where the model's output goes; undefined: a tensor of the segment. */
+  readonly logits: TensorId | undefined;
+}
+
+/** Appends the gathering of a batch and the forward pass of the model. Returns its output and the targets. */
+export function lowerForward(
+  shared: SharedTensors,
+  options: ForwardOptions,
+): { readonly logits: TensorId; readonly target: TensorId } {
+  const { builder, checked } = shared;
+  const { segment, mode, prefix, data } = options;
+  const batch = builder.shape(data.indices)[0]!;
+  const nodes = new Map(checked.nodes.map((node) => [node.id, node]));
+  const source = sourceOf(nodes.get(checked.outputId)!, nodes, mode);
+  const values = new Map<string, TensorId>();
+  let target: TensorId | undefined;
+
+  for (const node of checked.nodes) {
+    const output = (): TensorId =>
+      node === source && options.logits !== undefined
+        ? options.logits
+        : builder.tensor(`${prefix}${node.id}.y`, [batch, ...node.outputShape], 'f32', 'activation', node.id);
+    if (node.layer === 'input') {
+      const x = output();
+      target = builder.tensor(`${prefix}${node.id}.target`, [batch], 'i32', 'activation', node.id);
+      gather(shared, options, node.id, x, target);
+      values.set(node.id, x);
+    } else if (isIdentity(node, mode)) {
+      values.set(node.id, values.get(node.inputs[0]!)!);
+    } else {
+      const y = output();
+      values.set(node.id, y);
+      const { id } = node;
+      layers[node.layer].lower(node.props, {
+        node: id,
+        mode,
+        inputs: node.inputs.map((input) => values.get(input)!),
+        output: y,
+        random: shared.random,
+        shape: (tensor) => builder.shape(tensor),
+        parameter: (name) => shared.named.get(`${id}.${name}`)!,
+        buffer: (name) => shared.named.get(`${id}.${name}`)!,
+        tensor: (name, shape, dtype) => builder.tensor(`${prefix}${id}.${name}`, shape, dtype, 'activation', id),
+        emit: (op) => builder.op(segment, { ...op, phase: 'forward', node: id } as OpInstance),
+      });
+    }
+  }
+  return { logits: values.get(checked.outputId)!, target: target! };
+}
+
+function gather(
+  { builder, offset, scale }: SharedTensors,
+  { segment, data }: ForwardOptions,
+  node: string,
+  x: TensorId,
+  target: TensorId,
+): void {
+  builder.op(segment, {
+    op: 'gatherImages',
+    attrs: {},
+    inputs: { pixels: data.pixels, indices: data.indices, offset, scale },
+    outputs: { x },
+    phase: 'data',
+    node,
+  });
+  builder.op(segment, {
+    op: 'gatherLabels',
+    attrs: {},
+    inputs: { labels: data.labels, indices: data.indices },
+    outputs: { target },
+    phase: 'data',
+    node,
+  });
+}
+
+const isIdentity = ({ layer, props }: CheckedNode, mode: Mode): boolean =>
+  layer !== 'input' && layers[layer].isIdentity?.(props, mode) === true;
+
+/** The node whose op writes the value of `node`: the first one behind it that does not just hand its input on. */
+function sourceOf(node: CheckedNode, nodes: ReadonlyMap<string, CheckedNode>, mode: Mode): CheckedNode {
+  let source = node;
+  while (isIdentity(source, mode)) source = nodes.get(source.inputs[0]!)!;
+  return source;
+}
