@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBrowser } from './browser.ts';
-import { type Summary, summaryVariable } from './reporters/summary.ts';
+import { closing, type Summary, summaryVariable } from './reporters/summary.ts';
 
 const unknown = process.argv.slice(2).filter((argument) => argument !== '--quick');
 if (unknown.length > 0) {
@@ -62,10 +62,6 @@ if (browser && !quick) runner('playwright', ['test']);
 rmSync(folder, { recursive: true, force: true });
 console.log('');
 if (quick) console.log('LEFT OUT by --quick: test/e2e (journeys in a browser and in Electron), *.slow.test.ts');
-for (const name of total.failed) console.log(`FAILED: ${name}`);
-for (const { name, reason } of total.skipped) console.log(`SKIPPED: ${name}: ${reason || 'no reason given'}`);
-const silent = total.skipped.filter(({ reason }) => reason === '').length;
-if (silent > 0)
-  console.log(`${silent} of the skipped tests give no reason; a skip must say why, so this counts as a failure.`);
-console.log(`${total.passed} passed, ${total.failed.length} failed, ${total.skipped.length} skipped`);
-process.exitCode = total.failed.length > 0 || silent > 0 || total.passed === 0 ? 1 : 0;
+const { lines, exitCode } = closing(total);
+for (const line of lines) console.log(line);
+process.exitCode = exitCode;
