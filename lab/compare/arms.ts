@@ -1,0 +1,77 @@
+import { LabError } from '../contract/errors.ts';
+import type { RunDetails, RunRecord, Series } from '../contract/records.ts';
+import type { Store } from '../ports.ts';
+import { findRun } from '../runs/find.ts';
+import type { SpecDifference } from '../spec/diff.ts';
+import type { Spec } from '../spec/schema.ts';
+
+/** One arm of a comparison: a run, or the runs of a group. */
+export interface Arm {
+  /** Run id or group id, whole. */
+  readonly id: string;
+  /** At least one, by seed. */
+  readonly runs: readonly RunRecord[];
+  /** Of the first run; those of a group differ in the seed alone. */
+  readonly spec: Spec;
+  /** By run id. */
+  readonly series: ReadonlyMap<string, readonly Series[]>;
+}
+
+/** The arms that are meant: run ids, group ids, or unique beginnings of either. Throws LabError. */
+export function findArms(store: Store, texts: readonly string[]): Arm[] {
+  const ids = texts.map((text) => findArmId(store, text));
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (twice !== undefined)
+    throw new LabError('invalid', `compare.get: ${twice} is asked for twice; each arm can be there once.`);
+  return ids.map((id) => {
+    const details: RunDetails | null = store.getRun(id);
+    const runs = details ? [record(details)] : store.groupRuns(id);
+    const spec = details?.spec ?? store.getRun(runs[0]!.id)!.spec;
+    return { id, runs, spec, series: new Map(runs.map((run) => [run.id, store.readSeries(run.id)])) };
+  });
+}
+
+function findArmId(store: Store, text: string): string {
+  const wanted = text.trim().toLowerCase();
+  const groups = wanted === '' ? [] : store.findGroups(wanted);
+  if (groups.includes(wanted)) return wanted;
+  const runs = wanted === '' ? [] : store.findRuns(wanted);
+  if (runs.length > 0) return findRun(store, wanted);
+  if (groups.length === 1) return groups[0]!;
+  if (groups.length > 1) {
+    const message = `${groups.length} groups begin with ${JSON.stringify(text)}: ${groups.slice(0, 5).join(', ')}. Write more of the id.`;
+    throw new LabError('ambiguous', message);
+  }
+  throw new LabError(
+    'notFound',
+    `There is no run and no group ${JSON.stringify(text)} in this history; \`list\` shows what there is.`,
+  );
+}
+
+function record({ spec: _spec, events: _events, ...run }: RunDetails): RunRecord {
+  return run;
+}
+
+/** A label per arm: its name; where names agree, what is different about it as well. */
+export function labelsOf(arms: readonly Arm[], differences: readonly SpecDifference[]): string[] {
+  const names = arms.map((arm) => arm.runs[0]!.name);
+  if (new Set(names).size === names.length) return names;
+  const labels = names.map((name, i) => {
+    const tell = differences.slice(0, 2).map(({ path, values }) => `${shortPath(path)} ${print(values[i])}`);
+    return tell.length > 0 ? `${name} · ${tell.join(', ')}` : name;
+  });
+  if (new Set(labels).size === labels.length) return labels;
+  return labels.map((label, i) => `${label} · ${arms[i]!.id}`);
+}
+
+/** The last name of a path; of a node's property the node as well. */
+function shortPath(path: string): string {
+  const node = /^model\.nodes\.(.+?)(?:\.props)?(?:\.([^.]+))?$/.exec(path);
+  if (node) return node[2] === undefined ? node[1]! : `${node[1]}.${node[2]}`;
+  return path.split('.').at(-1)!;
+}
+
+function print(value: unknown): string {
+  if (value === null || value === undefined) return '–';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

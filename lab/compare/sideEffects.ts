@@ -1,0 +1,94 @@
+import type { DatasetRecord } from '../contract/records.ts';
+import { checkSpec } from '../spec/check.ts';
+import type { Arm } from './arms.ts';
+
+/** Thousands apart, as in the rest of the lab's words. */
+export const count = (n: number): string =>
+  Math.round(n)
+    .toString()
+    .replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+
+interface Facts {
+  readonly parameters: number | null;
+  readonly macsPerImage: number | null;
+  readonly images: number | null;
+  readonly biasTerms: number | null;
+}
+
+function factsOf(arm: Arm, datasets: readonly DatasetRecord[]): Facts {
+  const run = arm.runs[0]!;
+  const { checked } = checkSpec(arm.spec, datasets);
+  const biases = checked?.ok
+    ? checked.nodes.flatMap((node) => node.parameters.filter(({ name }) => name === 'bias'))
+    : null;
+  const lengths = arm.runs.map((each) => (each.status === 'finished' ? each.step : each.totalSteps));
+  return {
+    parameters: run.parameters,
+    macsPerImage: run.macsPerImage,
+    images: lengths.every((each) => each !== null)
+      ? (lengths.reduce((sum, each) => sum + each, 0) / lengths.length) * run.batchSize
+      : null,
+    biasTerms:
+      biases && biases.reduce((sum, { shape }) => sum + shape.reduce((product, extent) => product * extent, 1), 0),
+  };
+}
+
+const facts = [
+  { key: 'parameters', name: 'parameters' },
+  { key: 'macsPerImage', name: 'multiply-accumulates per image' },
+  { key: 'biasTerms', name: 'bias terms' },
+  { key: 'images', name: 'training images seen' },
+] as const;
+
+/** What differs besides what was changed on purpose, in sentences about each arm against the baseline. */
+export function sideEffects(
+  arms: readonly Arm[],
+  labels: readonly string[],
+  baseline: Arm,
+  datasets: readonly DatasetRecord[],
+): string[] {
+  const all = arms.map((arm) => factsOf(arm, datasets));
+  const at = arms.indexOf(baseline);
+  const base = all[at]!;
+  const out: string[] = [];
+  arms.forEach((arm, i) => {
+    if (i === at) return;
+    for (const { key, name } of facts) {
+      const mine = all[i]![key];
+      const theirs = base[key];
+      if (mine === null || theirs === null || Math.round(mine) === Math.round(theirs)) continue;
+      const more = mine > theirs;
+      const share = theirs > 0 ? ` (${more ? '+' : '−'}${percent(Math.abs(mine - theirs) / theirs)})` : '';
+      out.push(`${labels[i]} has ${count(mine)} ${name} against ${count(theirs)} of ${labels[at]}${share}.`);
+    }
+    out.push(...otherEffects(arm, baseline, labels[i]!, labels[at]!));
+  });
+  return out;
+}
+
+function percent(share: number): string {
+  const value = 100 * share;
+  return `${value >= 10 ? Math.round(value) : Number(value.toPrecision(2))} %`;
+}
+
+/** What should be the same in a fair comparison and is not. */
+function otherEffects(arm: Arm, baseline: Arm, label: string, baseLabel: string): string[] {
+  const out: string[] = [];
+  const differs = (of: (run: Arm['runs'][number]) => string | null): [string, string] | null => {
+    const mine = [...new Set(arm.runs.map(of).filter((each) => each !== null))].sort();
+    const theirs = [...new Set(baseline.runs.map(of).filter((each) => each !== null))].sort();
+    if (mine.length === 0 || theirs.length === 0 || mine.join() === theirs.join()) return null;
+    return [mine.join(', '), theirs.join(', ')];
+  };
+  const backend = differs((run) => run.backend);
+  if (backend)
+    out.push(`${label} ran on the ${backend[0]} backend, ${baseLabel} on ${backend[1]}: their rounding differs.`);
+  const engine = differs((run) => run.engineVersion);
+  if (engine) out.push(`${label} was trained with engine ${engine[0]}, ${baseLabel} with ${engine[1]}.`);
+  const data = differs((run) => run.dataHash);
+  if (data) out.push(`${label} and ${baseLabel} were trained on different bytes of data.`);
+  const threads = differs((run) => (run.threads === null ? null : String(run.threads)));
+  if (threads)
+    out.push(`${label} ran with ${threads[0]} threads, ${baseLabel} with ${threads[1]}: their times do not compare.`);
+  return out;
+}
