@@ -1,0 +1,43 @@
+/**
+ * The engine's public door for the other rooms: the layer catalogue, checks, costs and transforms of models, plans as text, and
+ * the data that travels to and from a training worker. It reaches no backend, so a page that imports it stays small; training
+ * itself runs behind engine/worker.
+ */
+export type { BackendName } from './backend.ts';
+export { decodeIdx, decodeIdxImages, type IdxArray, type IdxPair } from './data/idx.ts';
+export { EngineError, type EngineErrorCode, type Fault } from './errors.ts';
+
+export { checkGraph, type CheckedGraph, type CheckedNode, type CheckOptions } from './graph/check.ts';
+export { costOf, type Cost, type CostOptions } from './graph/cost.ts';
+export { describeGraph, type NodeDescription } from './graph/describe.ts';
+export { inputsOf, type GraphDocument, type NodeDocument } from './graph/document.ts';
+export { withBatchNorm, withDropout, type BatchNormPlace } from './graph/transforms.ts';
+
+export { layers } from './layers/index.ts';
+export {
+  describeInitializer,
+  initializerKinds,
+  type Initializer,
+  type InitializerInfo,
+  type InitializerKind,
+} from './layers/initializer.ts';
+export { describeShape, type LayerCategory, type LayerDefinition, type ParameterSpec } from './layers/layer.ts';
+export { isLayerName, layerNames, type LayerName } from './layers/layerName.ts';
+export { defaultProps, normaliseProp, type PropSchema, type PropSchemas, type PropValues } from './layers/props.ts';
+export { nodeSchema, propsSchema, type JsonSchema } from './layers/schema.ts';
+
+export type { Plan, TrainingPlan } from './plan/plan.ts';
+export { printPlan } from './plan/print.ts';
+export { formatShape, sizeOf, type Shape } from './tensor.ts';
+
+export { prepareTraining, type PreparedTraining } from './train/prepare.ts';
+export { learningRateFactor } from './train/schedules.ts';
+export type { LossSettings, OptimizerSettings, ScheduleSettings } from './train/settings.ts';
+export type {
+  EarlyStoppingSettings,
+  ImageFile,
+  Preprocessing,
+  TrainingCommand,
+  TrainingEvent,
+  TrainingJob,
+} from './worker/protocol.ts';
