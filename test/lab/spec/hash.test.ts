@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { canonicalJson, groupHash, sha256, specHash } from '../../../lab/spec/hash.ts';
+import { diffSpecs } from '../../../lab/spec/diff.ts';
+import { specSchema, type SpecInput } from '../../../lab/spec/schema.ts';
+import { upgradeSpec } from '../../../lab/spec/upgrade.ts';
+
+const input: SpecInput = {
+  ablate: 1,
+  data: { dataset: 'mnist' },
+  model: {
+    nodes: [
+      { id: 'in', layer: 'input' },
+      { id: 'd', layer: 'dense', props: { units: 10 } },
+    ],
+  },
+  training: { optimizer: { kind: 'sgd' } },
+};
+const spec = specSchema.parse(input);
+
+describe('canonical JSON', () => {
+  it('is one text for equal values, whatever the order of keys, and parses back', () => {
+    expect(canonicalJson({ b: [1, { d: undefined, c: null }], a: 'ü"' })).toBe('{"a":"ü\\"","b":[1,{"c":null}]}');
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
+        if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+          const turned = Object.fromEntries(Object.entries(value).reverse());
+          expect(canonicalJson(turned)).toBe(canonicalJson(value));
+        }
+      }),
+    );
+  });
+});
+
+describe('hashes', () => {
+  it('are SHA-256', async () => {
+    expect(await sha256('ablate')).toBe(createHash('sha256').update('ablate').digest('hex'));
+  });
+
+  it('of specs leave out what has no influence', async () => {
+    const same = { ...spec, name: 'other', backend: { kind: 'reference', threads: 3 } as const };
+    expect(await specHash(same)).toBe(await specHash(spec));
+    const moved = structuredClone(spec);
+    moved.model.nodes[0]!.position = { x: 1, y: 2 };
+    moved.model.nodes[0]!.title = 'Input';
+    expect(await specHash(moved)).toBe(await specHash(spec));
+    expect(await specHash(specSchema.parse({ ...input, seed: 1 }))).toBe(await specHash(spec));
+  });
+
+  it('differ with anything else; the group is the same for all seeds', async () => {
+    const seed2 = { ...spec, seed: 2 };
+    expect(await specHash(seed2)).not.toBe(await specHash(spec));
+    expect(await groupHash(seed2)).toBe(await groupHash(spec));
+    expect(await groupHash(spec)).toMatch(/^[0-9a-f]{12}$/);
+    const wider = structuredClone(spec);
+    wider.model.nodes[1]!.props = { units: 11 };
+    expect(await groupHash(wider)).not.toBe(await groupHash(spec));
+    expect(await groupHash({ ...spec, model: { ...spec.model, batchNorm: 'before' } })).not.toBe(await groupHash(spec));
+  });
+});
+
+describe('differences of specs', () => {
+  it('are the paths that differ, with all values', () => {
+    const other = structuredClone(spec);
+    other.name = 'another';
+    other.training.optimizer.learningRate = 0.5;
+    other.model.batchNorm = 'before';
+    other.model.nodes[1]!.props = { units: 12 };
+    other.model.nodes[1]!.title = 'Output';
+    expect(diffSpecs([spec, other])).toEqual([
+      { path: 'training.optimizer.learningRate', values: [0.1, 0.5] },
+      { path: 'model.batchNorm', values: ['asDrawn', 'before'] },
+      { path: 'model.nodes.d.props.units', values: [10, 12] },
+    ]);
+    expect(diffSpecs([spec, { ...spec, seed: 2 }])).toEqual([{ path: 'seed', values: [1, 2] }]);
+    expect(diffSpecs([spec, { ...spec, seed: 2 }], ['seed'])).toEqual([]);
+    expect(diffSpecs([spec, structuredClone(spec)])).toEqual([]);
+  });
+
+  it('match nodes by id, and show a node that is missing as one', () => {
+    const other = structuredClone(spec);
+    other.model.nodes.splice(1, 0, { id: 'bn', layer: 'batchNorm', props: { eps: 0.1 } });
+    expect(diffSpecs([spec, other])).toEqual([{ path: 'model.nodes.bn', values: [null, 'batchNorm'] }]);
+  });
+
+  it('show forms whose fields differ', () => {
+    const adam = specSchema.parse({ ...input, training: { optimizer: { kind: 'adam' }, length: { steps: 10 } } });
+    const paths = diffSpecs([spec, adam]).map(({ path }) => path);
+    expect(paths).toContain('training.optimizer.kind');
+    expect(paths).toContain('training.optimizer.beta1');
+    expect(paths).toContain('training.length.steps');
+    expect(paths).toContain('training.length.epochs');
+  });
+});
+
+describe('upgrades', () => {
+  it('run step by step and end in the present version', () => {
+    const steps = {
+      1: (document: object) => ({ ...document, one: true }),
+      2: (document: object) => ({ ...document, two: true }),
+    };
+    expect(upgradeSpec({ ablate: 1 }, steps, 3)).toEqual({
+      document: { ablate: 3, one: true, two: true },
+      fault: null,
+    });
+    expect(upgradeSpec({ ablate: 3 }, steps, 3)).toEqual({ document: { ablate: 3 }, fault: null });
+  });
+
+  it('refuse a later format with both versions, and pass over what is no spec', () => {
+    expect(upgradeSpec({ ablate: 7 }).fault?.message).toMatch(/format 7.*up to 1/);
+    expect(upgradeSpec({ ablate: 0 }).fault?.message).toMatch(/no format 0; write 1/);
+    expect(upgradeSpec([])).toEqual({ document: [], fault: null });
+    expect(upgradeSpec({ ablate: 'x' })).toEqual({ document: { ablate: 'x' }, fault: null });
+  });
+});
