@@ -88,7 +88,8 @@ export function decodeIdx(bytes: Uint8Array, file: string): IdxArray {
       `the file should end here (${formatShape(shape)} = ${promised} values), but ${present - promised} more bytes follow.`,
     );
   }
-  return { shape, values: bytes.subarray(header) };
+  // not bytes.subarray, which gives a Buffer for Node's Buffer, where plain bytes are meant
+  return { shape, values: new Uint8Array(bytes.buffer, bytes.byteOffset + header, present) };
 }
 
 export interface IdxPair {

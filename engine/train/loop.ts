@@ -2,7 +2,7 @@ import type { Executable } from '../backend.ts';
 import type { BatchOrder } from '../data/batches.ts';
 import { hyperSize, hyperSlot, randomSize, randomSlot } from '../ops/op.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
-import { learningRateFactor } from './learningRate.ts';
+import { learningRateFactor } from './schedules.ts';
 import { fillHyper } from './optimizers.ts';
 import type { OptimizerSettings, ScheduleSettings } from './settings.ts';
 

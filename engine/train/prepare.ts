@@ -7,7 +7,6 @@ import { checkGraph } from '../graph/check.ts';
 import type { CheckedGraph } from '../graph/check.ts';
 import { lowerTraining } from '../plan/lower.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
-import { verifyPlan } from '../plan/verify.ts';
 import type { ImageFile, TrainingJob } from '../worker/protocol.ts';
 
 /** Rows of the history ring: a step's loss is read back at the latest so many steps later. */
@@ -46,9 +45,6 @@ export function prepareTraining(job: TrainingJob): PreparedTraining {
   const order = new BatchOrder(split.train, job.batchSize, job.seed);
 
   const checked = checkGraph(job.graph, { inputShape: imageShape, classes });
-  if (!checked.ok) {
-    throw new EngineError('graph', checked.faults.map((fault) => fault.message).join('\n'), checked.faults);
-  }
   const plan = lowerTraining(checked, {
     batchSize: job.batchSize,
     evaluationBatch: Math.min(evaluationBatch, Math.max(split.validation.length, test.count)),
@@ -60,7 +56,6 @@ export function prepareTraining(job: TrainingJob): PreparedTraining {
     optimizer: job.optimizer,
     historySlots,
   });
-  verifyPlan(plan);
   return {
     checked,
     plan,

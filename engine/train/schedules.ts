@@ -115,19 +115,16 @@ function oneCycle(schedule: Extract<Schedule, { kind: 'oneCycle' }>, t: number):
 
 /**
  * The rate of step `step` (from 0) of a run of `totalSteps`, as a multiple of the optimiser's rate. A cosine over fewer
- * steps than the run has stays at its final factor from there on.
+ * steps than the run has stays at its final factor from there on. Called in every step, so it makes no objects.
  */
 export function learningRateFactor(schedule: ScheduleSettings, step: number, totalSteps: number): number {
   switch (schedule.kind) {
     case 'constant':
       return 1;
     case 'step':
-      return lrAt({ ...schedule, learningRate: 1 }, step);
-    case 'cosine': {
-      const halfPeriod = schedule.steps ?? totalSteps;
-      const minimum = schedule.finalFactor;
-      return lrAt({ kind: 'cosine', learningRate: 1, halfPeriod, minimum }, Math.min(step, halfPeriod));
-    }
+      return schedule.gamma ** Math.floor(step / schedule.stepSize);
+    case 'cosine':
+      return between(1, schedule.finalFactor, partOf(step, 0, schedule.steps ?? totalSteps), 'cosine');
   }
 }
 

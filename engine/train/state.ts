@@ -46,9 +46,14 @@ export class TrainingState {
     for (const { id, values } of this.tensors) executable.write(id, values);
   }
 
-  /** The array of a tensor, to fill it by hand. */
-  valuesOf(id: TensorId): TensorValues {
-    return this.tensors.find((tensor) => tensor.id === id)!.values;
+  /** The state before the first step: parameters and buffers by name, optimiser state 0. */
+  begin(initial: ReadonlyMap<string, TensorValues>): void {
+    for (const { name, values } of this.tensors) {
+      const given = initial.get(name);
+      if (given === undefined) values.fill(0);
+      else values.set(given);
+    }
+    this.step = 0;
   }
 
   /** The first tensor in order with a value that is not finite. */

@@ -1,4 +1,5 @@
 import type { Backend, CompileOptions, Executable } from '../backend.ts';
+import { initialValues } from '../layers/initialize.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { TensorValues } from '../tensor.ts';
 import type { TrainingEvent, TrainingJob } from '../worker/protocol.ts';
@@ -7,7 +8,6 @@ import type { Checkpoint } from './checkpoint.ts';
 import { ValidationWatch } from './earlyStopping.ts';
 import type { EvaluationResult } from './earlyStopping.ts';
 import { Evaluation } from './evaluate.ts';
-import { fillInitialState } from './initialState.ts';
 import { describeJob, requireSameJob } from './jobDescription.ts';
 import type { JobDescription } from './jobDescription.ts';
 import { StepRunner } from './loop.ts';
@@ -88,7 +88,7 @@ export class TrainingRun {
     this.#test = new Evaluation(executable, plan, 'test', prepared.testImages);
     this.#state = new TrainingState(plan);
     if (checkpoint) this.#state.load(checkpoint.tensors, checkpoint.step);
-    else fillInitialState(this.#state, prepared, job.seed);
+    else this.#state.begin(initialValues(prepared.checked.nodes, job.seed));
     this.#state.restore(executable);
     for (const [tensor, values] of this.#data()) executable.write(tensor, values);
     const now = options.clock();

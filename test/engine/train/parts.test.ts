@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hyperSize } from '../../../engine/ops/op.ts';
 import { ValidationWatch } from '../../../engine/train/earlyStopping.ts';
-import { learningRateFactor } from '../../../engine/train/learningRate.ts';
+import { learningRateFactor } from '../../../engine/train/schedules.ts';
 import { fillHyper } from '../../../engine/train/optimizers.ts';
 import { stepsOf } from '../../../engine/train/prepare.ts';
 import { StepLog } from '../../../engine/train/stepLog.ts';
