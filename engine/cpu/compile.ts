@@ -3,7 +3,7 @@ import type { TensorId } from '../ops/op.ts';
 import type { OpInstance, Plan } from '../plan/plan.ts';
 import { align, placeTransient } from './arena.ts';
 import { Module } from './asm/module.ts';
-import { emitSegment } from './driver.ts';
+import { defaultWorthSharing, emitSegment } from './driver.ts';
 import { inputIds, outputIds } from './instance.ts';
 import { lowerToSteps } from './kernels/index.ts';
 import { assignLayouts, bytesPerElement, type Layout } from './layout.ts';
@@ -14,6 +14,14 @@ import { counterBytes, countersStart, emitBarrier, emitCommand, emitHelperLoop }
 const pageBytes = 65_536;
 /** wasm32 addresses 4 GiB; the last page is left out so that no address computation wraps around. */
 const mostPages = 65_535;
+
+/** What a test or a measurement may choose; `detectFeatures` and the default decide otherwise. */
+export interface CpuTuning {
+  /** Fused multiply-add. */
+  readonly relaxed: boolean;
+  /** Work (ns) from which on a level is spread over threads. */
+  readonly worthSharing?: number;
+}
 
 export interface CompiledSegment {
   readonly name: string;
@@ -141,7 +149,7 @@ function segmentSteps(
 }
 
 /** Plan to layouts, steps, schedule, addresses and machine code. Pure: the same plan and thread count give the same bytes. */
-export function compilePlan(plan: Plan, threads: number, relaxed: boolean): CompiledPlan {
+export function compilePlan(plan: Plan, threads: number, { relaxed, worthSharing }: CpuTuning): CompiledPlan {
   const { tensors, persistent } = placeTensors(plan, assignLayouts(plan));
   let scratchBytes = 64;
   const schedules = plan.segments.map(({ ops }): Schedule =>
@@ -169,9 +177,10 @@ export function compilePlan(plan: Plan, threads: number, relaxed: boolean): Comp
   }
   const module = new Module({ relaxed, shared: threads > 1 });
   const barrier = threads > 1 ? emitBarrier(module, threads) : null;
+  const share = worthSharing ?? defaultWorthSharing;
   let firstCounter = 0;
   const emitted = schedules.map(({ levels }, index) => {
-    const segment = emitSegment(module, `segment${index}`, levels, threads, barrier, firstCounter);
+    const segment = emitSegment(module, `segment${index}`, levels, threads, barrier, firstCounter, share);
     firstCounter += segment.counters;
     module.export(segment.run);
     return segment;

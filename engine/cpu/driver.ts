@@ -5,7 +5,7 @@ import { emitSliceStart, sliceCount, type RowStep } from './step.ts';
 import { counterBytes, countersStart } from './sync.ts';
 
 /** Below this much work (ns) a level, or a unit within one, is not worth spreading over threads. */
-const worthSharing = 4_000;
+export const defaultWorthSharing = 4_000;
 
 interface EmittedUnit {
   readonly tasks: number;
@@ -64,7 +64,7 @@ interface EmittedLevel {
 }
 
 /** Claimable pieces of a shared level: all tasks of a unit that is worth spreading, or a small unit as one piece. */
-function pieces(unit: EmittedUnit): number {
+function pieces(unit: EmittedUnit, worthSharing: number): number {
   return unit.cost < worthSharing ? 1 : unit.tasks;
 }
 
@@ -74,16 +74,17 @@ function emitAllTasks(f: Func, unit: EmittedUnit, scratch: Local): void {
 }
 
 /** Threads claim tasks one by one, dear units first, until none is left. */
-function emitClaims(f: Func, level: EmittedLevel, counter: number, scratch: Local): void {
-  const units = [...level.units].sort((a, b) => b.cost / pieces(b) - a.cost / pieces(a));
-  const total = units.reduce((sum, unit) => sum + pieces(unit), 0);
+function emitClaims(f: Func, level: EmittedLevel, counter: number, scratch: Local, worthSharing: number): void {
+  const cost = (unit: EmittedUnit): number => unit.cost / pieces(unit, worthSharing);
+  const units = [...level.units].sort((a, b) => cost(b) - cost(a));
+  const total = units.reduce((sum, unit) => sum + pieces(unit, worthSharing), 0);
   const claimed = f.local('i32');
   f.forever((leave) => {
     f.set(claimed, f.atomicAdd(counter, 0, 1));
     leave(f.i32.geU(claimed, total));
     const dispatch = (index: number, first: number): void => {
       const unit = units[index]!;
-      const count = pieces(unit);
+      const count = pieces(unit, worthSharing);
       const run = (): void => {
         if (count === 1 && unit.tasks > 1) emitAllTasks(f, unit, scratch);
         else f.run(f.call(unit.run, f.i32.sub(claimed, first), scratch));
@@ -114,11 +115,12 @@ export function emitSegment(
   threads: number,
   barrier: Func | null,
   firstCounter: number,
+  worthSharing: number,
 ): EmittedSegment {
   const emitted = levels.map((level): EmittedLevel => {
     const units = level.units.map((unit) => emitUnit(module, unit));
     const cost = units.reduce((sum, unit) => sum + unit.cost, 0);
-    const parts = units.reduce((sum, unit) => sum + pieces(unit), 0);
+    const parts = units.reduce((sum, unit) => sum + pieces(unit, worthSharing), 0);
     return { units, shared: threads > 1 && parts > 1 && cost >= worthSharing };
   });
   const f = module.func(label, ['i32', 'i32'], 'i32');
@@ -139,7 +141,7 @@ export function emitSegment(
       return;
     }
     const counter = countersStart + (firstCounter + counters++) * counterBytes;
-    emitClaims(f, level, counter, scratch);
+    emitClaims(f, level, counter, scratch, worthSharing);
     wait();
     f.if(f.i32.eqz(isHelper), () => f.atomicStore(counter, 0, 0));
   });

@@ -1,7 +1,7 @@
 import type { Backend, CompileOptions, Executable, HelperThread } from '../backend.ts';
 import { EngineError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
-import { compilePlan, type CompiledPlan } from './compile.ts';
+import { compilePlan, type CompiledPlan, type CpuTuning } from './compile.ts';
 import { CpuExecutable } from './executable.ts';
 import { detectFeatures } from './features.ts';
 import type { HelperData } from './helper.ts';
@@ -66,7 +66,7 @@ async function startHelpers(
   }
 }
 
-async function compile(plan: Plan, options: CompileOptions = {}): Promise<Executable> {
+async function compile(plan: Plan, options: CompileOptions, tuning: Partial<CpuTuning>): Promise<Executable> {
   const { relaxed } = detectFeatures();
   const threads = Math.min(Math.max(Math.floor(options.threads ?? 1), 1), mostThreads);
   if (threads > 1 && !options.spawn) {
@@ -75,7 +75,7 @@ async function compile(plan: Plan, options: CompileOptions = {}): Promise<Execut
   if (threads > 1 && typeof SharedArrayBuffer === 'undefined') {
     throw new EngineError('threads', 'Threads need shared memory, which this page may not use; run with threads: 1.');
   }
-  const compiled = compilePlan(plan, threads, relaxed);
+  const compiled = compilePlan(plan, threads, { relaxed, ...tuning });
   const memory = reserve(compiled.pages, threads > 1);
   const module = await WebAssembly.compile(compiled.binary);
   const instance = new WebAssembly.Instance(module, { engine: { memory } });
@@ -84,5 +84,10 @@ async function compile(plan: Plan, options: CompileOptions = {}): Promise<Execut
   return executable;
 }
 
+/** The backend with choices of its own instead of the detected ones. */
+export function tunedCpuBackend(tuning: Partial<CpuTuning>): Backend {
+  return { name: 'cpu', compile: (plan, options = {}) => compile(plan, options, tuning) };
+}
+
 /** WebAssembly SIMD on the CPU, emitted for the plan at run time, on one or more threads with bit-identical results. */
-export const cpuBackend: Backend = { name: 'cpu', compile };
+export const cpuBackend: Backend = tunedCpuBackend({});

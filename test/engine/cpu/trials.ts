@@ -1,0 +1,429 @@
+import { noise, type Trial, type TrialTensor } from './trial.ts';
+
+/** Every kernel at shapes that are awkward for it: odd counts, one row, one pixel, remainders of every tile. */
+
+const t = (...shape: number[]): TrialTensor => ({ shape });
+const positive = (...shape: number[]): TrialTensor => ({ shape, values: (i) => 0.2 + Math.abs(noise(7)(i)) });
+const bytes = (...shape: number[]): TrialTensor => ({ shape, dtype: 'u8', values: (i) => (i * 37 + 11) % 256 });
+const bits = (...shape: number[]): TrialTensor => ({ shape, dtype: 'u8', values: (i) => (noise(3)(i) > 0 ? 1 : 0) });
+const given = (values: readonly number[], dtype: 'f32' | 'i32' = 'f32'): TrialTensor => ({
+  shape: [values.length],
+  dtype,
+  values: (i) => values[i]!,
+});
+
+function linearTrials(): Trial[] {
+  const sizes = [
+    [1, 1, 1],
+    [1, 5, 3],
+    [7, 13, 9],
+    [60, 33, 10],
+    [64, 8, 16],
+    [29, 84, 51],
+    [130, 6, 5],
+  ] as const;
+  return sizes.flatMap(([rows, features, out]): Trial[] => [
+    {
+      name: `linear ${rows}x${features}x${out}`,
+      op: 'linear',
+      attrs: {},
+      inputs: { x: t(rows, features), weight: t(out, features), bias: t(out) },
+      outputs: { y: t(rows, out) },
+    },
+    {
+      name: `linearGradInput ${rows}x${features}x${out}`,
+      op: 'linearGradInput',
+      attrs: {},
+      inputs: { dy: t(rows, out), weight: t(out, features) },
+      outputs: { dx: t(rows, features) },
+    },
+    {
+      name: `linearGradWeight ${rows}x${features}x${out}`,
+      op: 'linearGradWeight',
+      attrs: {},
+      inputs: { x: t(rows, features), dy: t(rows, out) },
+      outputs: { dweight: t(out, features), dbias: t(out) },
+    },
+  ]);
+}
+
+interface ConvCase {
+  readonly x: readonly [number, number, number, number];
+  readonly out: number;
+  readonly kernel: readonly [number, number];
+  readonly stride?: readonly [number, number];
+  readonly pads?: readonly [number, number, number, number];
+  readonly dilation?: readonly [number, number];
+  readonly groups?: number;
+}
+
+const convCases: readonly ConvCase[] = [
+  { x: [1, 1, 1, 1], out: 1, kernel: [1, 1] },
+  { x: [3, 1, 28, 28], out: 8, kernel: [3, 3], pads: [1, 1, 1, 1] },
+  { x: [2, 1, 7, 5], out: 5, kernel: [5, 3], pads: [2, 1, 2, 1] },
+  { x: [9, 3, 9, 7], out: 6, kernel: [3, 3] },
+  { x: [2, 8, 14, 14], out: 12, kernel: [3, 3], pads: [1, 1, 1, 1] },
+  { x: [2, 5, 8, 9], out: 7, kernel: [4, 2], pads: [1, 0, 2, 1] },
+  { x: [3, 4, 11, 10], out: 9, kernel: [3, 3], stride: [2, 2], pads: [1, 1, 1, 1] },
+  { x: [2, 3, 11, 10], out: 4, kernel: [2, 2], stride: [3, 3] },
+  { x: [2, 4, 12, 9], out: 6, kernel: [3, 2], dilation: [2, 3], pads: [2, 2, 2, 2] },
+  { x: [1, 2, 5, 5], out: 3, kernel: [2, 2], pads: [3, 3, 3, 3] },
+  { x: [2, 6, 1, 1], out: 4, kernel: [3, 3], pads: [1, 1, 1, 1] },
+  { x: [2, 6, 6, 5], out: 4, kernel: [1, 1], stride: [2, 2] },
+  { x: [2, 6, 6, 5], out: 6, kernel: [3, 3], pads: [1, 1, 1, 1], groups: 6 },
+  { x: [2, 6, 7, 7], out: 9, kernel: [3, 3], pads: [1, 1, 1, 1], stride: [2, 2], groups: 3 },
+  { x: [2, 4, 6, 5], out: 8, kernel: [3, 2], dilation: [2, 1], groups: 4 },
+];
+
+function convTrials(): Trial[] {
+  return convCases.flatMap(({ x, out, kernel, stride = [1, 1], pads = [0, 0, 0, 0], dilation = [1, 1], groups = 1 }) => {
+    const attrs = { stride, pads, dilation, groups };
+    const extent = (axis: 0 | 1): number => {
+      const padded = x[axis + 2]! + pads[axis] + pads[axis + 2]!;
+      return Math.floor((padded - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis]) + 1;
+    };
+    const y = t(x[0], out, extent(0), extent(1));
+    const weight = t(out, x[1] / groups, ...kernel);
+    const name = `${x.join('x')} to ${out}, kernel ${kernel.join('x')} ${JSON.stringify(attrs)}`;
+    return [
+      {
+        name: `conv2d ${name}`,
+        op: 'conv2d',
+        attrs,
+        inputs: { x: t(...x), weight, bias: t(out) },
+        outputs: { y },
+      },
+      {
+        name: `conv2dGradInput ${name}`,
+        op: 'conv2dGradInput',
+        attrs,
+        inputs: { dy: y, weight },
+        outputs: { dx: t(...x) },
+      },
+      {
+        name: `conv2dGradWeight ${name}`,
+        op: 'conv2dGradWeight',
+        attrs,
+        inputs: { x: t(...x), dy: y },
+        outputs: { dweight: weight, dbias: t(out) },
+      },
+    ] satisfies Trial[];
+  });
+}
+
+function poolTrials(): Trial[] {
+  const windows = [
+    { x: [3, 5, 8, 8], y: [4, 4], kernel: [2, 2], stride: [2, 2], pads: [0, 0, 0, 0] },
+    { x: [2, 4, 9, 7], y: [4, 3], kernel: [2, 2], stride: [2, 2], pads: [0, 0, 0, 0] },
+    { x: [2, 1, 9, 7], y: [5, 4], kernel: [3, 3], stride: [2, 2], pads: [1, 1, 1, 1] },
+    { x: [1, 6, 7, 7], y: [5, 5], kernel: [3, 3], stride: [1, 1], pads: [0, 0, 0, 0] },
+    { x: [2, 3, 6, 6], y: [1, 1], kernel: [6, 6], stride: [1, 1], pads: [0, 0, 0, 0] },
+    { x: [2, 3, 7, 5], y: [3, 2], kernel: [2, 2], stride: [3, 3], pads: [0, 0, 1, 1] },
+  ] as const;
+  // Few different values, so that maxima tie.
+  const coarse = (...shape: number[]): TrialTensor => ({ shape, values: (i) => Math.round(2 * noise(5)(i)) });
+  return windows.flatMap(({ x, y, ...window }): Trial[] => {
+    const small = t(x[0], x[1], ...y);
+    const name = `${x.join('x')} ${JSON.stringify(window)}`;
+    const average = { ...window, countIncludePad: x[1] !== 3 };
+    return [
+      {
+        name: `maxPool2d ${name}`,
+        op: 'maxPool2d',
+        attrs: window,
+        inputs: { x: coarse(...x) },
+        outputs: { y: small, indices: { ...small, dtype: 'i32' } },
+      },
+      {
+        name: `avgPool2d ${name}`,
+        op: 'avgPool2d',
+        attrs: average,
+        inputs: { x: t(...x) },
+        outputs: { y: small },
+      },
+      {
+        name: `avgPool2dGrad ${name}`,
+        op: 'avgPool2dGrad',
+        attrs: average,
+        inputs: { dy: small },
+        outputs: { dx: t(...x) },
+      },
+    ];
+  });
+}
+
+function normTrials(): Trial[] {
+  const shapes = [[1, 5, 3, 4], [7, 6], [60, 10], [9, 3, 5, 5], [64, 8, 4, 4], [33, 1, 3, 3], [130, 7], [5, 2, 6]];
+  return shapes.flatMap((shape): Trial[] => {
+    const c = t(shape[1]!);
+    const gamma = positive(shape[1]!);
+    const name = shape.join('x');
+    const running = { runningMean: c, runningVar: gamma };
+    return [
+      {
+        name: `batchNorm ${name}`,
+        op: 'batchNorm',
+        attrs: { momentum: 0.1, eps: 1e-5 },
+        inputs: { x: t(...shape), gamma, beta: c, ...running },
+        outputs: { y: t(...shape), batchMean: c, batchVar: c },
+      },
+      {
+        name: `batchNorm cumulative ${name}`,
+        op: 'batchNorm',
+        attrs: { momentum: null, eps: 1e-3 },
+        inputs: { x: t(...shape), ...running, batchesTracked: given([4], 'i32') },
+        outputs: { y: t(...shape), batchMean: c, batchVar: c },
+      },
+      {
+        name: `batchNormGrad ${name}`,
+        op: 'batchNormGrad',
+        attrs: { eps: 1e-5 },
+        inputs: { x: t(...shape), dy: t(...shape), gamma, batchMean: c, batchVar: gamma },
+        outputs: { dx: t(...shape), dgamma: c, dbeta: c },
+      },
+      {
+        name: `batchNormInference ${name}`,
+        op: 'batchNormInference',
+        attrs: { eps: 1e-5 },
+        inputs: { x: t(...shape), gamma, beta: c, ...running },
+        outputs: { y: t(...shape) },
+      },
+      {
+        name: `batchNormInferenceGrad ${name}`,
+        op: 'batchNormInferenceGrad',
+        attrs: { eps: 1e-5 },
+        inputs: { x: t(...shape), dy: t(...shape), gamma, ...running },
+        outputs: { dx: t(...shape), dgamma: c, dbeta: c },
+      },
+    ];
+  });
+}
+
+function shapeTrials(): Trial[] {
+  const flat = [[2, 3, 4, 5], [3, 1, 5, 3], [9, 6, 1, 1], [4, 5], [4, 6, 6]];
+  const joins = [
+    { parts: [[2, 3, 4, 5], [2, 1, 4, 5], [2, 6, 4, 5]], axis: 1 },
+    { parts: [[5, 3], [5, 8], [5, 2]], axis: 1 },
+    { parts: [[2, 3, 2, 2], [3, 3, 2, 2]], axis: 0 },
+    { parts: [[2, 3, 2, 2], [2, 3, 5, 2]], axis: 2 },
+    { parts: [[2, 3, 2, 2], [2, 3, 2, 1]], axis: 3 },
+    { parts: [[3], [6]], axis: 0 },
+  ];
+  const size = (shape: number[]): number => shape.reduce((a, b) => a * b, 1);
+  return [
+    ...flat.flatMap((shape): Trial[] => {
+      const rows = [shape[0]!, size(shape) / shape[0]!];
+      return [
+        {
+          name: `flatten ${shape.join('x')}`,
+          op: 'flatten',
+          attrs: {},
+          inputs: { x: t(...shape) },
+          outputs: { y: t(...rows) },
+        },
+        {
+          name: `flattenGrad ${shape.join('x')}`,
+          op: 'flattenGrad',
+          attrs: {},
+          inputs: { dy: t(...rows) },
+          outputs: { dx: t(...shape) },
+        },
+      ];
+    }),
+    ...joins.flatMap(({ parts, axis }): Trial[] => {
+      const joined = parts[0]!.map((extent, d) => (d === axis ? parts.reduce((sum, p) => sum + p[d]!, 0) : extent));
+      const name = `axis ${axis} ${joined.join('x')}`;
+      return [
+        {
+          name: `concat ${name}`,
+          op: 'concat',
+          attrs: { axis },
+          inputs: { xs: parts.map((p) => t(...p)) },
+          outputs: { y: t(...joined) },
+        },
+        {
+          name: `concatGrad ${name}`,
+          op: 'concatGrad',
+          attrs: { axis },
+          inputs: { dy: t(...joined) },
+          outputs: { dxs: parts.map((p) => t(...p)) },
+        },
+      ];
+    }),
+    { name: 'add', op: 'add', attrs: {}, inputs: { a: t(3, 5, 2, 3), b: t(3, 5, 2, 3) }, outputs: { y: t(3, 5, 2, 3) } },
+    { name: 'globalAvgPool2d', op: 'globalAvgPool2d', attrs: {}, inputs: { x: t(3, 6, 3, 7) }, outputs: { y: t(3, 6) } },
+    {
+      name: 'globalAvgPool2dGrad',
+      op: 'globalAvgPool2dGrad',
+      attrs: {},
+      inputs: { dy: t(3, 6) },
+      outputs: { dx: t(3, 6, 3, 7) },
+    },
+  ];
+}
+
+function activationTrials(): Trial[] {
+  const functions = [
+    { fn: 'sigmoid' },
+    { fn: 'tanh' },
+    { fn: 'relu' },
+    { fn: 'leakyRelu', slope: 0.2 },
+    { fn: 'gelu', approximate: 'none' },
+    { fn: 'gelu', approximate: 'tanh' },
+  ];
+  const wide = { shape: [5, 3, 7, 2], values: (i: number) => 8 * noise(2)(i) };
+  return functions.flatMap((attrs): Trial[] => {
+    const name = JSON.stringify(attrs);
+    const needsX = attrs.fn === 'leakyRelu' || attrs.fn === 'gelu';
+    return [
+      { name: `activation ${name}`, op: 'activation', attrs, inputs: { x: wide }, outputs: { y: t(...wide.shape) } },
+      {
+        name: `activationGrad ${name}`,
+        op: 'activationGrad',
+        attrs,
+        inputs: needsX ? { x: wide, dy: t(...wide.shape) } : { y: positive(...wide.shape), dy: t(...wide.shape) },
+        outputs: { dx: t(...wide.shape) },
+      },
+    ];
+  });
+}
+
+function dataTrials(): Trial[] {
+  const indices = given([3, -1, 0, 4, 2, 2, 1], 'i32');
+  const random = given([123456789, -7, 41], 'i32');
+  return [
+    {
+      name: 'gatherImages one channel',
+      op: 'gatherImages',
+      attrs: {},
+      inputs: { pixels: bytes(5, 1, 7, 5), indices, offset: given([12.5]), scale: given([0.02]) },
+      outputs: { x: t(7, 1, 7, 5) },
+    },
+    {
+      name: 'gatherImages per feature',
+      op: 'gatherImages',
+      attrs: {},
+      inputs: { pixels: bytes(5, 3, 4, 3), indices, offset: t(36), scale: positive(36) },
+      outputs: { x: t(7, 3, 4, 3) },
+    },
+    {
+      name: 'gatherImages one pixel',
+      op: 'gatherImages',
+      attrs: {},
+      inputs: { pixels: bytes(5, 6, 1, 1), indices, offset: given([1]), scale: given([2]) },
+      outputs: { x: t(7, 6, 1, 1) },
+    },
+    {
+      name: 'gatherLabels',
+      op: 'gatherLabels',
+      attrs: {},
+      inputs: { labels: bytes(5), indices },
+      outputs: { target: { shape: [7], dtype: 'i32' } },
+    },
+    ...[[7, 22], [3, 5, 3, 3], [2, 1, 5, 1], [64, 8, 6, 6]].map((shape): Trial => ({
+      name: `dropoutMask ${shape.join('x')}`,
+      op: 'dropoutMask',
+      attrs: { p: 0.3, stream: 0xfedcba98 },
+      inputs: { random },
+      outputs: { mask: { shape, dtype: 'u8' } },
+    })),
+    {
+      name: 'dropout',
+      op: 'dropout',
+      attrs: { scale: 1.25 },
+      inputs: { x: t(3, 5, 3, 3), mask: bits(3, 5, 3, 3) },
+      outputs: { y: t(3, 5, 3, 3) },
+    },
+    {
+      name: 'dropout of channels',
+      op: 'dropout',
+      attrs: { scale: 1.25 },
+      inputs: { x: t(3, 5, 3, 3), mask: bits(3, 5) },
+      outputs: { y: t(3, 5, 3, 3) },
+    },
+    {
+      name: 'record',
+      op: 'record',
+      attrs: {},
+      inputs: { random, values: [t(1), t(1)], history: t(4, 2) },
+      outputs: {},
+    },
+  ];
+}
+
+function lossTrials(): Trial[] {
+  const logits = (...shape: number[]): TrialTensor => ({ shape, values: (i) => 5 * noise(4)(i) });
+  const attrs = [
+    { reduction: 'mean', labelSmoothing: 0 },
+    { reduction: 'sum', labelSmoothing: 0.1 },
+    { reduction: 'mean', labelSmoothing: 0.2, weighted: true },
+  ];
+  const sizes = [[1, 1], [5, 3], [60, 10], [17, 101]];
+  return sizes.flatMap(([rows = 1, classes = 1]): Trial[] => {
+    const target: TrialTensor = { shape: [rows], dtype: 'i32', values: (i) => (i === 3 ? -1 : (5 * i) % classes) };
+    return [
+      ...attrs.map(({ weighted, ...each }): Trial => ({
+        name: `softmaxCrossEntropy ${rows}x${classes} ${JSON.stringify(each)}`,
+        op: 'softmaxCrossEntropy',
+        attrs: each,
+        inputs: { logits: logits(rows, classes), target, ...(weighted ? { classWeight: positive(classes) } : {}) },
+        outputs: { loss: t(1), dlogits: t(rows, classes) },
+      })),
+      {
+        name: `softmaxCrossEntropy without gradient ${rows}x${classes}`,
+        op: 'softmaxCrossEntropy',
+        attrs: { reduction: 'sum', labelSmoothing: 0 },
+        inputs: { logits: logits(rows, classes), target },
+        outputs: { loss: t(1) },
+      },
+      {
+        name: `countCorrect ${rows}x${classes}`,
+        op: 'countCorrect',
+        attrs: {},
+        inputs: { logits: { shape: [rows, classes], values: (i) => Math.round(2 * noise(6)(i)) }, target },
+        outputs: { correct: t(1) },
+      },
+    ];
+  });
+}
+
+function updateTrials(): Trial[] {
+  const shapes = [[5, 3], [5], [130, 70], [1], [6, 2, 3, 3]];
+  const list = shapes.map((shape) => t(...shape));
+  const squares = shapes.map((shape) => positive(...shape));
+  const hyper = given([0.05, 0.7, 1.3, 1.1]);
+  const sgd = (name: string, attrs: object, velocities: readonly TrialTensor[]): Trial => ({
+    name: `sgdUpdate ${name}`,
+    op: 'sgdUpdate',
+    attrs,
+    inputs: { hyper, parameters: list, gradients: list, velocities },
+    outputs: {},
+  });
+  const adam = (decoupled: boolean): Trial => ({
+    name: `adamUpdate ${decoupled}`,
+    op: 'adamUpdate',
+    attrs: { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.02, decoupled },
+    inputs: { hyper, parameters: list, gradients: list, firstMoments: list, secondMoments: squares },
+    outputs: {},
+  });
+  return [
+    sgd('plain', { momentum: 0, weightDecay: 0, nesterov: false }, []),
+    sgd('momentum', { momentum: 0.9, weightDecay: 0.01, nesterov: false }, list),
+    sgd('nesterov', { momentum: 0.9, weightDecay: 0.01, nesterov: true }, list),
+    adam(false),
+    adam(true),
+  ];
+}
+
+export const trials: readonly Trial[] = [
+  ...linearTrials(),
+  ...convTrials(),
+  ...poolTrials(),
+  ...normTrials(),
+  ...shapeTrials(),
+  ...activationTrials(),
+  ...dataTrials(),
+  ...lossTrials(),
+  ...updateTrials(),
+];
+
