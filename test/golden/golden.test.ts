@@ -10,7 +10,7 @@ const subset = join(import.meta.dirname, 'subset');
 const whole = resolve(import.meta.dirname, '../../../shared/golden');
 
 /** Groups that the engine computes; none of their cases may be lost to a name that no longer matches. */
-const computed = ['layers', 'losses', 'optimizers', 'schedules', 'rng'] as const;
+const computed = ['layers', 'losses', 'optimizers', 'schedules', 'trajectories', 'rng'] as const;
 
 describe.each(backendNames)('reference data on backend %s', (name) => {
   test('the committed subset passes', async () => {

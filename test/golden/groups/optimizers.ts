@@ -37,12 +37,27 @@ export function optimizerOf(golden: GoldenCase): OptimizerSettings {
 }
 
 /** Clipping is an op of its own, which the engine must have to run the case. */
-function refuseClipping(golden: GoldenCase): void {
+export function refuseClipping(golden: GoldenCase): void {
   const { clip } = golden.attrs;
   if (clip === undefined) return;
   throw new Unsupported(
     typeof clip === 'object' && clip !== null && 'norm' in clip ? 'clip_grad_norm' : 'clip_grad_value',
   );
+}
+
+/** The step's scalars (see hyperSlot), as the case's attributes have them. */
+export function fillScalars(
+  golden: GoldenCase,
+  settings: OptimizerSettings,
+  rate: number,
+  step: number,
+  scalars: Float32Array,
+): void {
+  fillHyper(settings, rate, step, scalars);
+  if (settings.kind !== 'adam' || booleanOf(golden, 'bias_correction')) return;
+  // The op takes any correction; only the settings have no switch for leaving it out.
+  scalars[hyperSlot.correction1] = 1;
+  scalars[hyperSlot.correction2] = 1;
 }
 
 function declareUpdate(
@@ -82,12 +97,7 @@ export const optimizers: GroupAdapter = async (golden, device) => {
   try {
     await trial.compile(device);
     for (let step = 0; step < steps; step++) {
-      fillHyper(settings, rates[step]!, step, scalars);
-      if (settings.kind === 'adam' && !booleanOf(golden, 'bias_correction')) {
-        // The op takes any correction; only the settings have no switch for leaving it out.
-        scalars[hyperSlot.correction1] = 1;
-        scalars[hyperSlot.correction2] = 1;
-      }
+      fillScalars(golden, settings, rates[step]!, step, scalars);
       trial.write(hyper, scalars);
       trial.write(gradient, (grads.data as Float32Array).slice(step * size, (step + 1) * size));
       trial.run();

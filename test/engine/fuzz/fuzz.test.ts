@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+import type { Backend } from '../../../engine/backend.ts';
+import type { OpInstance, Plan } from '../../../engine/plan/plan.ts';
+import { verifyPlan } from '../../../engine/plan/verify.ts';
+import { ops } from '../../../engine/ops/index.ts';
+import { referenceBackend } from '../../../engine/reference/index.ts';
+import { loadBackend } from '../../golden/runner.ts';
+import { buildPlan } from './build.ts';
+import { compareBackends } from './compareBackends.ts';
+import { minimise } from './minimise.ts';
+import { drawSpec } from './spec.ts';
+
+describe('random models', () => {
+  test('are legal plans and together use every op', () => {
+    const used = new Set<string>();
+    let nodes = 0;
+    for (let seed = 1; seed <= 300; seed++) {
+      const fuzz = buildPlan(drawSpec(seed), { update: true });
+      verifyPlan(fuzz.plan);
+      nodes += fuzz.used;
+      for (const segment of fuzz.plan.segments) for (const { op } of segment.ops) used.add(op);
+    }
+    expect(Object.keys(ops).filter((op) => !used.has(op))).toEqual([]);
+    expect(nodes / 300).toBeGreaterThan(2.5);
+  });
+});
+
+describe('the search itself', () => {
+  /** The reference backend with one op's attributes changed behind its back. */
+  function planted(change: (instance: OpInstance) => OpInstance): Backend {
+    return {
+      name: 'reference',
+      async compile(plan: Plan) {
+        const segments = plan.segments.map((segment) => ({ ...segment, ops: segment.ops.map(change) }));
+        return referenceBackend.compile({ ...plan, segments });
+      },
+    };
+  }
+
+  test('finds nothing between a backend and itself', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      expect(await compareBackends(drawSpec(seed), referenceBackend)).toBeUndefined();
+    }
+  });
+
+  test('finds a planted fault and shrinks the model to it', async () => {
+    // The backward pass of tanh computed as that of sigmoid.
+    const wrong = planted((instance) =>
+      instance.op === 'activationGrad' && instance.attrs.fn === 'tanh'
+        ? { ...instance, attrs: { fn: 'sigmoid' } }
+        : instance,
+    );
+    const fails = async (spec: Parameters<typeof compareBackends>[0]) =>
+      (await compareBackends(spec, wrong)) !== undefined;
+    let seed = 1;
+    while (seed < 300 && !(await fails(drawSpec(seed)))) seed++;
+    const smallest = await minimise(drawSpec(seed), fails);
+    expect(await compareBackends(smallest, wrong)).toMatchObject({ message: expect.stringContaining('grad') });
+    expect(smallest.nodes.length).toBeLessThanOrEqual(3);
+    expect(smallest.nodes).toContainEqual(expect.objectContaining({ kind: 'activation', fn: 'tanh' }));
+    expect(smallest.batch).toBe(1);
+  });
+});
+
+test('cpu agrees with the reference on 60 random models', async () => {
+  const cpu = await loadBackend('cpu');
+  for (let seed = 1; seed <= 60; seed++) {
+    const mismatch = await compareBackends(drawSpec(seed), cpu);
+    expect(mismatch, `npm run fuzz -- --graphs 1 --seed ${seed}`).toBeUndefined();
+  }
+}, 120_000);

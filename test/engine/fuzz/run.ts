@@ -1,0 +1,70 @@
+import { parseArgs } from 'node:util';
+import type { CompileOptions } from '../../../engine/backend.ts';
+import { loadBackend } from '../../golden/runner.ts';
+import { compareBackends } from './compareBackends.ts';
+import { minimise } from './minimise.ts';
+import { drawSpec } from './spec.ts';
+
+const usage = `Trains random models on the reference backend and on cpu and compares.
+
+  npm run fuzz -- [--graphs n] [--seed s] [--threads t]
+
+  --graphs   how many models (default: 200)
+  --seed     number of the first one; model i of a run is the model of seed s + i (default: 1)
+  --threads  threads of the cpu backend (default: 1)
+
+Exit code: 0 all agree, 1 some do not, 2 an option is wrong.`;
+
+function parse(): { graphs: number; seed: number; threads: number } {
+  const { values } = parseArgs({
+    options: {
+      graphs: { type: 'string', default: '200' },
+      seed: { type: 'string', default: '1' },
+      threads: { type: 'string', default: '1' },
+    },
+  });
+  const numbers = { graphs: Number(values.graphs), seed: Number(values.seed), threads: Number(values.threads) };
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!Number.isSafeInteger(value) || value < 1) throw new TypeError(`--${name} takes a whole number from 1.`);
+  }
+  return numbers;
+}
+
+async function compileOptions(threads: number): Promise<CompileOptions> {
+  if (threads === 1) return { threads };
+  const { spawnHelper } = await import('../../../engine/host/spawn.node.ts');
+  return { threads, spawn: spawnHelper };
+}
+
+async function main(): Promise<number> {
+  const { graphs, seed, threads } = parse();
+  const backend = await loadBackend('cpu');
+  const options = await compileOptions(threads);
+  let failed = 0;
+  for (let i = 0; i < graphs; i++) {
+    const spec = drawSpec(seed + i);
+    const mismatch = await compareBackends(spec, backend, options);
+    if (mismatch === undefined) continue;
+    failed++;
+    process.stdout.write(`seed ${seed + i} differs: ${mismatch.message}\n`);
+    const smallest = await minimise(
+      spec,
+      async (other) => (await compareBackends(other, backend, options)) !== undefined,
+    );
+    const rest = await compareBackends(smallest, backend, options);
+    process.stdout.write(`  smallest: ${JSON.stringify(smallest)}\n  ${rest?.message ?? ''}\n`);
+    process.stdout.write(`  again: npm run fuzz -- --graphs 1 --seed ${seed + i}\n`);
+  }
+  process.stdout.write(
+    `${graphs} models, seeds ${seed} to ${seed + graphs - 1}: ${graphs - failed} agree, ${failed} differ\n`,
+  );
+  return failed === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof TypeError)) throw error;
+  process.stderr.write(`error: ${error.message}\n\n${usage}\n`);
+  process.exitCode = 2;
+}
