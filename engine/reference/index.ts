@@ -1,7 +1,7 @@
 import type { Backend, Executable } from '../backend.ts';
 import { EngineError } from '../errors.ts';
 import type { OpName, TensorId } from '../ops/op.ts';
-import type { OpInstance, OpInstanceOf, Plan } from '../plan/plan.ts';
+import type { OpInstance, Plan } from '../plan/plan.ts';
 import type { TensorValues } from '../tensor.ts';
 import type { ReferenceKernel, TensorStore } from './kernel.ts';
 import { kernels } from './kernels/index.ts';
@@ -46,7 +46,7 @@ class ReferenceExecutable implements Executable {
 function runOp(instance: OpInstance, store: TensorStore): void {
   // The table maps each name to the kernel for instances of that name, which TypeScript cannot follow through the union.
   const kernel = kernels[instance.op] as ReferenceKernel<OpName>;
-  kernel(instance as OpInstanceOf<OpName>, store);
+  kernel(instance, store);
 }
 
 /** Slow, obvious truth: plain loops over the logical layout, summed in float64. The other backends are measured against it. */

@@ -8,7 +8,6 @@ import { lowerTraining } from '../../../engine/plan/lower.ts';
 import type { TrainingPlan } from '../../../engine/plan/plan.ts';
 import { verifyPlan } from '../../../engine/plan/verify.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
-import type { TensorValues } from '../../../engine/tensor.ts';
 import { lrAt } from '../../../engine/train/schedules.ts';
 import type { OptimizerSettings } from '../../../engine/train/settings.ts';
 import type { GoldenCase } from '../cases.ts';
@@ -30,7 +29,7 @@ function part(golden: GoldenCase, name: string): GoldenCase | undefined {
   if (typeof attrs !== 'object' || attrs === null || !('op' in attrs) || typeof attrs.op !== 'string') {
     throw new GoldenDataError(`${golden.id}: attribute "${name}" is not {"op": ..., ...}.`);
   }
-  return { ...golden, op: attrs.op, attrs: attrs as Readonly<Record<string, unknown>> };
+  return { ...golden, op: attrs.op, attrs: attrs };
 }
 
 /** The plan with the masks of dropout nodes as inputs, in place of the ops that draw them. */
@@ -167,7 +166,7 @@ class Run {
 
   async #read(id: TensorId): Promise<Float32Array> {
     const values = new Float32Array(sizeOf(this.#plan.tensors[id]!.shape));
-    await this.#executable.read(id, values as TensorValues);
+    await this.#executable.read(id, values);
     return values;
   }
 
