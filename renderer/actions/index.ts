@@ -1,0 +1,249 @@
+import { plural } from '../format.ts';
+import {
+  AddIcon,
+  BuildIcon,
+  CompareIcon,
+  CopyIcon,
+  CurveIcon,
+  DarkIcon,
+  DeleteIcon,
+  ExportIcon,
+  ImportIcon,
+  PauseIcon,
+  RedoIcon,
+  ResumeIcon,
+  RunIcon,
+  RunsIcon,
+  StarIcon,
+  StopIcon,
+  TemplateIcon,
+  UndoIcon,
+} from '../parts/icons.ts';
+import { resumable } from '../parts/status.ts';
+import type { AppState } from '../state/app.svelte.ts';
+import type { RunRecord } from '../../lab/contract/records.ts';
+import type { Action } from './action.ts';
+import { chooseSpec, exportSpec } from './files.ts';
+import { runDraft, seeBatchNorm, sigmoidTemplate } from './start.ts';
+
+const targets = (app: AppState): RunRecord[] => app.targets.flatMap((id) => app.runs.get(id) ?? []);
+const onRuns = (app: AppState): boolean => targets(app).length > 0;
+const onBuild = (app: AppState): boolean => app.route.current.view === 'build';
+const what = (app: AppState): string => (app.route.current.view === 'run' ? 'run' : plural(app.targets.length, 'run'));
+const connected = (app: AppState): string | null => (app.connection === 'open' ? null : 'The lab is not connected');
+const ready = (app: AppState): string | null =>
+  connected(app) ?? (app.starting ? 'Runs are being started' : sigmoidTemplate(app) ? null : 'Templates are loading');
+
+/** One action per run of the targets that is in the right state. */
+function each(
+  statuses: readonly RunRecord['status'][],
+  none: string,
+  act: (app: AppState, id: string) => Promise<void>,
+): Pick<Action, 'visible' | 'reason' | 'perform'> {
+  const fitting = (app: AppState): RunRecord[] => targets(app).filter((run) => statuses.includes(run.status));
+  return {
+    visible: onRuns,
+    reason: (app) => connected(app) ?? (fitting(app).length > 0 ? null : none),
+    perform: async (app) => {
+      for (const run of fitting(app)) await act(app, run.id);
+    },
+  };
+}
+
+export const actions = {
+  seeBatchNorm: {
+    name: 'start.batchNorm',
+    label: 'See what BatchNorm does',
+    group: 'Start',
+    icon: CurveIcon,
+    reason: ready,
+    perform: seeBatchNorm,
+  },
+  build: {
+    name: 'go.build',
+    label: 'Build',
+    group: 'Go to',
+    icon: BuildIcon,
+    shortcut: 'Alt+1',
+    perform: (app) => app.route.go('build'),
+  },
+  runs: {
+    name: 'go.runs',
+    label: 'Runs',
+    group: 'Go to',
+    icon: RunsIcon,
+    shortcut: 'Alt+2',
+    perform: (app) => app.route.go('runs'),
+  },
+  compare: {
+    name: 'go.compare',
+    label: 'Compare',
+    group: 'Go to',
+    icon: CompareIcon,
+    shortcut: 'Alt+3',
+    perform: (app) => app.route.go('compare'),
+  },
+  run: {
+    name: 'build.run',
+    label: (app) => {
+      const n = app.draft.parsedSeeds.seeds.length;
+      return n > 1 ? `Run ${n} seeds` : 'Run';
+    },
+    group: 'Build',
+    icon: RunIcon,
+    shortcut: 'Mod+Enter',
+    visible: (app) => onBuild(app) && app.draft.spec !== null,
+    reason: (app) => connected(app) ?? (app.starting ? 'Runs are being started' : app.draft.reason),
+    perform: runDraft,
+  },
+  templates: {
+    name: 'build.templates',
+    label: 'Build a network: choose a template',
+    group: 'Build',
+    icon: TemplateIcon,
+    perform: (app) => {
+      app.draft.clear();
+      app.route.go('build');
+    },
+  },
+  undo: {
+    name: 'build.undo',
+    label: 'Undo',
+    group: 'Build',
+    icon: UndoIcon,
+    shortcut: 'Mod+Z',
+    visible: onBuild,
+    reason: (app) => (app.draft.canUndo ? null : 'Nothing to undo'),
+    perform: (app) => app.draft.undo(),
+  },
+  redo: {
+    name: 'build.redo',
+    label: 'Redo',
+    group: 'Build',
+    icon: RedoIcon,
+    shortcut: 'Mod+Shift+Z',
+    visible: onBuild,
+    reason: (app) => (app.draft.canRedo ? null : 'Nothing to redo'),
+    perform: (app) => app.draft.redo(),
+  },
+  importSpec: {
+    name: 'build.import',
+    label: 'Open a spec file',
+    group: 'Build',
+    icon: ImportIcon,
+    reason: connected,
+    perform: chooseSpec,
+  },
+  exportSpec: {
+    name: 'build.export',
+    label: 'Save the spec as a file',
+    group: 'Build',
+    icon: ExportIcon,
+    visible: (app) => onBuild(app) && app.draft.spec !== null,
+    perform: exportSpec,
+  },
+  pause: {
+    name: 'run.pause',
+    label: (app) => `Pause ${what(app)}`,
+    group: 'Run',
+    icon: PauseIcon,
+    ...each(['running'], 'Nothing here is running', (app, id) => app.runs.pause(id)),
+  },
+  resume: {
+    name: 'run.resume',
+    label: (app) => `Resume ${what(app)}`,
+    group: 'Run',
+    icon: ResumeIcon,
+    ...each(resumable, 'Nothing here can go on', (app, id) => app.runs.resume(id)),
+  },
+  stop: {
+    name: 'run.stop',
+    label: (app) => `Stop ${what(app)}`,
+    group: 'Run',
+    icon: StopIcon,
+    ...each(['queued', 'running', 'paused'], 'Nothing here is running', (app, id) => app.runs.stop(id)),
+  },
+  star: {
+    name: 'runs.star',
+    label: (app) => (targets(app).every((run) => run.starred) ? `Remove the star of ${what(app)}` : `Star ${what(app)}`),
+    group: 'Runs',
+    icon: StarIcon,
+    visible: onRuns,
+    reason: connected,
+    perform: async (app) => {
+      const starred = !targets(app).every((run) => run.starred);
+      for (const run of targets(app)) await app.runs.update(run.id, { starred });
+    },
+  },
+  compareRuns: {
+    name: 'runs.compare',
+    label: (app) => (app.route.current.view === 'run' ? 'Compare run with others' : `Compare ${what(app)}`),
+    group: 'Runs',
+    icon: CompareIcon,
+    visible: onRuns,
+    perform: (app) => app.route.go('compare', armsOf(targets(app))),
+  },
+  rebuild: {
+    name: 'run.rebuild',
+    label: 'Edit a copy of this experiment',
+    group: 'Run',
+    icon: CopyIcon,
+    visible: (app) => app.targets.length === 1,
+    reason: connected,
+    perform: async (app) => {
+      const { spec } = await app.link.call('runs.get', { id: app.targets[0]! });
+      app.draft.open(spec);
+      app.draft.setSeeds(String(spec.seed));
+      app.route.go('build');
+    },
+  },
+  delete: {
+    name: 'runs.delete',
+    label: (app) => `Delete ${what(app)}`,
+    group: 'Runs',
+    icon: DeleteIcon,
+    shortcut: 'Delete',
+    visible: onRuns,
+    reason: connected,
+    perform: async (app) => {
+      const ids = app.targets;
+      if (app.route.current.view === 'run') app.route.go('runs');
+      await app.runs.delete(ids);
+    },
+  },
+  newRun: {
+    name: 'go.new',
+    label: 'New experiment',
+    group: 'Go to',
+    icon: AddIcon,
+    perform: (app) => app.route.go('build'),
+  },
+  theme: {
+    name: 'view.theme',
+    label: (app) => (app.theme.current === 'dark' ? 'Light theme' : 'Dark theme'),
+    group: 'View',
+    icon: DarkIcon,
+    perform: (app) => app.theme.toggle(),
+  },
+  systemTheme: {
+    name: 'view.systemTheme',
+    label: 'Theme of the system',
+    group: 'View',
+    icon: DarkIcon,
+    reason: (app) => (app.theme.followsSystem ? 'The system is followed already' : null),
+    perform: (app) => app.theme.choose(null),
+  },
+} as const satisfies Record<string, Action>;
+
+export const actionList: readonly Action[] = Object.values(actions);
+
+/** Arms for a comparison of these runs: a whole group where several of its seeds are among them, else the run itself. */
+export function armsOf(runs: readonly RunRecord[]): string[] {
+  const arms: string[] = [];
+  for (const run of runs) {
+    const seeds = runs.filter((other) => other.group === run.group);
+    const arm = seeds.length > 1 ? run.group : run.id;
+    if (!arms.includes(arm)) arms.push(arm);
+  }
+  return arms.slice(0, 12);
+}

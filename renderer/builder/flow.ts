@@ -1,0 +1,12 @@
+import type { Edge, Node } from '@xyflow/svelte';
+import type { ModelNode } from './model.ts';
+
+/** A layer's card on the canvas. */
+export type CardNode = Node<{ node: ModelNode; height: number }, 'card'>;
+/** A wire with the way it takes and the shape that flows through it. */
+export type WireEdge = Edge<{ path: string; label: string; at: { x: number; y: number } }, 'wire'>;
+
+export const cardWidth = 208;
+export const cardHeight = 66;
+/** More under a card that has something to say. */
+export const faultHeight = 52;

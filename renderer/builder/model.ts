@@ -1,0 +1,104 @@
+/**
+ * The network of a spec as the builder shows it: with the network-wide switches applied, checked, described, costed.
+ * The one place of the interface that talks to the engine's catalogue.
+ */
+import {
+  checkGraph,
+  costOf,
+  describeGraph,
+  layers,
+  withBatchNorm,
+  withDropout,
+  type CheckedGraph,
+  type Cost,
+  type Fault,
+  type GraphDocument,
+  type LayerName,
+  type NodeDescription,
+} from '../../engine/index.ts';
+import type { DatasetRecord } from '../../lab/contract/records.ts';
+import type { Spec } from '../../lab/contract/spec.ts';
+
+export type SpecNode = Spec['model']['nodes'][number];
+
+export interface ModelNode {
+  readonly id: string;
+  readonly layer: LayerName;
+  readonly title: string;
+  readonly category: string;
+  readonly properties: string;
+  readonly inputs: readonly string[];
+  /** Of one image; null while it cannot be known. */
+  readonly outputShape: readonly number[] | null;
+  readonly parameters: number | null;
+  readonly macs: number | null;
+  readonly receptiveField: readonly [number, number] | null;
+  /** Put there by a network-wide switch, not drawn. */
+  readonly inserted: boolean;
+  readonly faults: readonly Fault[];
+}
+
+export interface Inspection {
+  readonly nodes: readonly ModelNode[];
+  readonly faults: readonly Fault[];
+  readonly cost: Cost;
+  readonly outputId: string;
+}
+
+/** The network that is trained: as drawn, with batch norm and dropout across it where the spec says so. */
+export function effectiveGraph(model: Spec['model']): GraphDocument {
+  let graph = { nodes: model.nodes } as GraphDocument;
+  if (model.batchNorm !== 'asDrawn') graph = withBatchNorm(graph, model.batchNorm);
+  if (model.dropout !== null) graph = withDropout(graph, model.dropout);
+  return graph;
+}
+
+export function inspectModel(spec: Spec, dataset: DatasetRecord): Inspection {
+  const options = { inputShape: dataset.imageShape, classes: dataset.classes.length };
+  const drawn = { nodes: spec.model.nodes } as GraphDocument;
+  // the network-wide switches need a sound graph to work on; a faulty one is shown as it is drawn
+  let graph = drawn;
+  let checked = checkGraph(drawn, options);
+  if (checked.ok) {
+    graph = effectiveGraph(spec.model);
+    checked = checkGraph(graph, options);
+  }
+  const { optimizer } = spec.training;
+  const cost = costOf(checked, { batchSize: spec.training.batchSize, optimizer });
+  return { nodes: nodesOf(graph, spec, checked), faults: checked.faults, cost, outputId: checked.outputId };
+}
+
+function nodesOf(graph: GraphDocument, spec: Spec, checked: CheckedGraph): ModelNode[] {
+  const drawn = new Set(spec.model.nodes.map((node) => node.id));
+  const known = new Map<string, NodeDescription>(describeGraph(checked).map((node) => [node.id, node]));
+  return graph.nodes.map((node, i) => {
+    const description = known.get(node.id);
+    // the layer of an imported document may be none of the catalogue
+    const layer = (layers as Partial<typeof layers>)[node.layer];
+    return {
+      id: node.id,
+      layer: node.layer,
+      title: layer?.title ?? node.layer,
+      category: layer?.category ?? 'shape',
+      properties: description?.properties ?? '',
+      inputs: node.inputs ?? (i > 0 && node.layer !== 'input' ? [graph.nodes[i - 1]!.id] : []),
+      outputShape: description?.outputShape ?? null,
+      parameters: description?.parameters ?? null,
+      macs: description?.macs ?? null,
+      receptiveField: description?.receptiveField ?? null,
+      inserted: !drawn.has(node.id),
+      faults: checked.faults.filter((fault) => fault.node === node.id),
+    };
+  });
+}
+
+/** Images that are trained on, and steps, as the lab counts them: a last batch that is not full is left out. */
+export function lengthOf(spec: Spec, dataset: DatasetRecord): { trainImages: number; stepsPerEpoch: number; totalSteps: number } {
+  const { data, training } = spec;
+  const rest = Math.max(0, dataset.trainImages - data.validation);
+  const trainImages = data.trainImages === null ? rest : Math.min(data.trainImages, rest);
+  const stepsPerEpoch = Math.floor(trainImages / training.batchSize);
+  const { length } = training;
+  const totalSteps = 'steps' in length ? length.steps : Math.max(1, Math.round(length.epochs * stepsPerEpoch));
+  return { trainImages, stepsPerEpoch, totalSteps };
+}

@@ -1,0 +1,40 @@
+import type { Points } from './points.ts';
+
+/** One line of a chart. */
+export interface Curve {
+  readonly id: string;
+  /** Direct label at its end; without one the line has no label. */
+  readonly label?: string;
+  /** Place in the series palette. */
+  readonly color: number;
+  readonly points: Points;
+  /** Second factor, or training beside validation. */
+  readonly dash?: boolean;
+  /** Behind the others: single traces of a mean, raw values of a smoothed line. */
+  readonly faint?: boolean;
+  readonly width?: number;
+  /** Around the line: lower and upper edge on the same x. */
+  readonly band?: { readonly low: Points; readonly high: Points };
+}
+
+export interface ChartAxis {
+  readonly label: string;
+  /** Tick and cross-hair text. */
+  readonly format: (value: number) => string;
+}
+
+/** The whole x axis of a chart: from zero to the end of the longest curve, or to the known end. */
+export interface Domain {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Text of the axis's numbers, with as many decimals as the distance of the ticks needs. */
+export function tickText(value: number, step: number): string {
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(6))}\u202fM`;
+  if (size >= 1e4) return `${Number((value / 1e3).toPrecision(6))}\u202fk`;
+  const decimals = Math.max(0, Math.min(8, -Math.floor(Math.log10(step) + 1e-9)));
+  return value.toLocaleString('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace('-', '−');
+}

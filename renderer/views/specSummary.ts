@@ -1,0 +1,63 @@
+/** A spec in a few lines, for people. */
+import type { Spec } from '../../lab/contract/spec.ts';
+import { count, integer, percent, setting } from '../format.ts';
+
+export const preprocessingWords: Record<Spec['data']['preprocessing'], string> = {
+  raw: 'Raw, 0 to 255',
+  unit: 'Scaled to 0 to 1',
+  standardise: 'Standardised',
+};
+
+export const batchNormWords: Record<Spec['model']['batchNorm'], string> = {
+  asDrawn: 'As drawn',
+  none: 'None',
+  before: 'Before each activation',
+  after: 'After each activation',
+};
+
+export function optimizerWords(optimizer: Spec['training']['optimizer']): string {
+  const rate = `learning rate ${setting(optimizer.learningRate)}`;
+  const decay = optimizer.weightDecay > 0 ? `, weight decay ${setting(optimizer.weightDecay)}` : '';
+  if (optimizer.kind === 'adam') return `${optimizer.decoupled ? 'AdamW' : 'Adam'}, ${rate}${decay}`;
+  const momentum = optimizer.momentum > 0 ? `, ${optimizer.nesterov ? 'Nesterov ' : ''}momentum ${setting(optimizer.momentum)}` : '';
+  return `SGD, ${rate}${momentum}${decay}`;
+}
+
+export function scheduleWords(schedule: Spec['training']['schedule']): string {
+  switch (schedule.kind) {
+    case 'constant':
+      return 'Constant';
+    case 'step':
+      return `× ${setting(schedule.gamma)} every ${integer(schedule.stepSize)} steps`;
+    case 'cosine':
+      return `Cosine down to ${percent(schedule.finalFactor, 0)}${schedule.steps === null ? '' : ` over ${integer(schedule.steps)} steps`}`;
+  }
+}
+
+export const lengthWords = (length: Spec['training']['length']): string =>
+  'epochs' in length ? `${setting(length.epochs)} epochs` : `${integer(length.steps)} steps`;
+
+export function specSummary(spec: Spec, datasetTitle: string): { label: string; value: string }[] {
+  const { data, model, training } = spec;
+  const hidden = model.nodes.filter((node) => node.layer !== 'input').length;
+  const stopping = training.earlyStopping;
+  return [
+    { label: 'Data', value: datasetTitle },
+    { label: 'Preprocessing', value: preprocessingWords[data.preprocessing] },
+    {
+      label: 'Training images',
+      value: `${data.trainImages === null ? 'all' : integer(data.trainImages)}, ${count(data.validation)} held out`,
+    },
+    { label: 'Model', value: `${hidden} layers drawn` },
+    ...(model.batchNorm === 'asDrawn' ? [] : [{ label: 'BatchNorm', value: batchNormWords[model.batchNorm] }]),
+    ...(model.dropout === null ? [] : [{ label: 'Dropout', value: setting(model.dropout) }]),
+    { label: 'Optimiser', value: optimizerWords(training.optimizer) },
+    ...(training.schedule.kind === 'constant' ? [] : [{ label: 'Schedule', value: scheduleWords(training.schedule) }]),
+    { label: 'Batch size', value: integer(training.batchSize) },
+    { label: 'Length', value: lengthWords(training.length) },
+    ...(training.loss.labelSmoothing > 0 ? [{ label: 'Label smoothing', value: setting(training.loss.labelSmoothing) }] : []),
+    ...(stopping === null ? [] : [{ label: 'Early stopping', value: `${stopping.metric.replace('.', ' ')}, patience ${stopping.patience}` }]),
+    { label: 'Evaluated every', value: lengthWords(training.evaluateEvery) },
+    { label: 'Seed', value: String(spec.seed) },
+  ];
+}

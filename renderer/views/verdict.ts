@@ -1,0 +1,49 @@
+/** What a comparison says, in a sentence a teacher would sign: numbers, spread, how many seeds, nothing more. */
+import type { Comparison } from '../../lab/contract/records.ts';
+import { integer, listing, percent, significant } from '../format.ts';
+
+/** "stepsTo:validation.accuracy:0.9" -> 0.9 */
+const targetOf = (key: string): number => Number(key.split(':').at(-1));
+
+/**
+ * How fast each arm got to the target, and what that means against the baseline. Undefined while there is nothing to say.
+ */
+export function verdict(comparison: Comparison): string | undefined {
+  const row = comparison.table.find((each) => each.key.startsWith('stepsTo:'));
+  if (!row || comparison.arms.length < 2) return undefined;
+  const target = targetOf(row.key);
+  const goal = row.key.includes('accuracy') ? percent(target, target * 100 === Math.round(target * 100) ? 0 : 1) : significant(target);
+  const reached: string[] = [];
+  const missed: string[] = [];
+  comparison.arms.forEach((arm, i) => {
+    const value = row.values[i];
+    const label = quote(arm.label);
+    if (!value || value.mean === null) missed.push(label);
+    else {
+      const some = value.missing > 0 ? ` (${value.missing} of ${value.n + value.missing} seeds not at all)` : '';
+      reached.push(`${label} after ${integer(Math.round(value.mean))} steps${some}`);
+    }
+  });
+  if (reached.length === 0) return `None of the arms has reached ${goal} yet.`;
+  const first = `${goal} was reached by ${listing(reached)}.`;
+  const rest = missed.length > 0 ? ` Not yet by ${listing(missed)}.` : '';
+  return `${first}${rest}${ratioText(comparison, row)}`;
+}
+
+function ratioText(comparison: Comparison, row: Comparison['table'][number]): string {
+  const base = comparison.arms.findIndex((arm) => arm.id === comparison.baseline);
+  const others = comparison.arms.map((_, i) => i).filter((i) => i !== base);
+  const only = others[0];
+  if (others.length !== 1 || only === undefined || base < 0) return '';
+  const difference = row.values[only]?.difference;
+  if (!difference?.ratio) return '';
+  const factor = difference.ratio < 1 ? 1 / difference.ratio : difference.ratio;
+  const word = difference.ratio < 1 ? 'fewer' : 'more';
+  const interval =
+    difference.low === null || difference.high === null
+      ? ' One seed each says nothing about chance; add seeds for an interval.'
+      : ` Difference ${integer(Math.round(difference.mean))} steps, 95${'\u202f'}% interval ${integer(Math.round(difference.low))} to ${integer(Math.round(difference.high))}, ${difference.n} ${difference.paired ? 'pairs of seeds' : 'seeds'}.`;
+  return ` That is ${significant(factor, 2)} times ${word} steps than ${quote(comparison.arms[base]!.label)}.${interval}`;
+}
+
+const quote = (label: string): string => `“${label}”`;
