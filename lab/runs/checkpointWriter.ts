@@ -1,6 +1,6 @@
 import type { TrainingEvent } from '../../engine/index.ts';
 import { asLabError, type LabError } from '../contract/errors.ts';
-import type { CheckpointFiles, Clock, Store } from '../ports.ts';
+import type { CheckpointFiles, CheckpointRecord, Clock, Store } from '../ports.ts';
 
 export type CheckpointEvent = Extract<TrainingEvent, { kind: 'checkpoint' }>;
 
@@ -11,9 +11,8 @@ export interface CheckpointWriterOptions {
   readonly clock: Clock;
   /** Milliseconds between two files of role 'best'; the newest one waits. */
   readonly bestEvery: number;
-  /** Called before a checkpoint is recorded: everything up to its step has to be stored first. */
-  readonly beforeRecord: () => void;
-  readonly recorded: (event: CheckpointEvent) => void;
+  /** Stores the record, together with everything up to its step; answers the file that went out of use. */
+  readonly record: (record: CheckpointRecord) => string | null;
   readonly failed: (error: LabError) => void;
 }
 
@@ -90,18 +89,16 @@ export class CheckpointWriter {
   }
 
   async #write(event: CheckpointEvent): Promise<void> {
-    const { runId, store, checkpoints, clock, beforeRecord, recorded } = this.#options;
+    const { runId, store, checkpoints, clock, record } = this.#options;
     const { role, step, bytes, hash } = event;
     const present = store.getCheckpoint(runId, role);
-    if (present?.step === step && present.hash === hash) return;
+    if (present && present.step === step && present.hash === hash) return;
     // a file that the record names is never written over: a crash in between would leave a hash that does not fit
     const again = present?.step === step ? `-${hash.slice(0, 8)}` : '';
     const file = `${runId}-${role}-${step}${again}.safetensors`;
     await checkpoints.write(file, bytes);
-    beforeRecord();
-    const old = store.putCheckpoint({ runId, role, step, file, hash, bytes: bytes.byteLength, createdAt: clock.now() });
+    const old = record({ runId, role, step, file, hash, bytes: bytes.byteLength, createdAt: clock.now() });
     if (role === 'best') this.#bestAt = clock.now();
-    recorded(event);
     // a file that stays behind costs room, not truth
     if (old !== null) await checkpoints.remove(old).catch(() => undefined);
   }

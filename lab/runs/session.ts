@@ -48,6 +48,8 @@ export class RunSession {
   #over = false;
   /** A write that failed: the run is paused until it succeeds. */
   #trouble: LabError | null = null;
+  /** The worker has been told to pause because of it. */
+  #askedToPause = false;
   #userPaused = false;
 
   constructor(run: RunDetails, options: SessionOptions) {
@@ -61,9 +63,9 @@ export class RunSession {
       ...options,
       runId: run.id,
       bestEvery: options.settings.bestEvery,
-      beforeRecord: () => this.#store(),
-      recorded: ({ role, step }) => {
-        if (role === 'last') this.#change({ checkpointStep: step });
+      record: (record) => {
+        if (record.role === 'last') this.#patch = { ...this.#patch, checkpointStep: record.step };
+        return this.#store(() => options.store.putCheckpoint(record));
       },
       failed: (error) => this.#troubled(error),
     });
@@ -153,7 +155,7 @@ export class RunSession {
       case 'evaluation':
         this.#buffer.evaluation(event);
         this.#progress.evaluation(event);
-        this.#change({});
+        this.#change({ step: event.step });
         break;
       case 'checkpoint':
         this.#writer.add(event);
@@ -189,6 +191,7 @@ export class RunSession {
 
   #goOn(text: string): void {
     this.#userPaused = false;
+    this.#askedToPause = false;
     this.#status = 'running';
     this.#change({ status: 'running', error: null });
     this.#note('resumed', text);
@@ -246,10 +249,10 @@ export class RunSession {
 
   /** A write failed. Training pauses and the write is tried again until it succeeds or the user decides otherwise. */
   #troubled(error: LabError): void {
-    const first = this.#trouble === null;
     this.#trouble = error;
     if (this.#over || this.#ending || this.#deaf) return;
-    if (first) this.#handle?.pause();
+    if (!this.#askedToPause) this.#handle?.pause();
+    this.#askedToPause = true;
     this.#retryTimer ??= setTimeout(() => void this.#retryLater(), this.#options.settings.retryEvery);
   }
 
@@ -306,8 +309,9 @@ export class RunSession {
   #flush(): boolean {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (this.#buffer.empty && this.#notes.length === 0 && Object.keys(this.#patch).length === 0) return true;
     try {
-      this.#store();
+      this.#store(() => undefined);
       return true;
     } catch (error) {
       this.#troubled(asLabError(error));
@@ -317,18 +321,14 @@ export class RunSession {
     }
   }
 
-  /** One transaction, then the events. Throws what the store throws. */
-  #store(): void {
-    if (this.#buffer.empty && this.#notes.length === 0 && Object.keys(this.#patch).length === 0) return;
+  /** One transaction with `also` in it, then the events. Throws what the store throws. */
+  #store<T>(also: () => T): T {
     const { store, emit } = this.#options;
-    const run = store.transaction(() => {
+    const [run, answer] = store.transaction(() => {
       if (!this.#buffer.empty) store.appendSeries(this.id, this.#buffer.chunks());
       for (const note of this.#notes) store.appendEvent(this.id, note);
-      return store.updateRun(this.id, {
-        ...this.#patch,
-        metrics: this.#progress.metrics(),
-        sparkline: this.#progress.sparkline(),
-      });
+      const patch = { ...this.#patch, metrics: this.#progress.metrics(), sparkline: this.#progress.sparkline() };
+      return [store.updateRun(this.id, patch), also()];
     });
     this.#record = run;
     const series = this.#buffer.forWatchers();
@@ -337,5 +337,6 @@ export class RunSession {
     this.#patch = {};
     if (series.length > 0) emit({ name: 'run.series', data: { id: this.id, series } });
     emit({ name: 'run.changed', data: { run } });
+    return answer;
   }
 }
