@@ -62,9 +62,13 @@ export class Module {
       ...section(7, vector(this.#exports.map((func) => [...name(func.name), 0, ...unsigned(func.index)]))),
       ...[10, ...unsigned(code.length)],
     ];
-    const binary = new Uint8Array(head.length + code.length);
+    // Function names, for profilers and stack traces.
+    const names = vector(this.#functions.map((func) => [...unsigned(func.index), ...name(func.name)]));
+    const tail = section(0, [...name('name'), ...section(1, names)]);
+    const binary = new Uint8Array(head.length + code.length + tail.length);
     binary.set(head);
     binary.set(code, head.length);
+    binary.set(tail, head.length + code.length);
     return binary;
   }
 }

@@ -76,7 +76,7 @@ const convCases: readonly ConvCase[] = [
 ];
 
 function convTrials(): Trial[] {
-  return convCases.flatMap(({ x, out, kernel, stride = [1, 1], pads = [0, 0, 0, 0], dilation = [1, 1], groups = 1 }) => {
+  return convCases.flatMap(({ x, out, kernel, stride = [1, 1], pads = [0, 0, 0, 0], dilation = [1, 1], groups = 1 }): Trial[] => {
     const attrs = { stride, pads, dilation, groups };
     const extent = (axis: 0 | 1): number => {
       const padded = x[axis + 2]! + pads[axis] + pads[axis + 2]!;
@@ -107,7 +107,7 @@ function convTrials(): Trial[] {
         inputs: { x: t(...x), dy: y },
         outputs: { dweight: weight, dbias: t(out) },
       },
-    ] satisfies Trial[];
+    ];
   });
 }
 

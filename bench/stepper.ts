@@ -1,0 +1,78 @@
+import type { Backend } from '../engine/backend.ts';
+import { checkGraph } from '../engine/graph/check.ts';
+import { spawnHelper } from '../engine/host/spawn.node.ts';
+import { initialValues } from '../engine/layers/initialize.ts';
+import { hyperSize, randomSize, randomSlot } from '../engine/ops/op.ts';
+import { lowerTraining } from '../engine/plan/lower.ts';
+import { RandomStream, streamKind } from '../engine/random.ts';
+import { fillHyper } from '../engine/train/optimizers.ts';
+import type { Workload } from './workloads.ts';
+
+/** A workload compiled and ready to train on synthetic data. */
+export interface Stepper {
+  /** One training step, everything included: batch indices, learning rate, random state. */
+  step(): void;
+  /** Mean loss of the last step's batch. */
+  loss(): Promise<number>;
+  readonly bytes: number;
+  dispose(): Promise<void>;
+}
+
+const images = 2000;
+const historySlots = 64;
+
+export async function makeStepper(workload: Workload, backend: Backend, threads: number): Promise<Stepper> {
+  const { inputShape, classes, batch, optimizer } = workload;
+  const checked = checkGraph(workload.document, { inputShape, classes });
+  if (!checked.ok) throw new Error(`${workload.name}: ${checked.faults.map((fault) => fault.message).join(' ')}`);
+  const plan = lowerTraining(checked, {
+    batchSize: batch,
+    evaluationBatch: batch,
+    inputShape,
+    trainImages: images,
+    testImages: batch,
+    perFeature: false,
+    loss: { kind: 'crossEntropy', labelSmoothing: 0 },
+    optimizer,
+    historySlots,
+  });
+  const executable = await backend.compile(plan, { threads, spawn: spawnHelper });
+  const { handles } = plan;
+  const stream = new RandomStream(1, streamKind.noise);
+  const pixels = new Uint8Array(images * inputShape.reduce((product, extent) => product * extent, 1));
+  for (let i = 0; i < pixels.length; i++) pixels[i] = stream.below(256);
+  const labels = new Uint8Array(images);
+  for (let i = 0; i < images; i++) labels[i] = stream.below(classes);
+  executable.write(handles.trainPixels, pixels);
+  executable.write(handles.trainLabels, labels);
+  executable.write(handles.offset, Float32Array.of(0));
+  executable.write(handles.scale, Float32Array.of(1 / 255));
+  const initial = initialValues(checked.nodes, 1);
+  for (const id of [...handles.parameters, ...handles.buffers]) {
+    executable.write(id, initial.get(plan.tensors[id]!.name)!);
+  }
+  const indices = new Int32Array(batch);
+  const hyper = new Float32Array(hyperSize);
+  const random = new Int32Array(randomSize);
+  random[randomSlot.seedLow] = 1;
+  let done = 0;
+  return {
+    bytes: executable.bytes,
+    step: () => {
+      for (let i = 0; i < batch; i++) indices[i] = (done * batch + i) % images;
+      fillHyper(optimizer, optimizer.learningRate, done, hyper);
+      random[randomSlot.step] = done;
+      executable.write(handles.trainIndices, indices);
+      executable.write(handles.hyper, hyper);
+      executable.write(handles.random, random);
+      executable.run('train');
+      done++;
+    },
+    loss: async () => {
+      const history = new Float32Array(historySlots * 2);
+      await executable.read(handles.history, history);
+      return history[2 * ((done - 1) % historySlots)]!;
+    },
+    dispose: () => executable.dispose(),
+  };
+}
