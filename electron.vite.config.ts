@@ -10,6 +10,7 @@ const root = import.meta.dirname;
  */
 const workerUrls: Plugin = {
   name: 'worker-urls',
+  enforce: 'pre', // sees the sources as they are written
   transform: (code, id) =>
     /\.ts$/.test(id) && code.includes('import.meta.url')
       ? { code: code.replace(/(new URL\(\s*'[^']+)\.ts('\s*,\s*import\.meta\.url)/g, '$1.js$2'), map: null }
