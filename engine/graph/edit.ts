@@ -16,6 +16,7 @@ export class GraphEdit {
   readonly #entries: Entry[];
   /** By id; the first one where an id is used twice. */
   readonly #byId = new Map<string, Entry>();
+  readonly #readers = new Map<string, Set<Entry>>();
 
   constructor(document: GraphDocument) {
     const { nodes } = document;
@@ -24,7 +25,10 @@ export class GraphEdit {
       inputs: inputsOf(nodes, i),
       implicit: node.inputs === undefined,
     }));
-    for (const entry of this.#entries) if (!this.#byId.has(entry.node.id)) this.#byId.set(entry.node.id, entry);
+    for (const entry of this.#entries) {
+      if (!this.#byId.has(entry.node.id)) this.#byId.set(entry.node.id, entry);
+      this.#setInputs(entry, entry.inputs);
+    }
   }
 
   get nodes(): readonly NodeDocument[] {
@@ -32,53 +36,57 @@ export class GraphEdit {
   }
 
   node(id: string): NodeDocument | undefined {
-    return this.#entry(id)?.node;
+    return this.#byId.get(id)?.node;
   }
 
   inputs(id: string): readonly string[] {
-    return this.#entry(id)?.inputs ?? [];
+    return this.#byId.get(id)?.inputs ?? [];
   }
 
-  readers(id: string): readonly string[] {
-    return this.#entries.filter(({ inputs }) => inputs.includes(id)).map(({ node }) => node.id);
+  isRead(id: string): boolean {
+    return (this.#readers.get(id)?.size ?? 0) > 0;
+  }
+
+  /** The only node that reads `id`; undefined if there are none or several. */
+  onlyReader(id: string): NodeDocument | undefined {
+    const readers = this.#readers.get(id);
+    if (readers?.size !== 1) return undefined;
+    const [reader] = readers;
+    return reader!.node;
   }
 
   /** Exchanges what a node says of itself; its id stays. */
   replace(id: string, change: (node: NodeDocument) => NodeDocument): void {
-    const entry = this.#entry(id);
+    const entry = this.#byId.get(id);
     if (entry !== undefined) entry.node = { ...change(entry.node), id };
   }
 
   /** Takes out a node that reads exactly one other; whoever read it reads that one. False if it cannot. */
   remove(id: string): boolean {
-    const entry = this.#entry(id);
+    const entry = this.#byId.get(id);
     if (entry?.inputs.length !== 1 || entry.inputs[0] === id) return false;
     const source = entry.inputs[0]!;
     this.#entries.splice(this.#entries.indexOf(entry), 1);
     this.#byId.delete(id);
+    this.#setInputs(entry, []);
     this.#reconnect(id, source);
     return true;
   }
 
   /** Puts a node between `id` and the one node that it reads. */
   insertBefore(id: string, node: NodeDocument): void {
-    const reader = this.#entry(id);
+    const reader = this.#byId.get(id);
     if (reader?.inputs.length !== 1) return;
     this.#insert(this.#entries.indexOf(reader), { node, inputs: reader.inputs, implicit: reader.implicit });
-    reader.inputs = [node.id];
+    this.#setInputs(reader, [node.id]);
   }
 
   /** Puts a node between `id` and all that read it. */
   insertAfter(id: string, node: NodeDocument): void {
-    const source = this.#entry(id);
+    const source = this.#byId.get(id);
     if (source === undefined) return;
     this.#reconnect(id, node.id);
     this.#insert(this.#entries.indexOf(source) + 1, { node, inputs: [id], implicit: true });
-  }
-
-  #insert(index: number, entry: Entry): void {
-    this.#entries.splice(index, 0, entry);
-    this.#byId.set(entry.node.id, entry);
   }
 
   /** `wish`, or `wish2`, `wish3` ... if that is taken, here or by one of `others`. */
@@ -100,13 +108,28 @@ export class GraphEdit {
     return { nodes };
   }
 
-  #entry(id: string): Entry | undefined {
-    return this.#byId.get(id);
+  #insert(index: number, entry: Entry): void {
+    this.#entries.splice(index, 0, entry);
+    this.#byId.set(entry.node.id, entry);
+    this.#setInputs(entry, entry.inputs);
+  }
+
+  #setInputs(entry: Entry, inputs: readonly string[]): void {
+    for (const id of entry.inputs) this.#readers.get(id)?.delete(entry);
+    entry.inputs = inputs;
+    for (const id of inputs) {
+      const readers = this.#readers.get(id);
+      if (readers === undefined) this.#readers.set(id, new Set([entry]));
+      else readers.add(entry);
+    }
   }
 
   #reconnect(from: string, to: string): void {
-    for (const entry of this.#entries) {
-      if (entry.inputs.includes(from)) entry.inputs = entry.inputs.map((id) => (id === from ? to : id));
+    for (const entry of [...(this.#readers.get(from) ?? [])]) {
+      this.#setInputs(
+        entry,
+        entry.inputs.map((id) => (id === from ? to : id)),
+      );
     }
   }
 }

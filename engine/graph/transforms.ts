@@ -58,7 +58,7 @@ export function withDropout(document: GraphDocument, p: number): GraphDocument {
   const keptIds = idsOf(kept);
   for (const { id } of innerActivations(edit)) {
     const end = blockEnd(edit, id);
-    if (edit.readers(end).length === 0) continue;
+    if (!edit.isRead(end)) continue;
     const before = kept.get(end) ?? kept.get(id);
     const { inputs: _inputs, ...own } = before ?? {
       id: edit.freeId(`${id}_dropout`, keptIds),
@@ -77,22 +77,22 @@ const isActivation = ({ layer }: NodeDocument): boolean =>
 
 /** Activations that somebody reads. */
 const innerActivations = (edit: GraphEdit): readonly NodeDocument[] =>
-  edit.nodes.filter((node) => isActivation(node) && edit.readers(node.id).length > 0);
+  edit.nodes.filter((node) => isActivation(node) && edit.isRead(node.id));
 
-/** The activation that a batch norm belongs to: its only reader, or else the one it reads. */
+/** The activation that a batch norm belongs to: the one it is named after, its only reader, or the one it reads. */
 function activationBeside(edit: GraphEdit, { id }: NodeDocument): string | undefined {
-  const readers = edit.readers(id);
-  const beside = [...(readers.length === 1 ? readers : []), ...edit.inputs(id)];
-  return beside.find((each) => {
+  const reader = edit.onlyReader(id);
+  const beside = [...(reader === undefined ? [] : [reader.id]), ...edit.inputs(id)].filter((each) => {
     const node = edit.node(each);
     return node !== undefined && isActivation(node);
   });
+  const namesake = beside.find((each) => id.startsWith(`${each}_bn`) && /^\d*$/.test(id.slice(each.length + 3)));
+  return namesake ?? beside[0];
 }
 
 /** The activation, or the batch norm behind it if nothing else reads the activation. */
 function blockEnd(edit: GraphEdit, activation: string): string {
-  const readers = edit.readers(activation);
-  const only = readers.length === 1 ? edit.node(readers[0]!) : undefined;
+  const only = edit.onlyReader(activation);
   return only?.layer === 'batchNorm' ? only.id : activation;
 }
 
@@ -100,7 +100,7 @@ function blockEnd(edit: GraphEdit, activation: string): string {
 function biasedBefore(edit: GraphEdit, batchNorm: string): NodeDocument | undefined {
   const inputs = edit.inputs(batchNorm);
   const source = inputs.length === 1 ? edit.node(inputs[0]!) : undefined;
-  if (source === undefined || edit.readers(source.id).length !== 1) return undefined;
+  if (source === undefined || edit.onlyReader(source.id) === undefined) return undefined;
   return isLayerName(source.layer) && Object.hasOwn(layers[source.layer].props, 'bias') ? source : undefined;
 }
 

@@ -59,7 +59,7 @@ export const ops: { readonly [N in OpName]: OpDefinition<N> } = {
 // The name of an instance picks the definition for its own type; the type checker cannot follow that through a union.
 const definitionOf = (instance: OpInstance): OpDefinition<OpName> =>
   ops[instance.op] as unknown as OpDefinition<OpName>;
-const own = (instance: OpInstance): OpInstanceOf<OpName> => instance as OpInstanceOf<OpName>;
+const own = (instance: OpInstance): OpInstanceOf<OpName> => instance;
 
 export function verifyOp(instance: OpInstance, check: OpCheck): void {
   definitionOf(instance).verify(own(instance), check);

@@ -93,7 +93,7 @@ class Backward {
       passTo: (input, gradient) => {
         if (this.#needed.has(input)) this.#addPart(input, gradient);
       },
-      emit: (op) => this.#emit(op as OpInstance, node),
+      emit: (op) => this.#emit(op, node),
     };
     emitGradient(instance, context);
   }
@@ -144,7 +144,7 @@ class Backward {
     for (let i = 1; i < parts.length; i++) {
       const last = i === parts.length - 1;
       const y = last && target !== undefined ? target : this.#newTensor(tensor, last ? 'grad' : `grad.sum${i}`);
-      this.#emit({ op: 'add', attrs: {}, inputs: { a: sum, b: parts[i]! }, outputs: { y } } as OpInstance, node);
+      this.#emit({ op: 'add', attrs: {}, inputs: { a: sum, b: parts[i]! }, outputs: { y } }, node);
       sum = y;
     }
     if (target !== undefined && sum !== target) {

@@ -3,7 +3,6 @@ import { layers } from '../layers/index.ts';
 import type { Mode } from '../layers/layer.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { PlanBuilder } from './builder.ts';
-import type { OpInstance } from './plan.ts';
 
 /** What every segment of a model reads. */
 export interface SharedTensors {
@@ -69,7 +68,7 @@ export function lowerForward(
         parameter: (name) => shared.named.get(`${id}.${name}`)!,
         buffer: (name) => shared.named.get(`${id}.${name}`)!,
         tensor: (name, shape, dtype) => builder.tensor(`${prefix}${id}.${name}`, shape, dtype, 'activation', id),
-        emit: (op) => builder.op(segment, { ...op, phase: 'forward', node: id } as OpInstance),
+        emit: (op) => builder.op(segment, { ...op, phase: 'forward', node: id }),
       });
     }
   }
