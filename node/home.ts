@@ -2,7 +2,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, posix, resolve, win32 } from 'node:path';
 import { LabError } from '../lab/contract/errors.ts';
-import { diskError } from './diskError.ts';
+import { diskError, errnoOf } from './diskError.ts';
 
 /** What decides where history lives; passed in, so that every platform's rule is tested on any of them. */
 export interface HomeSources {
@@ -41,7 +41,7 @@ export function openHome(folder: string): Home {
     checkpoints: join(folder, 'checkpoints'),
   };
   try {
-    mkdirSync(home.checkpoints, { recursive: true, mode: 0o700 });
+    makeFolders(home.checkpoints);
   } catch (error) {
     const blocking = fileInTheWay(home.checkpoints);
     if (blocking) {
@@ -54,6 +54,20 @@ export function openHome(folder: string): Home {
     throw diskError(error, folder, 'make the home folder');
   }
   return home;
+}
+
+/**
+ * Makes a folder and those above it that are missing, readable for this user alone. Not `recursive: true`: that never comes
+ * back where the system answers "no such file" for a folder whose parent is there, as /proc does.
+ */
+function makeFolders(path: string): void {
+  const parent = resolve(path, '..');
+  if (!statSync(parent, { throwIfNoEntry: false }) && parent !== path) makeFolders(parent);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
+  }
 }
 
 /** The part of `path` that exists but is no folder, if there is one. */

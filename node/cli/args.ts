@@ -98,7 +98,7 @@ function valueOf(
   const missing =
     token.value === undefined || token.value === '' || (!token.inlineValue && token.value.startsWith('--'));
   if (missing) throw usage(`${token.rawName} needs a value: ${token.rawName} ${option.value}.`);
-  return token.value!;
+  return token.value;
 }
 
 /** Seeds as people write them: "1,2,3" or "1-5" or both. At most 1000. */

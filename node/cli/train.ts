@@ -38,13 +38,13 @@ export async function train(
   const stopped = new Promise<void>((resolve) => (stop = resolve));
   const off = onEndSignal((which) => {
     signal = which;
-    terminal.err.write(`\n${terminal.err.style.dim('Writing checkpoints; once more ends at once.')}\n`);
     stop();
   });
   try {
     const watch = watchRuns(lab, await begin(lab), terminal.err);
     try {
       await Promise.race([watch.done, stopped]);
+      if (signal) watch.rest(terminal.err.style.dim('Writing checkpoints. Once more ends at once.'));
       if (watch.records().some((run) => run.status !== 'finished')) await bringToRest(lab, watch.records());
       // events of the closing arrive while it closes
       if (signal) await composition.close();
@@ -121,7 +121,7 @@ function advice(runs: readonly RunRecord[], other: string | null, stream: Stream
   }
   if (open.length > 0) {
     lines.push(`${counted(open.length, 'run')} did not finish. Go on from the last checkpoint with:`);
-    lines.push(...open.map((run) => `  ${stream.style.bold(commandLine(`resume ${run.id}`))}`));
+    lines.push(`  ${stream.style.bold(commandLine(`resume ${open.map((run) => run.id).join(' ')}`))}`);
   }
   const groups = [...new Set(runs.filter((run) => run.status === 'finished').map((run) => run.group))];
   if (groups.length > 0) {

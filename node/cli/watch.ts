@@ -14,7 +14,9 @@ export interface Watch {
   readonly done: Promise<void>;
   /** The newest record of each run, in the order they were given. */
   records(): RunRecord[];
-  /** Ends the drawing; the records stay. */
+  /** Prints a line that stays, and ends the drawing of progress; how runs end is still told. */
+  rest(line: string): void;
+  /** Ends it all; the records stay. */
   close(): void;
 }
 
@@ -38,12 +40,14 @@ export function watchRuns(lab: Pick<Lab, 'on'>, runs: readonly RunRecord[], stre
     if (block) block.draw(waiting > 0 ? [...lines, stream.style.dim(`  ${waiting} waiting`)] : lines);
     else for (const line of lines) stream.write(`${line}\n`);
   };
+  const print = (line: string) => {
+    if (block) block.print(line);
+    else stream.write(`${line}\n`);
+  };
   const tell = (run: RunRecord) => {
     if (!ended.has(run.status) || told.has(run.id)) return;
     told.add(run.id);
-    const line = outcomeLine(run, stream.style);
-    if (block) block.print(line);
-    else stream.write(`${line}\n`);
+    print(outcomeLine(run, stream.style));
   };
   const take = (run: RunRecord) => {
     records.set(run.id, run);
@@ -55,12 +59,17 @@ export function watchRuns(lab: Pick<Lab, 'on'>, runs: readonly RunRecord[], stre
   const off = lab.on((event) => {
     if (event.name === 'run.changed' && records.has(event.data.run.id)) take(event.data.run);
   });
+  for (const run of runs) stream.write(`${outcomeLine(run, stream.style)}\n`);
   const timer = setInterval(draw, block ? drawEvery : lineEvery);
   for (const run of runs) take(run);
   let closed = false;
   return {
     done,
     records: () => runs.map((run) => records.get(run.id)!),
+    rest: (line) => {
+      clearInterval(timer);
+      print(line);
+    },
     close: () => {
       if (closed) return;
       closed = true;

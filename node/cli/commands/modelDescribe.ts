@@ -70,7 +70,7 @@ export const modelDescribeCommand: Command = {
       facts(
         [
           ['parameters', whole(cost.parameters)],
-          ['MACs per image', `${short(cost.macsPerImage)}`],
+          ['MACs per image', short(cost.macsPerImage)],
           ['activations', `${bytes(cost.activationBytes)} at batch size ${batchSize}`],
           ['data set', `${dataset.id}, ${dataset.imageShape.join(' × ')}, ${dataset.classes.length} classes`],
         ],

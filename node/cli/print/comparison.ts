@@ -1,5 +1,5 @@
 import type { Comparison } from '../../../lab/contract/records.ts';
-import { counted, duration, loss, percent, short, significant, whole } from './format.ts';
+import { counted, loss, percent, short, significant, whole } from './format.ts';
 import { cut, printable, table } from './table.ts';
 import type { Stream } from './terminal.ts';
 
@@ -83,10 +83,7 @@ function resultTable(comparison: Comparison, names: readonly string[], baseline:
   const columns = [
     { title: 'metric' },
     ...names.map((title) => ({ title, align: 'right' as const })),
-    ...others.map((i) => ({
-      title: `${names[i]!} against ${names[baseline]!} [95 % interval]`,
-      align: 'right' as const,
-    })),
+    ...others.map((i) => ({ title: `${names[i]!} − ${names[baseline]!} [95 % interval]`, align: 'right' as const })),
   ];
   const rows = comparison.table
     .filter((row) => row.values.some((value) => value.mean !== null || value.missing > 0))
@@ -98,85 +95,110 @@ function resultTable(comparison: Comparison, names: readonly string[], baseline:
   return table(columns, rows, out);
 }
 
+/** How numbers of a row are written: the bare number, and the unit behind it. */
+interface Writing {
+  readonly unit: string;
+  readonly differenceUnit: string;
+  readonly write: (value: number) => string;
+}
+
+function writingOf(row: Row): Writing {
+  const same = (unit: string, write: (value: number) => string): Writing => ({ unit, differenceUnit: unit, write });
+  if (row.unit === 'fraction') {
+    return { unit: ' %', differenceUnit: ' points', write: (value) => (value * 100).toFixed(2) };
+  }
+  if (row.unit === 'steps') return same('', whole);
+  if (row.key === 'parameters') return same('', whole);
+  if (row.key.toLowerCase().includes('loss')) return same('', loss);
+  if (row.unit === 's') return same(' s', (value) => (Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(1)));
+  if (row.unit === 'images/s') return same(' images/s', whole);
+  return same(row.unit && ` ${row.unit}`, (value) =>
+    Math.abs(value) >= 10_000 ? short(value) : significant(value, 4),
+  );
+}
+
 /** "4,250 ± 120", with how many runs never got there. */
 function meanText(row: Row, value: Value): string {
-  const missing = value.missing > 0 ? `${value.missing} never` : '';
+  const { unit, write } = writingOf(row);
+  const missing = value.missing > 0 ? `${value.missing} ${row.unit === 'steps' ? 'never' : 'without'}` : '';
   if (value.mean === null) return missing || '-';
-  const spread = value.sd === null || value.n < 2 ? '' : ` ± ${numberText(row, value.sd)}`;
-  return `${numberText(row, value.mean)}${spread}${missing && ` (${missing})`}`;
+  // no spread to speak of: one run, or the same number in all
+  const spread = value.sd === null || value.sd === 0 || value.n < 2 ? '' : ` ± ${write(value.sd)}`;
+  return `${write(value.mean)}${spread}${unit}${missing && ` (${missing})`}`;
 }
 
 function differenceText(row: Row, { difference }: Value): string {
   if (!difference) return '-';
-  const sign = (value: number) => (value > 0 ? '+' : value < 0 ? '-' : '') + numberText(row, Math.abs(value), true);
+  const { differenceUnit, write } = writingOf(row);
+  const { mean, low, high } = difference;
   const interval =
-    difference.low === null || difference.high === null ? '' : ` [${sign(difference.low)}, ${sign(difference.high)}]`;
-  return sign(difference.mean) + interval;
+    low === null || high === null || low === high ? '' : ` [${signed(low, write)}, ${signed(high, write)}]`;
+  return `${signed(mean, write)}${interval}${differenceUnit}`;
 }
 
-/** A number of a row in its unit; a difference of shares is in points. */
-function numberText(row: Row, value: number, difference = false): string {
-  const key = row.key.toLowerCase();
-  if (key.startsWith('stepsto') || key === 'parameters' || key.endsWith('steps')) return whole(value);
-  if (key.includes('accuracy')) return difference ? `${(value * 100).toFixed(2)} points` : percent(value);
-  if (key.includes('loss')) return loss(value);
-  if (row.unit === 's') return duration(value);
-  return Math.abs(value) >= 10_000 ? short(value) : significant(value, 4);
-}
+const signed = (value: number, write: (value: number) => string): string =>
+  (value > 0 ? '+' : value < 0 ? '−' : '') + write(Math.abs(value));
 
 /** The rows a reader asks for first, as sentences: how soon a value was reached, and how good the end was. */
 function inWords(comparison: Comparison, names: readonly string[], baseline: number): string[] {
-  const sentences: string[] = [];
-  for (const row of comparison.table) {
-    if (row.key.startsWith('stepsTo')) sentences.push(...reachSentences(row, comparison, names, baseline));
-  }
-  const test = comparison.table.find((row) => row.key === 'testAccuracy');
-  const base = test?.values[baseline];
-  if (test && base?.mean != null) {
-    for (const [i, value] of test.values.entries()) {
-      if (i === baseline || value.mean === null || !value.difference) continue;
-      const { mean, low, high } = value.difference;
-      const decided = low !== null && high !== null && (low > 0 || high < 0);
-      const tail =
-        low === null
-          ? 'one seed gives no interval'
-          : decided
-            ? 'the interval leaves out zero'
-            : 'the interval includes zero';
-      sentences.push(
-        `${names[i]!} ended at ${percent(value.mean)} test accuracy, ${names[baseline]!} at ${percent(base.mean)}: ` +
-          `${(Math.abs(mean) * 100).toFixed(2)} points ${mean >= 0 ? 'more' : 'less'} (${tail}).`,
-      );
-    }
-  }
-  return sentences;
+  // a long label would bury the numbers; the letter stands for it in the tables above
+  const called = comparison.arms.map((arm, i) =>
+    arm.label.length <= 40 && arm.label !== '' ? printable(arm.label) : names[i]!,
+  );
+  const context = { comparison, called, baseline };
+  return [
+    ...comparison.table.filter((row) => row.key.startsWith('stepsTo')).flatMap((row) => reachSentences(row, context)),
+    ...comparison.table.filter((row) => row.key === 'testAccuracy').flatMap((row) => accuracySentences(row, context)),
+  ];
 }
 
-function reachSentences(row: Row, comparison: Comparison, names: readonly string[], baseline: number): string[] {
-  const [, series = '', target = ''] = row.key.split(':');
-  const goal = series.endsWith('accuracy') ? `${significant(Number(target) * 100, 3).replace(/\.?0+$/, '')} %` : target;
-  const what = `${goal} ${series.split('.').join(' ')}`;
+interface Context {
+  readonly comparison: Comparison;
+  /** What the arms are called in sentences. */
+  readonly called: readonly string[];
+  readonly baseline: number;
+}
+
+function reachSentences(row: Row, { comparison, called, baseline }: Context): string[] {
+  const what = row.label.replace(/^Steps to /, '');
   const base = row.values[baseline]!;
-  const reached = (i: number): string => {
+  const reached = (i: number, goal: string): string => {
     const value = row.values[i]!;
-    const count = comparison.arms[i]!.runs.length;
-    if (value.mean === null) return `${names[i]!} did not reach ${what} in ${counted(count, 'run')}`;
-    const most = value.missing > 0 ? ` (${value.n} of ${counted(count, 'run')}; the others never did)` : '';
-    return `${names[i]!} reached ${what} after ${counted(value.mean, 'step')}${most}`;
+    const runs = counted(comparison.arms[i]!.runs.length, 'run');
+    if (value.mean === null) return `${called[i]!} did not reach ${goal} in ${runs}`;
+    const most = value.missing > 0 ? ` (in ${value.n} of ${runs})` : '';
+    return `${called[i]!} reached ${goal} after ${meanText(row, { ...value, missing: 0 })} steps${most}`;
   };
-  if (row.values.length === 1) return [`${reached(0)}.`];
+  if (row.values.length === 1) return [`${reached(0, what)}.`];
   return row.values.flatMap((value, i) => {
     if (i === baseline) return [];
     const ratio = value.mean && base.mean ? base.mean / value.mean : null;
     const pace =
-      ratio === null
-        ? ''
-        : ratio >= 1
-          ? `: ${significant(ratio, 2)} times as fast`
-          : `: ${significant(1 / ratio, 2)} times as long`;
-    const seeds = value.difference
-      ? `, ${counted(value.difference.n, value.difference.paired ? 'pair of seeds' : 'run', value.difference.paired ? 'pairs of seeds' : 'runs')}`
-      : '';
-    return [`${reached(i)}, ${reached(baseline)}${pace}${seeds}.`];
+      ratio === null ? '' : `: ${significant(Math.max(ratio, 1 / ratio), 2)} times as ${ratio >= 1 ? 'fast' : 'long'}`;
+    return [`${reached(i, what)}, ${reached(baseline, 'it')}${pace}${basis(row, value)}.`];
   });
+}
+
+function accuracySentences(row: Row, { called, baseline }: Context): string[] {
+  const base = row.values[baseline]!;
+  return row.values.flatMap((value, i) => {
+    if (i === baseline || value.mean === null || base.mean === null || !value.difference) return [];
+    const { mean } = value.difference;
+    const better = `${(Math.abs(mean) * 100).toFixed(2)} points ${mean >= 0 ? 'more' : 'less'}`;
+    return [
+      `${called[i]!} ended at ${percent(value.mean)} test accuracy, ${called[baseline]!} at ${percent(base.mean)}: ` +
+        `${better}${basis(row, value)}.`,
+    ];
+  });
+}
+
+/** What a difference rests on: " (95 % interval of the difference ..., 3 pairs of seeds)". */
+function basis(row: Row, { difference }: Value): string {
+  if (!difference) return '';
+  const { low, high, n, paired } = difference;
+  const on = paired ? counted(n, 'shared seed') : counted(n, 'run');
+  if (low === null || high === null) return ` (${on}: no interval)`;
+  const { differenceUnit, write } = writingOf(row);
+  const side = low > 0 || high < 0 ? 'leaves out zero' : 'includes zero';
+  return ` (${on}; the 95 % interval of the difference, ${signed(low, write)} to ${signed(high, write)}${differenceUnit || (row.unit && ` ${row.unit}`)}, ${side})`;
 }

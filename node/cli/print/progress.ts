@@ -6,7 +6,7 @@ import type { Stream, Style } from './terminal.ts';
 /** "mlp-sigmoid, seed 1". */
 export const labelOf = (run: RunRecord): string => `${printable(run.name) || run.dataset}, seed ${run.seed}`;
 
-const barWidth = 24;
+const barWidth = 20;
 
 /** A bar of `width` cells, the last one drawn to a half. */
 export function bar(fraction: number, style: Style, width = barWidth): string {
@@ -25,7 +25,7 @@ export function progressLine(run: RunRecord, secondsLeft: number | null, width: 
     { text: style.bold(cut(labelOf(run), 28)), rank: 0 },
     { text: bar(fraction, style, width < 80 ? 12 : barWidth), rank: 2 },
     { text: `${Math.floor(fraction * 100)} %`.padStart(5), rank: 0 },
-    { text: `step ${whole(run.step)}${total ? ` of ${whole(total)}` : ''}`, rank: 3 },
+    { text: `${whole(run.step)}${total ? `/${whole(total)}` : ''} steps`, rank: 3 },
     { text: run.imagesPerSecond === null ? '' : `${short(Math.round(run.imagesPerSecond))} images/s`, rank: 4 },
     { text: metrics.trainLoss === null ? '' : `loss ${loss(metrics.trainLoss)}`, rank: 2 },
     { text: validation === null ? '' : `validation ${percent(validation)}`, rank: 1 },
@@ -42,7 +42,7 @@ export function progressLine(run: RunRecord, secondsLeft: number | null, width: 
 /** How a run ended, or came to rest, in one line. */
 export function outcomeLine(run: RunRecord, style: Style): string {
   const where = run.step > 0 ? ` after ${counted(run.step, 'step')} in ${duration(run.seconds)}` : '';
-  const label = `${style.bold(labelOf(run))} ${style.dim(run.id)}`;
+  const label = `${style.dim(run.id)}  ${style.bold(labelOf(run))}`;
   switch (run.status) {
     case 'finished': {
       const how = run.reason === 'earlyStopping' ? 'stopped early, as asked' : 'finished';
@@ -51,9 +51,9 @@ export function outcomeLine(run: RunRecord, style: Style): string {
     case 'failed':
       return `${style.bad('✗')} ${label}  failed${where}: ${run.error?.message ?? 'no reason was given'}`;
     case 'queued':
-      return `${style.dim('·')} ${label}  waits in the queue`;
+      return `${style.dim('·')} ${label}  is in the queue (group ${run.group})`;
     case 'running':
-      return `${style.dim('·')} ${label}  is running${where}`;
+      return `${style.dim('·')} ${label}  is running (group ${run.group})`;
     case 'paused':
     case 'stopped':
     case 'interrupted':
@@ -68,14 +68,15 @@ export class Pace {
 
   /** @param now milliseconds of any clock */
   secondsLeft(run: RunRecord, now: number): number | null {
-    const last = this.#marks.at(-1);
-    if (last && run.step < last.step) this.#marks.length = 0;
-    if (!last || run.step > last.step) this.#marks.push({ at: now, step: run.step });
-    while (this.#marks.length > 2 && now - this.#marks[0]!.at > this.#span) this.#marks.shift();
-    const first = this.#marks[0]!;
-    const steps = run.step - first.step;
-    if (steps <= 0 || run.totalSteps === null) return null;
-    return ((run.totalSteps - run.step) * (now - first.at)) / steps / 1000;
+    const marks = this.#marks;
+    if (run.step < (marks.at(-1)?.step ?? 0)) marks.length = 0;
+    if (run.step > (marks.at(-1)?.step ?? -1)) marks.push({ at: now, step: run.step });
+    while (marks.length > 2 && now - marks[0]!.at > this.#span) marks.shift();
+    const first = marks[0]!;
+    const last = marks.at(-1)!;
+    if (last.step <= first.step || run.totalSteps === null) return null;
+    const perStep = (last.at - first.at) / (last.step - first.step);
+    return Math.max(0, (run.totalSteps - last.step) * perStep - (now - last.at)) / 1000;
   }
 }
 
