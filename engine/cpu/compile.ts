@@ -9,7 +9,7 @@ import { lowerToSteps } from './kernels/index.ts';
 import { assignLayouts, bytesPerElement, type Layout } from './layout.ts';
 import { schedule, type Schedule } from './schedule.ts';
 import type { Buffer, KernelContext, Placed, Step } from './step.ts';
-import { counterBytes, countersStart, emitBarrier, emitCommand, emitHelperLoop } from './sync.ts';
+import { counterBytes, countersStart, defaultPatience, emitBarrier, emitCommand, emitHelperLoop } from './sync.ts';
 
 const pageBytes = 65_536;
 /** wasm32 addresses 4 GiB; the last page is left out so that no address computation wraps around. */
@@ -21,6 +21,8 @@ export interface CpuTuning {
   readonly relaxed: boolean;
   /** Work (ns) from which on a level is spread over threads. */
   readonly worthSharing?: number;
+  /** Seconds that a thread waits for another before it counts as dead. */
+  readonly patience?: number;
 }
 
 export interface CompiledSegment {
@@ -149,7 +151,8 @@ function segmentSteps(
 }
 
 /** Plan to layouts, steps, schedule, addresses and machine code. Pure: the same plan and thread count give the same bytes. */
-export function compilePlan(plan: Plan, threads: number, { relaxed, worthSharing }: CpuTuning): CompiledPlan {
+export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): CompiledPlan {
+  const { relaxed, worthSharing: share = defaultWorthSharing, patience = defaultPatience } = tuning;
   const { tensors, persistent } = placeTensors(plan, assignLayouts(plan));
   let scratchBytes = 64;
   const schedules = plan.segments.map(({ ops }): Schedule =>
@@ -176,8 +179,7 @@ export function compilePlan(plan: Plan, threads: number, { relaxed, worthSharing
     );
   }
   const module = new Module({ relaxed, shared: threads > 1 });
-  const barrier = threads > 1 ? emitBarrier(module, threads) : null;
-  const share = worthSharing ?? defaultWorthSharing;
+  const barrier = threads > 1 ? emitBarrier(module, threads, patience) : null;
   let firstCounter = 0;
   const emitted = schedules.map(({ levels }, index) => {
     const segment = emitSegment(module, `segment${index}`, levels, threads, barrier, firstCounter, share);

@@ -23,12 +23,12 @@ export const counterBytes = 64;
 const spins = 20_000;
 const sleepNs = 1_000_000_000;
 /** A thread that waits this many times `sleepNs` for the others gives them up for dead. */
-const patience = 30;
+export const defaultPatience = 30;
 
 /**
  * barrier(): 0, or 1 if a thread has failed. All threads must arrive before any leaves. Waits by polling first, then asleep.
  */
-export function emitBarrier(module: Module, threads: number): Func {
+export function emitBarrier(module: Module, threads: number, patience: number): Func {
   const f = module.func('barrier', [], 'i32');
   const turn = f.local('i32');
   const polls = f.local('i32');

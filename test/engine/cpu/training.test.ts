@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { cpuBackend, tunedCpuBackend } from '../../../engine/cpu/index.ts';
+import { compilePlan } from '../../../engine/cpu/compile.ts';
+import { spawnHelper } from '../../../engine/host/spawn.node.ts';
+import { sizeOf } from '../../../engine/tensor.ts';
+import { adam, cnnLayers, fillNet, lowerNet, mlpLayers, sgd, stepsOf, type Net } from './net.ts';
+
+async function trained(net: Net, threads: number, steps: number, worthSharing?: number): Promise<Uint8Array> {
+  const backend = worthSharing === undefined ? cpuBackend : tunedCpuBackend({ worthSharing });
+  const executable = await backend.compile(net.plan, { threads, spawn: spawnHelper });
+  fillNet(net, executable);
+  const step = stepsOf(net, executable, adam);
+  for (let i = 0; i < steps; i++) step();
+  const bytes: number[] = [];
+  for (const id of [...net.plan.handles.parameters, ...net.plan.handles.buffers, net.plan.handles.history]) {
+    const values = new Float32Array(sizeOf(net.plan.tensors[id]!.shape));
+    await executable.read(id, values);
+    bytes.push(...new Uint8Array(values.buffer));
+  }
+  await executable.dispose();
+  return Uint8Array.from(bytes);
+}
+
+describe('training', () => {
+  it.each([
+    ['MLP with batch norm', mlpLayers, 60],
+    ['CNN', cnnLayers, 13],
+  ] as const)('%s: 1, 2 and 3 threads end with the same bits', async (_, layers, batch) => {
+    const net = lowerNet(layers, [1, 12, 10], batch, adam);
+    const one = await trained(net, 1, 20);
+    expect(new Set(one).size).toBeGreaterThan(100);
+    for (const threads of [2, 3]) {
+      expect(await trained(net, threads, 20, 0), `${threads} threads, everything shared`).toEqual(one);
+      expect(await trained(net, threads, 20), `${threads} threads`).toEqual(one);
+    }
+  });
+
+  it('keeps barriers few', () => {
+    const levels = (net: Net): number => compilePlan(net.plan, 2, { relaxed: true }).segments[0]!.levels;
+    const plain = mlpLayers.filter(({ layer }) => layer !== 'batchNorm');
+    // Forward; loss and backward; weight gradients; update; record.
+    expect(levels(lowerNet(plain, [1, 12, 10], 60, sgd))).toBeLessThanOrEqual(5);
+    expect(levels(lowerNet(cnnLayers, [1, 12, 10], 60, adam))).toBeLessThanOrEqual(16);
+  });
+
+  it('allocates nothing per step', async () => {
+    const net = lowerNet(mlpLayers, [1, 12, 10], 60, adam);
+    const executable = await cpuBackend.compile(net.plan);
+    fillNet(net, executable);
+    const step = stepsOf(net, executable, adam);
+    for (let i = 0; i < 3000; i++) step();
+    // The step counter and timing of the test itself may box a number now and then; a step that allocated even one small
+    // object would show at least 2,000 times 16 bytes.
+    let least = Infinity;
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const before = process.memoryUsage().heapUsed;
+      for (let i = 0; i < 2000; i++) step();
+      least = Math.min(least, Math.abs(process.memoryUsage().heapUsed - before));
+    }
+    await executable.dispose();
+    expect(least).toBeLessThan(32_000);
+  });
+
+  it('a saturated net is no slower than a fresh one', async () => {
+    const layers = mlpLayers.filter(({ layer }) => layer !== 'batchNorm');
+    const net = lowerNet(layers, [1, 28, 28], 60, adam);
+    const cost = async (scale: number): Promise<number> => {
+      const executable = await cpuBackend.compile(net.plan);
+      fillNet(net, executable);
+      for (const id of net.plan.handles.parameters) {
+        const values = (net.values.get(net.plan.tensors[id]!.name) as Float32Array).map((value) => value * scale);
+        executable.write(id, values);
+      }
+      const step = stepsOf(net, executable, adam);
+      for (let i = 0; i < 300; i++) step();
+      let least = Infinity;
+      for (let round = 0; round < 6; round++) {
+        const before = process.cpuUsage();
+        for (let i = 0; i < 100; i++) step();
+        const spent = process.cpuUsage(before);
+        least = Math.min(least, spent.user + spent.system);
+      }
+      await executable.dispose();
+      return least;
+    };
+    const fresh = await cost(1);
+    // Sums of hundreds: sigmoids at 0 and 1, derivatives of 1e-38.
+    expect((await cost(1000)) / fresh).toBeLessThan(1.5);
+    expect((await cost(60)) / fresh).toBeLessThan(1.5);
+  });
+});
