@@ -9,6 +9,9 @@ export function checkUpdate(
   lists: Readonly<Record<string, readonly TensorId[]>>,
 ): void {
   check.tensor('hyper', hyper, 'f32', [hyperSize]);
+  parameters.forEach((parameter, i) => {
+    check.tensor(`parameters[${i}]`, parameter, 'f32', check.shape(parameter));
+  });
   for (const [slot, list] of Object.entries(lists)) {
     if (list.length !== parameters.length) {
       check.fault(`${slot} has ${list.length} tensors, parameters ${parameters.length}`);

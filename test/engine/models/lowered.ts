@@ -1,0 +1,45 @@
+import { checkGraph, type CheckedGraph } from '../../../engine/graph/check.ts';
+import type { GraphDocument } from '../../../engine/graph/document.ts';
+import { lowerTraining, type LowerOptions } from '../../../engine/plan/lower.ts';
+import type { TrainingPlan } from '../../../engine/plan/plan.ts';
+import type { OptimizerSettings } from '../../../engine/train/settings.ts';
+import { classes, image } from './examples.ts';
+
+export const sgd: OptimizerSettings = {
+  kind: 'sgd',
+  learningRate: 0.1,
+  momentum: 0,
+  dampening: 0,
+  nesterov: false,
+  weightDecay: 0,
+};
+export const momentum: OptimizerSettings = { ...sgd, momentum: 0.9 };
+export const adam: OptimizerSettings = {
+  kind: 'adam',
+  learningRate: 0.001,
+  beta1: 0.9,
+  beta2: 0.999,
+  eps: 1e-8,
+  weightDecay: 0,
+  decoupled: false,
+};
+
+export const lowerOptions: LowerOptions = {
+  batchSize: 8,
+  evaluationBatch: 5,
+  inputShape: image,
+  trainImages: 60,
+  testImages: 20,
+  perFeature: false,
+  loss: { kind: 'crossEntropy', labelSmoothing: 0 },
+  optimizer: sgd,
+  historySlots: 16,
+};
+
+export const checked = (document: GraphDocument, inputShape: readonly number[] = image): CheckedGraph =>
+  checkGraph(document, { inputShape, classes });
+
+export function lowered(document: GraphDocument, changes: Partial<LowerOptions> = {}): TrainingPlan {
+  const options = { ...lowerOptions, ...changes };
+  return lowerTraining(checked(document, options.inputShape), options);
+}
