@@ -7,10 +7,16 @@ export function translate(error: unknown, file: string): unknown {
   if (typeof code !== 'string' || !code.startsWith('SQLITE_')) return error;
   const detail = `${error.message}, ${code}`;
   if (code.startsWith('SQLITE_FULL')) {
-    return new LabError('disk', `${file} could not be written: the disk is full (${detail}). Free some space and try again.`);
+    return new LabError(
+      'disk',
+      `${file} could not be written: the disk is full (${detail}). Free some space and try again.`,
+    );
   }
   if (code.startsWith('SQLITE_READONLY')) {
-    return new LabError('disk', `${file} is read-only (${detail}). Give this user the right to write to it and to its folder.`);
+    return new LabError(
+      'disk',
+      `${file} is read-only (${detail}). Give this user the right to write to it and to its folder.`,
+    );
   }
   if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_PERM')) {
     return new LabError(
@@ -19,7 +25,10 @@ export function translate(error: unknown, file: string): unknown {
     );
   }
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
-    return new LabError('inUse', `${file} is held by another program (${detail}). Close what has it open and try again.`);
+    return new LabError(
+      'inUse',
+      `${file} is held by another program (${detail}). Close what has it open and try again.`,
+    );
   }
   if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB')) return damaged(file, detail);
   return error;

@@ -45,7 +45,11 @@ export function openStore(home: string, options: OpenOptions = {}): Store {
     const open = db;
     migrate(db, migrations, { file, backup: (from, to) => backup(open, home, from, to) });
     writeOwner(home);
-    return createStore(db, file, onlyOnce(() => closeAll(open, lock, home)));
+    return createStore(
+      db,
+      file,
+      onlyOnce(() => closeAll(open, lock, home)),
+    );
   } catch (error) {
     db?.close();
     lock.close();
@@ -116,7 +120,10 @@ function writeOwner(home: string): void {
     writeFileSync(join(home, ownerFile), JSON.stringify({ pid: process.pid, since: new Date().toISOString() }));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new LabError('disk', `${join(home, ownerFile)} cannot be written (${reason}). Free some space or choose another ABLATE_HOME.`);
+    throw new LabError(
+      'disk',
+      `${join(home, ownerFile)} cannot be written (${reason}). Free some space or choose another ABLATE_HOME.`,
+    );
   }
 }
 
@@ -146,7 +153,11 @@ function backup(db: Sqlite.Database, home: string, from: number, to: number): vo
     const copy = new Sqlite(target, { readonly: true });
     const same = versionOf(copy) === from;
     copy.close();
-    if (!same) throw new LabError('disk', `The backup ${target} is not what was written to it. Nothing was migrated; check the disk.`);
+    if (!same)
+      throw new LabError(
+        'disk',
+        `The backup ${target} is not what was written to it. Nothing was migrated; check the disk.`,
+      );
   } catch (error) {
     rmSync(target, { force: true });
     throw translate(error, target);

@@ -30,7 +30,9 @@ export function getCheckpoint(db: ReadableDb, runId: string, role: CheckpointRec
 
 /** Returns the files that nothing names any more. */
 export function dropCheckpoints(db: WritableDb, runId: string): string[] {
-  const files = db.rows('SELECT DISTINCT file FROM checkpoints WHERE run_id = ?', runId).map(([file]) => file as string);
+  const files = db
+    .rows('SELECT DISTINCT file FROM checkpoints WHERE run_id = ?', runId)
+    .map(([file]) => file as string);
   db.run('DELETE FROM checkpoints WHERE run_id = ?', runId);
   return files.filter((file) => !db.get('SELECT 1 FROM checkpoints WHERE file = ?', file));
 }

@@ -113,7 +113,10 @@ function toColumns(patch: Partial<RunRecord>): [string, SqlValue][] {
 export function insertRun(db: WritableDb, run: RunRecord, spec: Spec): void {
   const columns: [string, SqlValue][] = [...toColumns(run), ['search_text', searchText(run)]];
   const names = columns.map(([name]) => name).join(', ');
-  db.run(`INSERT INTO runs (${names}) VALUES (${columns.map(() => '?').join(', ')})`, ...columns.map(([, value]) => value));
+  db.run(
+    `INSERT INTO runs (${names}) VALUES (${columns.map(() => '?').join(', ')})`,
+    ...columns.map(([, value]) => value),
+  );
   db.run('INSERT INTO run_specs (run_id, spec) VALUES (?, ?)', run.id, JSON.stringify(spec));
 }
 
@@ -198,7 +201,10 @@ export function listRuns(db: ReadableDb, filter: RunFilter): { runs: RunRecord[]
 /** By seed, then age. */
 export function groupRuns(db: ReadableDb, group: string): RunRecord[] {
   return db
-    .rows(`SELECT ${selected} FROM runs WHERE run_group = ? AND deleted_at IS NULL ORDER BY seed, created_at, number`, group)
+    .rows(
+      `SELECT ${selected} FROM runs WHERE run_group = ? AND deleted_at IS NULL ORDER BY seed, created_at, number`,
+      group,
+    )
     .map(fromRow);
 }
 

@@ -27,23 +27,27 @@ interface Points {
 }
 
 type Kind = 'u32' | 'f32' | 'f64';
-const width = { u32: 4, f32: 4, f64: 8 } as const;
+const arrays = { u32: Uint32Array, f32: Float32Array, f64: Float64Array } as const;
+/** Blobs are little-endian. Typed arrays are as the machine is, which is the same everywhere that this runs, or bytes are swapped. */
+const swapped = new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1;
 
-function encode(values: readonly number[], kind: Kind): Uint8Array {
-  const view = new DataView(new ArrayBuffer(width[kind] * values.length));
-  for (let i = 0; i < values.length; i++) {
-    if (kind === 'u32') view.setUint32(4 * i, values[i]!, true);
-    else if (kind === 'f32') view.setFloat32(4 * i, values[i]!, true);
-    else view.setFloat64(8 * i, values[i]!, true);
-  }
-  return new Uint8Array(view.buffer);
+function swap(bytes: Uint8Array, width: number): Uint8Array {
+  for (let at = 0; at < bytes.length; at += width) bytes.subarray(at, at + width).reverse();
+  return bytes;
 }
 
-function decode(bytes: Uint8Array, kind: Kind, into: number[]): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 0; at + width[kind] <= bytes.byteLength; at += width[kind]) {
-    into.push(kind === 'u32' ? view.getUint32(at, true) : kind === 'f32' ? view.getFloat32(at, true) : view.getFloat64(at, true));
-  }
+function encode(values: readonly number[], kind: Kind): Uint8Array {
+  const bytes = new Uint8Array(arrays[kind].from(values).buffer);
+  return swapped ? swap(bytes, arrays[kind].BYTES_PER_ELEMENT) : bytes;
+}
+
+function decode(blob: Uint8Array, kind: Kind, into: number[]): void {
+  // a copy, because a blob need not begin at a multiple of the element's size
+  const bytes = new Uint8Array(blob);
+  const width = arrays[kind].BYTES_PER_ELEMENT;
+  if (swapped) swap(bytes, width);
+  const values = new arrays[kind](bytes.buffer, 0, Math.floor(bytes.byteLength / width));
+  for (let i = 0; i < values.length; i++) into.push(values[i]!);
 }
 
 function unpack(row: ChunkRow, into: Points): Points {

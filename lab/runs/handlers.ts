@@ -84,8 +84,9 @@ export function runHandlers(options: RunHandlersOptions): Handlers {
 
     'runs.delete': async ({ ids: texts }) => {
       const runs = [...new Set(texts.map((text) => findRun(store, text)))].map(get);
-      for (const run of runs) {
-        if (['queued', 'running', 'paused'].includes(run.status)) await queue.stop(run);
+      // waiting ones first, or stopping one run would start the next that is to be deleted
+      for (const status of ['queued', 'paused', 'running']) {
+        for (const run of runs) if (run.status === status) await queue.stop(run);
       }
       const deleted = store.markDeleted(
         runs.map(({ id }) => id),

@@ -60,7 +60,9 @@ export class RunQueue {
   /** See Lab.start. */
   async start(autoStart: boolean): Promise<void> {
     const { store, clock, checkpoints } = this.#options;
-    for (const file of store.purgeDeleted(clock.now())) await checkpoints.remove(file).catch(() => undefined);
+    // all of them, whatever a clock that was set back says
+    for (const file of store.purgeDeleted(Number.MAX_SAFE_INTEGER))
+      await checkpoints.remove(file).catch(() => undefined);
     for (const run of store.listRuns({ status: ['running', 'paused'] }).runs) {
       if (run.status === 'paused' && run.startedAt === null) continue;
       const from = run.checkpointStep === null ? 'from the start' : `from step ${run.checkpointStep}`;

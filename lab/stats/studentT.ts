@@ -9,7 +9,7 @@ export interface Tails {
 }
 
 const tiny = 1e-300;
-const maximumTerms = 10_000;
+const maximumTerms = 1_000_000;
 
 /**
  * The continued fraction of the incomplete beta function I_x(a, b) (NIST DLMF 8.17.22), by the modified Lentz method. It

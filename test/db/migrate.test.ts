@@ -16,7 +16,9 @@ const later: Migration = {
 
 const schemaOf = (file: string): string => {
   const db = new Sqlite(file, { readonly: true });
-  const rows = db.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC, name").all() as { sql: string }[];
+  const rows = db.prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC, name').all() as {
+    sql: string;
+  }[];
   db.close();
   return rows.map(({ sql }) => `${sql};\n`).join('\n');
 };

@@ -23,7 +23,9 @@ async function holder(folder: string): Promise<{ pid: number; kill(): Promise<vo
   const code = `import { openStore } from ${JSON.stringify(new URL('../../db/open.node.ts', import.meta.url).href)};
     const store = openStore(${JSON.stringify(folder)}); store.setSetting('alive', true);
     console.log('open'); setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', code], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   await new Promise<void>((resolve, reject) => {
     child.stdout.once('data', () => resolve());
     child.once('exit', (status) => reject(new Error(`the holder ended with ${status}`)));
@@ -145,9 +147,13 @@ describe('opening', () => {
       try { store.setSetting('big', 'x'.repeat(3_000_000)); console.log('written'); }
       catch (error) { console.log(error.code, error.message); }
       try { store.setSetting('small', 1); } catch (error) { console.log(error.code); }`;
-    const out = execFileSync('bash', ['-c', 'ulimit -f 1000; exec "$0" --input-type=module-typescript -e "$1"', process.execPath, code], {
-      encoding: 'utf8',
-    });
+    const out = execFileSync(
+      'bash',
+      ['-c', 'ulimit -f 1000; exec "$0" --input-type=module-typescript -e "$1"', process.execPath, code],
+      {
+        encoding: 'utf8',
+      },
+    );
     expect(out).toMatch(/^disk /);
     expect(out).toContain(folder);
     const store = openStore(folder);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { openStore } from '../../db/open.node.ts';
 import { runRecordSchema } from '../../lab/contract/records.ts';
 import type { CheckpointRecord, Store } from '../../lab/ports.ts';
-import { home, run, spec } from './fixtures.ts';
+import { home, processorTime, run, spec } from './fixtures.ts';
 
 function withStore<T>(body: (store: Store) => T): T {
   const store = openStore(home());
@@ -45,7 +45,13 @@ describe('runs', () => {
   it('take a patch of any field, and answer the record', () => {
     withStore((store) => {
       store.insertRun(run('r1'), spec);
-      const patched = store.updateRun('r1', { step: 12, status: 'running', sparkline: [1], note: 'Über', starred: true });
+      const patched = store.updateRun('r1', {
+        step: 12,
+        status: 'running',
+        sparkline: [1],
+        note: 'Über',
+        starred: true,
+      });
       expect(patched).toEqual(run('r1', { step: 12, status: 'running', sparkline: [1], note: 'Über', starred: true }));
       expect(store.updateRun('r1', { imagesPerSecond: Number.NaN }).imagesPerSecond).toBeNull();
       expect(() => store.updateRun('r9', { step: 1 })).toThrow(/no run r9/);
@@ -58,7 +64,8 @@ describe('runs', () => {
       store.insertRun(run('ra', { createdAt: 1, name: 'Sigmoid MLP', status: 'finished' }), spec);
       store.insertRun(run('rb', { createdAt: 2, name: 'cnn', group: '111122223333', dataset: 'fashion-mnist' }), spec);
       store.insertRun(run('rc', { createdAt: 2, name: 'cnn', tags: ['Paper'] }), spec);
-      const ids = (filter: Parameters<Store['listRuns']>[0]): string[] => store.listRuns(filter).runs.map(({ id }) => id);
+      const ids = (filter: Parameters<Store['listRuns']>[0]): string[] =>
+        store.listRuns(filter).runs.map(({ id }) => id);
       expect(ids({})).toEqual(['rc', 'rb', 'ra']);
       expect(ids({ search: 'mlp SIGMOID' })).toEqual(['ra']);
       expect(ids({ search: 'paper' })).toEqual(['rc']);
@@ -125,14 +132,14 @@ describe('runs', () => {
       });
       store.listRuns({ limit: 10 });
       const times = [1, 2, 3, 4, 5].map(() => {
-        const start = performance.now();
+        const start = processorTime();
         expect(store.listRuns({}).runs).toHaveLength(10_000);
-        return performance.now() - start;
+        return processorTime() - start;
       });
       expect(Math.min(...times)).toBeLessThan(100);
-      const start = performance.now();
+      const start = processorTime();
       expect(store.listRuns({ search: 'r999', limit: 100 }).total).toBe(11);
-      expect(performance.now() - start).toBeLessThan(100);
+      expect(processorTime() - start).toBeLessThan(100);
     });
   });
 });

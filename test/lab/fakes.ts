@@ -9,6 +9,7 @@ import { LabError } from '../../lab/contract/errors.ts';
 import type { LabEvent } from '../../lab/contract/client.ts';
 import type { DatasetRecord, RunDetails, RunStatus } from '../../lab/contract/records.ts';
 import type { CheckpointFiles, Datasets, Store, Trainer, TrainingHandle, TrainRequest } from '../../lab/ports.ts';
+import { checkSpec } from '../../lab/spec/check.ts';
 import { sha256 } from '../../lab/spec/hash.ts';
 import type { SpecInput } from '../../lab/spec/schema.ts';
 
@@ -114,12 +115,13 @@ export class FakeWorker implements TrainingHandle {
 
   ready(): void {
     const { spec, threads } = this.request;
+    const nodes = checkSpec(spec, [dataset(spec.data.dataset)]).checked!.nodes;
     this.say({
       kind: 'ready',
       backend: 'cpu',
       threads,
-      parameters: 34,
-      macsPerImage: 32,
+      parameters: nodes.reduce((sum, node) => sum + node.parameterCount, 0),
+      macsPerImage: nodes.reduce((sum, node) => sum + node.macs, 0),
       planBytes: 1000,
       stepsPerEpoch: 10,
       totalSteps: 'steps' in spec.training.length ? spec.training.length.steps : 50,

@@ -78,7 +78,7 @@ describe('a run, from its creation to its end', () => {
 
   it('fails with the faults of its worker, and can be resumed', async () => {
     const { lab, worker, reaches } = await bench();
-    const [{ id }] = (await lab.call('runs.create', { spec: smallSpec })) as [{ id: string }];
+    const [{ id } = { id: '' }] = await lab.call('runs.create', { spec: smallSpec });
     const one = await worker(0);
     one.ready();
     one.train(5);

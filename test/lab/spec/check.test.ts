@@ -1,0 +1,154 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { checkSpec, requireSpec } from '../../../lab/spec/check.ts';
+import { lengthOf } from '../../../lab/spec/resolve.ts';
+import { dataset, smallSpec } from '../fakes.ts';
+
+const datasets = [dataset('dots'), dataset('lines')];
+const messages = (json: unknown): string[] => checkSpec(json, datasets).faults.map(({ message }) => message);
+type Change = Partial<Record<'data' | 'model' | 'training', object>>;
+const changed = ({ data, model, training }: Change): object => ({
+  ...smallSpec,
+  data: { ...smallSpec.data, ...data },
+  model: { ...smallSpec.model, ...model },
+  training: { ...smallSpec.training, ...training },
+});
+
+describe('checking a spec', () => {
+  it('passes a good one, with defaults filled in, graph, costs and length', () => {
+    const check = checkSpec(smallSpec, datasets);
+    expect(check.faults).toEqual([]);
+    expect(check).toMatchObject({
+      ok: true,
+      spec: { seed: 1, training: { schedule: { kind: 'constant' } } },
+      dataset: { id: 'dots' },
+      length: { trainImages: 500, validationImages: 500, stepsPerEpoch: 10, totalSteps: 50 },
+      checked: { ok: true, outputId: 'd' },
+    });
+  });
+
+  it('tells faults of the document and of the graph at once', () => {
+    const found = messages({
+      ...changed({
+        model: {
+          nodes: [
+            { id: 'in', layer: 'input' },
+            { id: 'd', layer: 'dense', props: { units: 3 } },
+            { id: 'e', layer: 'dropout', props: { rate: 1 } },
+          ],
+        },
+        training: { batchSize: 0 },
+      }),
+      sead: 3,
+    });
+    expect(found).toContain('sead: unknown name. Did you mean seed?');
+    expect(found).toContain('training.batchSize: expected at least 1, found 0');
+    expect(found.some((text) => text.includes('d takes features'))).toBe(true);
+    expect(found.some((text) => text.includes('rate'))).toBe(true);
+  });
+
+  it('puts faults inside a node on the node', () => {
+    const nodes = [
+      { id: 'in', layer: 'input' },
+      { id: 'x', layer: 'relu', titel: 3 },
+      { id: 'y', layer: 'relu', title: 3 },
+    ];
+    const { faults } = checkSpec(changed({ model: { nodes } }), datasets);
+    expect(faults).toContainEqual({ node: 'x', message: 'model.nodes[1].titel: unknown name. Did you mean title?' });
+    expect(faults).toContainEqual({ node: 'y', message: 'model.nodes[2].title: expected text, found 3' });
+  });
+
+  it('knows the data sets', () => {
+    expect(messages(changed({ data: { dataset: 'dot' } }))).toEqual([
+      'data.dataset: there is no data set "dot". Did you mean dots? The lab has dots, lines.',
+    ]);
+    expect(checkSpec(smallSpec, []).faults[0]?.message).toMatch(/The lab has none/);
+  });
+
+  it('compares fields with one another and with the data', () => {
+    expect(messages(changed({ data: { validation: 1000 } }))).toEqual([
+      'data.validation: 1000 of the 1000 images of dots are held out, so none is left to train on; take fewer.',
+    ]);
+    expect(messages(changed({ data: { trainImages: 501 } }))[0]).toMatch(/^data\.trainImages: 501 .* at most 500/);
+    expect(messages(changed({ training: { batchSize: 501 } }))[0]).toMatch(
+      /^training\.batchSize: .* 500 images; take at most 500/,
+    );
+    expect(messages(changed({ data: { trainImages: 40 } }))[0]).toMatch(/take at most 40/);
+    expect(messages(changed({ data: { validation: 0 }, training: { earlyStopping: {} } }))[0]).toMatch(
+      /^training\.earlyStopping/,
+    );
+    expect(messages(changed({ training: { schedule: { kind: 'cosine', steps: 51 } } }))[0]).toMatch(/the run only 50/);
+    expect(messages(changed({ training: { schedule: { kind: 'cosine', steps: 50 } } }))).toEqual([]);
+    expect(messages(changed({ training: { batchSize: 500 } }))).toEqual([]);
+  });
+
+  it('checks the graph that is trained, not only the drawn one', () => {
+    const check = checkSpec(
+      changed({
+        model: {
+          batchNorm: 'before',
+          nodes: [
+            { id: 'in', layer: 'input' },
+            { id: 'flat', layer: 'flatten' },
+            { id: 'h', layer: 'dense', props: { units: 4 } },
+            { id: 'act', layer: 'relu' },
+            { id: 'd', layer: 'dense', props: { units: 2 } },
+          ],
+        },
+      }),
+      datasets,
+    );
+    expect(check.faults).toEqual([]);
+    expect(check.graph?.nodes.map(({ layer }) => layer)).toEqual([
+      'input',
+      'flatten',
+      'dense',
+      'batchNorm',
+      'relu',
+      'dense',
+    ]);
+  });
+
+  it('refuses a newer format with one fault', () => {
+    expect(messages({ ...smallSpec, ablate: 2 })).toEqual([
+      'ablate: this spec is of format 2; this version of the lab reads up to 1. Update the lab.',
+    ]);
+  });
+
+  it('never throws, whatever it is given', () => {
+    const path = fc.constantFrom('ablate', 'data', 'model', 'training', 'seed', 'name');
+    fc.assert(
+      fc.property(fc.jsonValue(), path, (value, key) => {
+        checkSpec(value, datasets);
+        checkSpec({ ...smallSpec, [key]: value }, datasets);
+        checkSpec(changed({ model: { nodes: value } }), datasets);
+        checkSpec(changed({ model: { nodes: [{ id: 'a', layer: 'dense', props: value }] } }), datasets);
+      }),
+      { numRuns: 300 },
+    );
+    for (const odd of [undefined, null, Number.NaN, () => 1, new Map(), [[]]])
+      expect(checkSpec(odd, datasets).ok).toBe(false);
+  });
+});
+
+it('requireSpec throws all faults as one LabError', () => {
+  expect(() => requireSpec({ ...smallSpec, a: 1, b: 2 }, datasets)).toThrow(/has 2 faults:\n- a: .*\n- b: /);
+});
+
+describe('length of a run', () => {
+  it('counts whole batches, and parts of epochs to the nearest step', () => {
+    const spec = requireSpec(
+      changed({ data: { trainImages: 120 }, training: { length: { epochs: 0.3 } } }),
+      datasets,
+    ).spec;
+    expect(lengthOf(spec, dataset('dots'))).toEqual({
+      trainImages: 120,
+      validationImages: 500,
+      stepsPerEpoch: 2,
+      totalSteps: 1,
+    });
+    expect(
+      lengthOf({ ...spec, training: { ...spec.training, length: { steps: 7 } } }, dataset('dots')).totalSteps,
+    ).toBe(7);
+  });
+});
