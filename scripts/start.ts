@@ -4,6 +4,8 @@
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { type Arguments, parse } from '../node/cli/args.ts';
+import { serveCommand } from '../node/cli/commands/serve.ts';
 import { main } from '../node/cli/main.ts';
 import { processTerminal } from '../node/cli/print/terminal.ts';
 import { build } from './build.ts';
@@ -26,12 +28,12 @@ if (words.includes('--help') || words.includes('-h')) console.log(help);
 else process.exitCode = await start();
 
 async function start(): Promise<number> {
-  const forPage = ['--browser', '--port', '--no-open'];
-  const browser = words.some((word) => forPage.some((option) => word === option || word.startsWith(`${option}=`)));
+  const options = words.filter((word) => word !== '--browser');
   try {
+    const args = parse(options, serveCommand.options);
     build('page');
-    if (!browser) {
-      const reason = await openWindow();
+    if (options.length === words.length && !args.has('port') && !args.has('no-open')) {
+      const reason = await openWindow(args);
       if (reason === undefined) return 0;
       console.log(`${reason} Opening the lab in the browser instead.`);
     }
@@ -39,18 +41,17 @@ async function start(): Promise<number> {
     console.error(error instanceof Error ? error.message : error);
     return 1;
   }
-  // the terminal's own `serve` knows the options, says what is wrong with them, and ends cleanly on Ctrl+C
-  return main(['serve', ...words.filter((word) => word !== '--browser')], processTerminal());
+  return main(['serve', ...options], processTerminal());
 }
 
 /** Returns once the window was closed, or why there is none. */
-async function openWindow(): Promise<string | undefined> {
+async function openWindow(args: Arguments): Promise<string | undefined> {
   if (!hasDisplay()) return 'There is no display for a window.';
   const program = fetchElectron();
   if (program === undefined) return "Electron's binary could not be had (npx install-electron says why).";
   build('desktop');
   const env = { ...process.env };
-  const home = homeOption();
+  const home = args.text('home');
   if (home !== undefined) env['ABLATE_HOME'] = home;
   const began = performance.now();
   const child = spawn(program, [...rootArgs, join(import.meta.dirname, '..')], { stdio: 'inherit', env });
@@ -62,10 +63,4 @@ async function openWindow(): Promise<string | undefined> {
   });
   const soon = performance.now() - began < startSeconds * 1000;
   return code !== 0 && soon ? `Electron's window did not open (code ${code}).` : undefined;
-}
-
-function homeOption(): string | undefined {
-  const at = words.findIndex((word) => word === '--home' || word.startsWith('--home='));
-  if (at < 0) return undefined;
-  return words[at]!.includes('=') ? words[at]!.slice('--home='.length) : words[at + 1];
 }
