@@ -42,13 +42,20 @@ export class Arguments {
 
   /** A whole number within bounds; throws a usage error that names the option. */
   whole(name: string, lowest: number, highest: number): number | undefined {
+    return this.#number(name, lowest, highest, /^\d+$/, 'a whole number');
+  }
+
+  /** A decimal number within bounds. */
+  decimal(name: string, lowest: number, highest: number): number | undefined {
+    return this.#number(name, lowest, highest, /^(\d+\.?\d*|\.\d+)$/, 'a number');
+  }
+
+  #number(name: string, lowest: number, highest: number, form: RegExp, what: string): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value < lowest || value > highest) {
-      throw usage(`--${name} takes a whole number from ${lowest} to ${highest}, not "${text}".`);
-    }
-    return value;
+    if (form.test(text) && value >= lowest && value <= highest) return value;
+    throw usage(`--${name} takes ${what} from ${lowest} to ${highest}, not "${text}".`);
   }
 }
 

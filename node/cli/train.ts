@@ -26,7 +26,7 @@ export async function train(
   terminal: Terminal,
   begin: (lab: Lab) => Promise<RunRecord[]>,
 ): Promise<number> {
-  const checkpointSeconds = args.whole('checkpoint-seconds', 1, 86_400);
+  const checkpointSeconds = args.decimal('checkpoint-seconds', 0.1, 86_400);
   const composition = await compose({
     ...homeOptions(args),
     autoStart: false,

@@ -123,7 +123,15 @@ describe('cross-site requests for files', () => {
 
 describe('other programs and users of the machine', () => {
   it('are refused without the token of this start', () => {
-    for (const token of [undefined, '', 'wrong', 'right-toke', 'right-token ', 'right-tokenright-token', 'RIGHT-TOKEN']) {
+    for (const token of [
+      undefined,
+      '',
+      'wrong',
+      'right-toke',
+      'right-token ',
+      'right-tokenright-token',
+      'RIGHT-TOKEN',
+    ]) {
       expect(statusOf({ token })).toBe(401);
     }
   });

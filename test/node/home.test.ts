@@ -15,16 +15,18 @@ describe('where history lives', () => {
 
   it('is ABLATE_HOME on every platform, made absolute', () => {
     for (const platform of ['linux', 'darwin', 'win32'] as const) {
-      expect(homeFolder({ ...user, platform, env: { ABLATE_HOME: 'here', XDG_DATA_HOME: '/x', APPDATA: 'C:\\x' } })).toBe(
-        resolve('here'),
-      );
+      expect(
+        homeFolder({ ...user, platform, env: { ABLATE_HOME: 'here', XDG_DATA_HOME: '/x', APPDATA: 'C:\\x' } }),
+      ).toBe(resolve('here'));
     }
   });
 
   it("is the platform's folder for program data otherwise", () => {
     expect(homeFolder({ ...user, platform: 'linux', env: {} })).toBe('/home/ada/.local/share/ablate');
     expect(homeFolder({ ...user, platform: 'linux', env: { XDG_DATA_HOME: '/data' } })).toBe('/data/ablate');
-    expect(homeFolder({ ...user, platform: 'linux', env: { XDG_DATA_HOME: 'data' } })).toBe('/home/ada/.local/share/ablate');
+    expect(homeFolder({ ...user, platform: 'linux', env: { XDG_DATA_HOME: 'data' } })).toBe(
+      '/home/ada/.local/share/ablate',
+    );
     expect(homeFolder({ ...user, platform: 'darwin', env: {} })).toBe('/home/ada/Library/Application Support/Ablate');
     const windows = { userFolder: 'C:\\Users\\ada', platform: 'win32' } as const;
     expect(homeFolder({ ...windows, env: { APPDATA: 'D:\\Roaming' } })).toBe('D:\\Roaming\\Ablate');
