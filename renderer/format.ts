@@ -160,27 +160,26 @@ export function shape(extents: readonly number[]): string {
   return extents.length === 0 ? 'scalar' : extents.join('×');
 }
 
+/** A difference of two values of a comparison table; of percentages in percentage points. */
+export function differenceInUnit(value: Maybe, unit: string): string {
+  if (unit === 'fraction') return signed(value, (size) => `${(size * 100).toFixed(2)}${space}pp`);
+  return signed(value, (size) => inUnit(size, unit));
+}
+
 /** How a value of a comparison table reads, by the unit the lab names. */
 export function inUnit(value: Maybe, unit: string): string {
   switch (unit) {
     case '':
       return significant(value, 4);
     case 's':
-    case 'seconds':
       return duration(value);
-    case '%':
     case 'fraction':
-    case 'accuracy':
       return percent(value);
     case 'steps':
-    case 'step':
-      return integer(value);
+    case 'count':
+      return special(value) ?? integer(Math.round(value!));
     case 'images/s':
       return rate(value);
-    case 'parameters':
-    case 'MACs':
-    case 'images':
-      return count(value);
     default:
       return value === null || value === undefined ? nothing : `${significant(value, 4)}${space}${unit}`;
   }

@@ -1,6 +1,5 @@
 import { plural } from '../format.ts';
 import {
-  AddIcon,
   BuildIcon,
   CompareIcon,
   CopyIcon,
@@ -87,7 +86,7 @@ export const actions = {
     name: 'build.run',
     label: (app) => {
       const n = app.draft.parsedSeeds.seeds.length;
-      return n > 1 ? `Run ${n} seeds` : 'Run';
+      return n > 1 ? `Run this experiment with ${n} seeds` : 'Run this experiment';
     },
     group: 'Build',
     icon: RunIcon,
@@ -210,13 +209,6 @@ export const actions = {
       if (app.route.current.view === 'run') app.route.go('runs');
       await app.runs.delete(ids);
     },
-  },
-  newRun: {
-    name: 'go.new',
-    label: 'New experiment',
-    group: 'Go to',
-    icon: AddIcon,
-    perform: (app) => app.route.go('build'),
   },
   theme: {
     name: 'view.theme',

@@ -141,6 +141,8 @@ function choose(ranks: readonly Rank[], cuts: readonly number[], columns: number
 function arrange(boxes: ReadonlyMap<string, Box>, wires: readonly Wire[], ranks: readonly Rank[], cuts: readonly number[]): LayoutResult {
   const columnOf = new Map<string, number>();
   const shifts: Point[] = [];
+  /** Where the wire into a column runs: in the middle of the gap in front of it. */
+  const gutters: number[] = [];
   let x = 0;
   let height = 0;
   const bounds = [0, ...cuts, ranks.length];
@@ -155,6 +157,7 @@ function arrange(boxes: ReadonlyMap<string, Box>, wires: readonly Wire[], ranks:
     const top = part[0]!.top;
     for (const box of members) columnOf.set(box.id, shifts.length);
     shifts.push({ x: x - left, y: -top });
+    gutters.push(x - gapBetweenColumns / 2);
     height = Math.max(height, part.at(-1)!.bottom - top);
     x += right - left + gapBetweenColumns;
   }
@@ -168,7 +171,7 @@ function arrange(boxes: ReadonlyMap<string, Box>, wires: readonly Wire[], ranks:
       const broken = columnOf.get(wire.from) !== columnOf.get(wire.to);
       const last = wire.points.length - 1;
       const points = wire.points.map((point, i) => move(i === last ? wire.to : wire.from, point));
-      return { id: `${wire.from}→${wire.to}`, from: wire.from, to: wire.to, points: broken ? detour(points[0]!, points[last]!) : points, broken };
+      return { id: `${wire.from}→${wire.to}`, from: wire.from, to: wire.to, points: broken ? detour(points[0]!, points[last]!, gutters[columnOf.get(wire.to)!]!) : points, broken };
     }),
     width: Math.max(1, x - gapBetweenColumns),
     height: Math.max(1, height),
@@ -176,11 +179,10 @@ function arrange(boxes: ReadonlyMap<string, Box>, wires: readonly Wire[], ranks:
 }
 
 /** From the foot of one column over the gap to the head of the next. */
-function detour(from: Point, to: Point): Point[] {
+function detour(from: Point, to: Point, gutter: number): Point[] {
   const foot = from.y + gapBetweenRanks / 2;
   const head = to.y - gapBetweenRanks / 2;
-  const middle = (from.x + to.x) / 2;
-  return [from, { x: from.x, y: foot }, { x: middle, y: foot }, { x: middle, y: head }, { x: to.x, y: head }, to];
+  return [from, { x: from.x, y: foot }, { x: gutter, y: foot }, { x: gutter, y: head }, { x: to.x, y: head }, to];
 }
 
 /** SVG path of a wire: smooth within a column, with round corners between columns. */

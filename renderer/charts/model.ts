@@ -19,8 +19,10 @@ export interface Curve {
 
 export interface ChartAxis {
   readonly label: string;
-  /** Tick and cross-hair text. */
+  /** Text of a value under the cross-hair. */
   readonly format: (value: number) => string;
+  /** Ticks as percentages: 0.9 reads 90 %. */
+  readonly percent?: boolean;
 }
 
 /** The whole x axis of a chart: from zero to the end of the longest curve, or to the known end. */
@@ -28,6 +30,9 @@ export interface Domain {
   readonly from: number;
   readonly to: number;
 }
+
+/** Text of a fraction's tick, as a percentage. */
+export const percentTick = (value: number, step: number): string => `${tickText(value * 100, step * 100)}\u202f%`;
 
 /** Text of the axis's numbers, with as many decimals as the distance of the ticks needs. */
 export function tickText(value: number, step: number): string {

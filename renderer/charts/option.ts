@@ -1,6 +1,6 @@
 /** From curves to what ECharts draws. No state, no DOM: colours come in as text. */
 import type { Curve } from './model.ts';
-import { tickText } from './model.ts';
+import { percentTick, tickText } from './model.ts';
 import { extentY, pointCount, visible, type Points } from './points.ts';
 import { logRange, niceRange, niceStep } from './scale.ts';
 
@@ -23,7 +23,7 @@ export interface Frame {
 export interface Picture {
   readonly curves: readonly Curve[];
   readonly x: { readonly label: string; readonly from: number; readonly to: number };
-  readonly y: { readonly log: boolean; readonly from?: number | undefined; readonly to?: number | undefined };
+  readonly y: { readonly log: boolean; readonly percent: boolean; readonly from?: number | undefined; readonly to?: number | undefined };
   readonly width: number;
   readonly height: number;
   readonly frame: Frame;
@@ -93,7 +93,8 @@ export function chartOption(picture: Picture, palette: Palette): Record<string, 
       axisLabel: {
         ...label,
         margin: 8,
-        formatter: (value: number) => (y.log ? logText(value) : tickText(value, range.step)),
+        formatter: (value: number) =>
+          y.log ? logText(value) : y.percent ? percentTick(value, range.step) : tickText(value, range.step),
       },
       splitLine: { show: true, lineStyle: { color: palette.grid } },
     },
@@ -127,11 +128,11 @@ function lineSeries(curve: Curve, order: number, picture: Picture, palette: Pale
     lineStyle: {
       color: palette.series[curve.color]!,
       width: curve.width ?? (curve.faint ? 1 : 1.75),
-      opacity: curve.faint ? 0.3 : 1,
+      opacity: curve.faint ? 0.25 : 1,
       type: curve.dash ? [5, 4] : 'solid',
       join: 'round',
     },
-    itemStyle: { color: palette.series[curve.color]!, opacity: curve.faint ? 0.3 : 1 },
+    itemStyle: { color: palette.series[curve.color]!, opacity: curve.faint ? 0.25 : 1 },
   };
 }
 

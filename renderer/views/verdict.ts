@@ -1,5 +1,6 @@
 /** What a comparison says, in a sentence a teacher would sign: numbers, spread, how many seeds, nothing more. */
 import type { Comparison } from '../../lab/contract/records.ts';
+import { live } from '../parts/status.ts';
 import { integer, listing, percent, significant } from '../format.ts';
 
 /** "stepsTo:validation.accuracy:0.9" -> 0.9 */
@@ -20,7 +21,9 @@ export function verdict(comparison: Comparison): string | undefined {
     const label = quote(arm.label);
     if (!value || value.mean === null) missed.push(label);
     else {
-      const some = value.missing > 0 ? ` (${value.missing} of ${value.n + value.missing} seeds not at all)` : '';
+      const waiting = arm.runs.some((run) => live.includes(run.status));
+      const all = value.n + value.missing;
+      const some = value.missing === 0 ? '' : waiting ? ` (${value.n} of ${all} seeds so far)` : ` (only ${value.n} of ${all} seeds did)`;
       reached.push(`${label} after ${integer(Math.round(value.mean))} steps${some}`);
     }
   });
