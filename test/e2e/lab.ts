@@ -20,7 +20,8 @@ export const test = base.extend<object, { lab: LabServer }>({
     async ({}, use) => {
       const home = mkdtempSync(join(tmpdir(), 'ablate-journey-'));
       const server = spawn(process.execPath, [join(root, 'node/cli/main.ts'), 'serve', '--port', '0', '--no-open'], {
-        env: { ...process.env, ABLATE_HOME: home },
+        // Playwright asks its children for colours; the address is to be read by a program
+        env: { ...process.env, ABLATE_HOME: home, NO_COLOR: '1', FORCE_COLOR: '0' },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       const ended = new Promise<void>((resolve) => server.on('exit', () => resolve()));
@@ -28,7 +29,7 @@ export const test = base.extend<object, { lab: LabServer }>({
       const address = await new Promise<string>((resolve, reject) => {
         const hear = (chunk: Buffer): void => {
           output += chunk.toString('utf8');
-          const found = /http:\/\/127\.0\.0\.1:\d+\/\S*/.exec(output);
+          const found = /http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]+(?=\s)/.exec(output);
           if (found) resolve(found[0]);
         };
         server.stdout.on('data', hear);
