@@ -1,9 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { comparisonSchema, runDetailsSchema, runRecordSchema, type RunRecord } from '../../lab/contract/records.ts';
 import { jsonHere, runHere } from './cliHere.ts';
 import { Shell, tinySpec } from './cliProcess.ts';
+
+// processes of their own on a busy machine
+vi.setConfig({ testTimeout: 120_000 });
 
 const shell = new Shell();
 afterAll(() => shell.close());

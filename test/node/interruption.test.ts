@@ -1,0 +1,167 @@
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { RunRecord } from '../../lab/contract/records.ts';
+import { Shell, tinySpec, type Started } from './cliProcess.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+let shell: Shell;
+beforeEach(() => (shell = new Shell()));
+afterEach(() => shell.close());
+
+/** Dropout, momentum and batchNorm, so that random streams, optimiser state and running statistics all have to come back. */
+const spec = {
+  ...tinySpec,
+  name: 'long',
+  data: { dataset: 'mnist', validation: 500, trainImages: 6000 },
+  model: {
+    nodes: [
+      { id: 'image', layer: 'input' },
+      { id: 'flatten', layer: 'flatten' },
+      { id: 'dense1', layer: 'dense', props: { units: 64 } },
+      { id: 'bn1', layer: 'batchNorm' },
+      { id: 'relu1', layer: 'relu' },
+      { id: 'dropout1', layer: 'dropout', props: { p: 0.2 } },
+      { id: 'classes', layer: 'dense', props: { units: 10 } },
+    ],
+  },
+  training: {
+    batchSize: 60,
+    length: { steps: 4000 },
+    optimizer: { kind: 'sgd', learningRate: 0.05, momentum: 0.9 },
+    schedule: { kind: 'cosine' },
+    evaluateEvery: { steps: 500 },
+  },
+};
+
+const short = ['--checkpoint-seconds', '0.1'];
+
+async function until(what: string, test: () => boolean, started: Started): Promise<void> {
+  const end = Date.now() + 90_000;
+  while (!test()) {
+    if (started.child.exitCode !== null) throw new Error(`ended before ${what}: ${started.text()}`);
+    if (Date.now() > end) throw new Error(`${what} did not come: ${started.text()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A file is written before it is recorded, so the second one proves that the first is. */
+async function untilCheckpoint(started: Started): Promise<void> {
+  const before = new Set(checkpoints());
+  const seen = new Set<string>();
+  await until(
+    'a second checkpoint',
+    () => {
+      for (const name of checkpoints()) if (!before.has(name)) seen.add(name);
+      return seen.size > 1;
+    },
+    started,
+  );
+}
+
+/** File names hold the step: `<run>-last-<step>.safetensors`. */
+function checkpoints(): string[] {
+  const folder = join(shell.home, 'checkpoints');
+  return existsSync(folder) ? readdirSync(folder).filter((name) => /-last-\d+\.safetensors$/.test(name)) : [];
+}
+
+const one = async (...words: string[]): Promise<RunRecord> => {
+  const { runs } = await shell.json<{ runs: RunRecord[] }>(...words);
+  expect(runs).toHaveLength(1);
+  return runs[0]!;
+};
+
+describe('a run whose process is killed', () => {
+  it('is interrupted at the next start and resumes to the very same weights, with one thread and with two', async () => {
+    const path = shell.file('long.json', spec);
+    const whole = await one('run', path, '--threads', '1');
+    expect(whole.status).toBe('finished');
+    for (const threads of ['1', '2']) {
+      const started = shell.start(['run', path, '--threads', threads, ...short]);
+      await untilCheckpoint(started);
+      started.child.kill('SIGKILL');
+      expect((await started.finished).signal).toBe('SIGKILL');
+
+      const interrupted = await one('list', '--status', 'interrupted');
+      expect(interrupted.checkpointStep).toBeGreaterThan(0);
+      expect(interrupted.checkpointStep).toBeLessThan(4000);
+      expect(interrupted.resultHash).toBeNull();
+
+      const resumed = await one('resume', interrupted.id.slice(0, 8));
+      expect(resumed.id).toBe(interrupted.id);
+      expect(resumed.status).toBe('finished');
+      expect(resumed.step).toBe(4000);
+      expect(resumed.threads).toBe(Number(threads));
+      expect(resumed.resultHash).toBe(whole.resultHash);
+      expect(resumed.metrics).toEqual(whole.metrics);
+    }
+  });
+
+  it('is refused clearly when its checkpoint was damaged meanwhile', async () => {
+    const started = shell.start(['run', shell.file('long.json', spec), ...short]);
+    await untilCheckpoint(started);
+    started.child.kill('SIGKILL');
+    await started.finished;
+    const interrupted = await one('list', '--status', 'interrupted');
+    const file = join(shell.home, 'checkpoints', `${interrupted.id}-last-${interrupted.checkpointStep}.safetensors`);
+    writeFileSync(file, 'no checkpoint');
+    const { code, err } = await shell.run('resume', interrupted.id);
+    expect(code).toBe(7);
+    expect(err).toContain(file.split('/').at(-1));
+    expect((await one('list')).status).toBe('interrupted');
+  });
+});
+
+describe('Ctrl+C', () => {
+  it('writes a checkpoint, takes waiting runs out of the queue, ends with 130 and says how to go on', async () => {
+    const path = shell.file('long.json', spec);
+    const started = shell.start([
+      'run',
+      path,
+      '--seeds',
+      '1,2',
+      '--set',
+      'training.length.steps=200000',
+      '--checkpoint-seconds',
+      '600',
+    ]);
+    await until('progress', () => /step|[1-9]\d* *\/200,000 steps/.test(started.text()), started);
+    started.child.kill('SIGINT');
+    const { code, err } = await started.finished;
+    expect(code).toBe(130);
+    expect(err).toContain('Writing checkpoints');
+    const { runs } = await shell.json<{ runs: RunRecord[] }>('list');
+    expect(runs.map((run) => run.status).sort()).toEqual(['interrupted', 'stopped']);
+    const interrupted = runs.find((run) => run.status === 'interrupted')!;
+    expect(interrupted.checkpointStep).toBe(interrupted.step);
+    expect(interrupted.step).toBeGreaterThan(0);
+    expect(err).toContain(
+      `resume ${runs
+        .map((run) => run.id)
+        .reverse()
+        .join(' ')}`,
+    );
+  });
+});
+
+describe('a second process on the same history', () => {
+  it('is refused with the folder and the number of the first, and harms nothing', async () => {
+    const path = shell.file('long.json', spec);
+    const started = shell.start(['run', path, '--set', 'training.length.steps=1000000', ...short]);
+    await untilCheckpoint(started);
+    for (const words of [['list'], ['run', path]]) {
+      const { code, err, out } = await shell.run(...words);
+      expect(code).toBe(5);
+      expect(err).toContain(shell.home);
+      expect(err).toContain(String(started.child.pid));
+      expect(out).toBe('');
+    }
+    // a faulty spec is a faulty spec, whoever holds the history
+    expect((await shell.run('run', shell.file('broken.json', '{'))).code).toBe(3);
+    expect(started.child.exitCode).toBeNull();
+    started.child.kill('SIGTERM');
+    expect((await started.finished).code).toBe(143);
+    expect((await one('list')).status).toBe('interrupted');
+  });
+});
