@@ -14,7 +14,7 @@ export interface WindowOptions {
 }
 
 /** The page's own backgrounds (renderer/app.css), so that opening does not flash. */
-const backgrounds = { light: '#ffffff', dark: '#16181d' } as const;
+const backgrounds = { light: '#f7f7f5', dark: '#0f1012' } as const;
 
 export function openWindow(options: WindowOptions): BrowserWindow {
   const { maximized, ...bounds } = readState(
