@@ -11,10 +11,10 @@ export type JobDescription = Readonly<Record<JobPart, string>>;
 type JobPart = 'model' | 'data' | 'training' | 'seed';
 
 const partNames: Record<JobPart, string> = {
-  model: 'the model',
-  data: 'the data or its preparation',
-  training: 'the training settings',
-  seed: 'the seed',
+  model: 'another model',
+  data: 'other data or another preparation of it',
+  training: 'other training settings',
+  seed: 'another seed',
 };
 
 export function describeJob(job: TrainingJob): JobDescription {
@@ -50,7 +50,7 @@ export function requireSameJob(checkpoint: JobDescription, job: JobDescription):
   for (const part of Object.keys(partNames) as JobPart[]) {
     if (checkpoint[part] === job[part]) continue;
     faults.push({
-      message: `The checkpoint belongs to another run: ${partNames[part]} differs (${difference(checkpoint[part], job[part])}).`,
+      message: `The checkpoint belongs to a run with ${partNames[part]} (${difference(checkpoint[part], job[part])}).`,
     });
   }
   if (faults.length === 0) return;

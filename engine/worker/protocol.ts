@@ -120,5 +120,9 @@ export type TrainingEvent =
   | {
       readonly kind: 'failed';
       readonly step: number;
-      readonly error: { readonly code: EngineErrorCode | 'unexpected'; readonly message: string; readonly faults: readonly Fault[] };
+      readonly error: {
+        readonly code: EngineErrorCode | 'unexpected';
+        readonly message: string;
+        readonly faults: readonly Fault[];
+      };
     };

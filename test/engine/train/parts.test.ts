@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { Executable } from '../../../engine/backend.ts';
+import { BatchOrder } from '../../../engine/data/batches.ts';
+import { range } from '../../../engine/data/split.ts';
 import { hyperSize } from '../../../engine/ops/op.ts';
+import type { TrainingPlan } from '../../../engine/plan/plan.ts';
 import { ValidationWatch } from '../../../engine/train/earlyStopping.ts';
+import { StepRunner } from '../../../engine/train/loop.ts';
 import { learningRateFactor } from '../../../engine/train/schedules.ts';
 import { fillHyper } from '../../../engine/train/optimizers.ts';
 import { stepsOf } from '../../../engine/train/prepare.ts';
@@ -39,6 +44,38 @@ describe('fillHyper', () => {
     } as const;
     expect(hyperAt(adam, 0)).toEqual([0.25, 0, 2, 4]);
     expect(hyperAt(adam, 1)).toEqual([0.25, 0, Math.fround(1 / 0.75), Math.fround(1 / (1 - 0.5625))]);
+  });
+});
+
+describe('StepRunner', () => {
+  it('hands each step its batch, its scalars and its number to the plan', () => {
+    const written = new Map<number, number[]>();
+    const segments: string[] = [];
+    const executable = {
+      write: (tensor: number, values: ArrayLike<number>) => void written.set(tensor, Array.from(values)),
+      run: (segment: string) => void segments.push(segment),
+    } as unknown as Executable;
+    const plan = { batchSize: 3, handles: { trainIndices: 7, hyper: 8, random: 9 } } as unknown as TrainingPlan;
+    const order = new BatchOrder(range(10), 3, 1);
+    const optimizer = {
+      ...{ kind: 'adam', learningRate: 0.5, beta1: 0.9, beta2: 0.99, eps: 1e-8 },
+      ...{ weightDecay: 0, decoupled: false },
+    } as OptimizerSettings;
+    const schedule = { kind: 'step', stepSize: 2, gamma: 0.5 } as const;
+    const seed = 2 ** 40 * 3 + 2 ** 31 + 5;
+    const runner = new StepRunner(executable, plan, order, { optimizer, schedule, seed, totalSteps: 100 });
+    for (const step of [0, 1, 2, 3, 9, 4]) {
+      runner.run(step);
+      const batch = new Int32Array(3);
+      order.fill(step, batch);
+      const hyper = new Float32Array(hyperSize);
+      fillHyper(optimizer, 0.5 * 0.5 ** Math.floor(step / 2), step, hyper);
+      expect(written.get(7)).toEqual([...batch]);
+      expect(written.get(8)).toEqual([...hyper]);
+      expect(written.get(9)!.map((word) => word >>> 0)).toEqual([2 ** 31 + 5, 3 * 256, step]);
+      expect(runner.learningRate).toBe(hyper[0]);
+    }
+    expect(segments).toEqual(Array(6).fill('train'));
   });
 });
 
