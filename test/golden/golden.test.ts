@@ -23,8 +23,12 @@ describe.each(backendNames)('reference data on backend %s', (name) => {
     expect(groups['rng']!.passed).toBe(groups['rng']!.cases);
   });
 
-  test.skipIf(!existsSync(whole))('the whole reference data pass (skipped without ../shared/golden)', async () => {
-    const report = await runGolden({ dir: whole, backends: [await loadBackend(name)] });
-    expect(hasFailures(report), formatReport(report)).toBe(false);
-  });
+  test.skipIf(!existsSync(whole))(
+    'the whole reference data pass (skipped without ../shared/golden)',
+    async () => {
+      const report = await runGolden({ dir: whole, backends: [await loadBackend(name)] });
+      expect(hasFailures(report), formatReport(report)).toBe(false);
+    },
+    120_000,
+  );
 });

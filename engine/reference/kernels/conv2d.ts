@@ -33,32 +33,34 @@ function extentsOf(x: Shape, weight: Shape, y: Shape, groups: number): Extents {
   };
 }
 
+/** A row of products x[from + i * step] * weight[tap], which belong to y[to + i], for i below `count`. */
+type VisitRow = (from: number, step: number, tap: number, to: number, count: number) => void;
+
 /**
- * Calls `visit` with the flat positions (in x, weight, y) of every product x * weight that belongs to y: for all
- * n, o, row and column of y, then channel and kernel position. The three passes of a convolution are the same
- * products, summed into y, x's gradient or the weight's gradient.
+ * Calls `visit` for every product x * weight that belongs to y, row by row of y: for all n, o, channel and kernel position.
+ * The three passes of a convolution are the same products, summed into y, x's gradient or the weight's gradient.
  */
-function forEachProduct(e: Extents, attrs: ConvAttrs, visit: (x: number, weight: number, y: number) => void): void {
+function forEachRow(e: Extents, attrs: ConvAttrs, visit: VisitRow): void {
   const [strideH, strideW] = attrs.stride;
   const [dilationH, dilationW] = attrs.dilation;
   const [padTop, padLeft] = attrs.pads;
   for (let n = 0; n < e.batch; n++) {
     for (let o = 0; o < e.outs; o++) {
       const firstChannel = Math.floor(o / e.groupOuts) * e.groupChannels;
-      for (let oh = 0; oh < e.outHeight; oh++) {
-        for (let ow = 0; ow < e.outWidth; ow++) {
-          const y = ((n * e.outs + o) * e.outHeight + oh) * e.outWidth + ow;
-          for (let c = 0; c < e.groupChannels; c++) {
-            for (let kh = 0; kh < e.kernelHeight; kh++) {
+      for (let c = 0; c < e.groupChannels; c++) {
+        for (let kh = 0; kh < e.kernelHeight; kh++) {
+          for (let kw = 0; kw < e.kernelWidth; kw++) {
+            // Column ow of y reads column ow * strideW + shift of x; those outside the image are padding.
+            const shift = kw * dilationW - padLeft;
+            const first = Math.max(0, Math.ceil(-shift / strideW));
+            const last = Math.min(e.outWidth - 1, Math.floor((e.width - 1 - shift) / strideW));
+            const tap = ((o * e.groupChannels + c) * e.kernelHeight + kh) * e.kernelWidth + kw;
+            for (let oh = 0; oh < e.outHeight; oh++) {
               const h = oh * strideH - padTop + kh * dilationH;
               if (h < 0 || h >= e.height) continue;
-              for (let kw = 0; kw < e.kernelWidth; kw++) {
-                const w = ow * strideW - padLeft + kw * dilationW;
-                if (w < 0 || w >= e.width) continue;
-                const x = ((n * e.channels + firstChannel + c) * e.height + h) * e.width + w;
-                const weight = ((o * e.groupChannels + c) * e.kernelHeight + kh) * e.kernelWidth + kw;
-                visit(x, weight, y);
-              }
+              const xRow = ((n * e.channels + firstChannel + c) * e.height + h) * e.width;
+              const yRow = ((n * e.outs + o) * e.outHeight + oh) * e.outWidth;
+              visit(xRow + first * strideW + shift, strideW, tap, yRow + first, last - first + 1);
             }
           }
         }
@@ -74,8 +76,9 @@ export const conv2d: ReferenceKernel<'conv2d'> = (instance, tensors) => {
   const y = tensors.f32(outputs.y);
   const e = extentsOf(tensors.shape(inputs.x), tensors.shape(inputs.weight), tensors.shape(outputs.y), attrs.groups);
   const sums = tensors.scratch(instance, y.length);
-  forEachProduct(e, attrs, (xAt, weightAt, yAt) => {
-    sums[yAt]! += x[xAt]! * weight[weightAt]!;
+  forEachRow(e, attrs, (from, step, tap, to, count) => {
+    const factor = weight[tap]!;
+    for (let i = 0; i < count; i++) sums[to + i]! += x[from + i * step]! * factor;
   });
   if (inputs.bias !== undefined) {
     const bias = tensors.f32(inputs.bias);
@@ -92,8 +95,9 @@ export const conv2dGradInput: ReferenceKernel<'conv2dGradInput'> = (instance, te
   const dx = tensors.f32(outputs.dx);
   const e = extentsOf(tensors.shape(outputs.dx), tensors.shape(inputs.weight), tensors.shape(inputs.dy), attrs.groups);
   const sums = tensors.scratch(instance, dx.length);
-  forEachProduct(e, attrs, (xAt, weightAt, yAt) => {
-    sums[xAt]! += dy[yAt]! * weight[weightAt]!;
+  forEachRow(e, attrs, (from, step, tap, to, count) => {
+    const factor = weight[tap]!;
+    for (let i = 0; i < count; i++) sums[from + i * step]! += dy[to + i]! * factor;
   });
   dx.set(sums);
 };
@@ -105,8 +109,10 @@ export const conv2dGradWeight: ReferenceKernel<'conv2dGradWeight'> = (instance, 
   const dweight = tensors.f32(outputs.dweight);
   const e = extentsOf(tensors.shape(inputs.x), tensors.shape(outputs.dweight), tensors.shape(inputs.dy), attrs.groups);
   const sums = tensors.scratch(instance, dweight.length + e.outs);
-  forEachProduct(e, attrs, (xAt, weightAt, yAt) => {
-    sums[weightAt]! += x[xAt]! * dy[yAt]!;
+  forEachRow(e, attrs, (from, step, tap, to, count) => {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += x[from + i * step]! * dy[to + i]!;
+    sums[tap]! += sum;
   });
   dweight.set(sums.subarray(0, dweight.length));
   if (outputs.dbias !== undefined) {

@@ -126,7 +126,10 @@ class Run {
 
   async gradientNorms(names: readonly string[]): Promise<number[]> {
     const norms: number[] = [];
-    for (const name of names) norms.push(Math.hypot(...(await this.#values(`${engineName(this.#golden, name)}.grad`))));
+    for (const name of names) {
+      const gradient = await this.#values(`${engineName(this.#golden, name)}.grad`);
+      norms.push(Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0)));
+    }
     return norms;
   }
 
