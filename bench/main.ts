@@ -103,7 +103,13 @@ async function measure(workload: Workload, contestants: readonly Contestant[], t
   }
   for (const [threads, timings] of torchTimes) {
     const best = timings.reduce((a, b) => (b.median < a.median ? b : a));
-    add('pytorch', threads, best.median, Math.min(...timings.map(({ least }) => least)), `${best.version}, ${best.blas}`);
+    add(
+      'pytorch',
+      threads,
+      best.median,
+      Math.min(...timings.map(({ least }) => least)),
+      `${best.version}, ${best.blas}`,
+    );
   }
   return rows;
 }
@@ -115,7 +121,9 @@ function print(workload: Workload, rows: readonly Row[]): void {
     const label = `${row.contestant} ${row.threads} thread${row.threads === 1 ? '' : 's'}`.padEnd(22);
     const time = `${row.median.toFixed(3).padStart(9)} ms (least ${row.least.toFixed(3)})`;
     const ratio = first && row !== first ? `${(first.median / row.median).toFixed(2)}x` : '1.00x';
-    console.log(`  ${label} ${time.padEnd(30)} ${String(row.imagesPerSecond).padStart(8)} images/s ${ratio.padStart(8)}  ${row.note}`);
+    console.log(
+      `  ${label} ${time.padEnd(30)} ${String(row.imagesPerSecond).padStart(8)} images/s ${ratio.padStart(8)}  ${row.note}`,
+    );
   }
 }
 
@@ -129,5 +137,6 @@ for (const workload of chosenWorkloads()) {
   all.push(...rows);
   if (!flags.json) print(workload, rows);
 }
-if (flags.json) console.log(JSON.stringify({ rows: all, missing: missing === null ? {} : { pytorch: missing } }, null, 2));
+if (flags.json)
+  console.log(JSON.stringify({ rows: all, missing: missing === null ? {} : { pytorch: missing } }, null, 2));
 else if (missing !== null) console.log(`\nPyTorch was not measured: ${missing}.`);

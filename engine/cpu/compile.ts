@@ -90,9 +90,12 @@ function placeTensors(plan: Plan, layouts: readonly Layout[]): { tensors: Placed
     buffers.set(root, buffer);
     if (!rootTransient[root] || segmentsOf.get(root)?.size !== 1) persistent.add(buffer);
   }
-  const tensors = plan.tensors.map(
-    (spec): Placed => ({ spec, shape: spec.shape, layout: layouts[spec.id]!, buffer: buffers.get(find(spec.id))! }),
-  );
+  const tensors = plan.tensors.map((spec): Placed => ({
+    spec,
+    shape: spec.shape,
+    layout: layouts[spec.id]!,
+    buffer: buffers.get(find(spec.id))!,
+  }));
   return { tensors, persistent };
 }
 

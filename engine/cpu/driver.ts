@@ -31,7 +31,7 @@ function emitRowGroup(module: Module, group: RowGroup): EmittedUnit {
   const row = f.local('i32');
   f.set(from, emitSliceStart(f, group.rows, slice));
   f.set(to, emitSliceStart(f, group.rows, f.i32.add(slice, 1)));
-  for (let i = 0; i < functions.length; ) {
+  for (let i = 0; i < functions.length;) {
     let end = i + 1;
     while (end < functions.length && group.steps[end]!.unit === group.steps[i]!.unit) end++;
     const run = functions.slice(i, end);

@@ -108,7 +108,10 @@ export class CpuExecutable implements Executable {
     if (this.#disposed) throw new EngineError('plan', 'This executable was disposed of; compile the plan again.');
     const entry = this.#entries.get(segment);
     if (!entry) {
-      throw new EngineError('plan', `The plan has no segment "${segment}"; it has ${[...this.#entries.keys()].join(', ')}.`);
+      throw new EngineError(
+        'plan',
+        `The plan has no segment "${segment}"; it has ${[...this.#entries.keys()].join(', ')}.`,
+      );
     }
     if (entry.shared) this.#command!(entry.index);
     if (entry.run(this.#scratch, 0) !== 0) {

@@ -51,7 +51,8 @@ async function startHelpers(
     for (;;) {
       const count = Atomics.load(words, syncWord.ready / 4);
       if (count >= helpers.length) return;
-      if (Date.now() > deadline) throw new Error(`${helpers.length - count} did not start within ${startLimitMs / 1000} s`);
+      if (Date.now() > deadline)
+        throw new Error(`${helpers.length - count} did not start within ${startLimitMs / 1000} s`);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   };
@@ -70,7 +71,10 @@ async function compile(plan: Plan, options: CompileOptions, tuning: Partial<CpuT
   const { relaxed } = detectFeatures();
   const threads = Math.min(Math.max(Math.floor(options.threads ?? 1), 1), mostThreads);
   if (threads > 1 && !options.spawn) {
-    throw new EngineError('threads', `The cpu backend was asked for ${threads} threads but not told how to start them.`);
+    throw new EngineError(
+      'threads',
+      `The cpu backend was asked for ${threads} threads but not told how to start them.`,
+    );
   }
   if (threads > 1 && typeof SharedArrayBuffer === 'undefined') {
     throw new EngineError('threads', 'Threads need shared memory, which this page may not use; run with threads: 1.');

@@ -9,10 +9,10 @@ function flat(slots: Readonly<Record<string, unknown>>): TensorId[] {
 
 /** All tensors an op reads (and those it changes in place). */
 export function inputIds(instance: OpInstance): TensorId[] {
-  return flat(instance.inputs as Readonly<Record<string, unknown>>);
+  return flat(instance.inputs);
 }
 
 /** All tensors an op writes whole. */
 export function outputIds(instance: OpInstance): TensorId[] {
-  return flat(instance.outputs as Readonly<Record<string, unknown>>);
+  return flat(instance.outputs);
 }

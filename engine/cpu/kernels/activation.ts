@@ -74,11 +74,7 @@ const code: Record<ActivationName, ActivationCode> = {
   sigmoid: {
     cost: 6,
     value: (f, x, temps) => after(() => setSigmoid(f, x, temps), temps[0]!),
-    gradient: (f, y, dy, [t]) =>
-      after(
-        () => f.set(t!, y),
-        f.v.mul(dy, f.v.mul(t!, f.v.sub(f.vec(1), t!))),
-      ),
+    gradient: (f, y, dy, [t]) => after(() => f.set(t!, y), f.v.mul(dy, f.v.mul(t!, f.v.sub(f.vec(1), t!)))),
   },
   tanh: {
     cost: 8,
@@ -97,11 +93,7 @@ const code: Record<ActivationName, ActivationCode> = {
         f.v.select(spare, e, f.v.lt(magnitude, f.vec(0.625))),
       );
     },
-    gradient: (f, y, dy, [t]) =>
-      after(
-        () => f.set(t!, y),
-        f.v.mul(dy, f.nmadd(t!, t!, f.vec(1))),
-      ),
+    gradient: (f, y, dy, [t]) => after(() => f.set(t!, y), f.v.mul(dy, f.nmadd(t!, t!, f.vec(1)))),
   },
   relu: {
     cost: 0.5,
@@ -111,15 +103,9 @@ const code: Record<ActivationName, ActivationCode> = {
   leakyRelu: {
     cost: 1,
     value: (f, x, [t], { slope = 0.01 }) =>
-      after(
-        () => f.set(t!, x),
-        f.v.select(t!, f.v.mul(t!, f.vec(slope)), f.v.gt(t!, f.vec(0))),
-      ),
+      after(() => f.set(t!, x), f.v.select(t!, f.v.mul(t!, f.vec(slope)), f.v.gt(t!, f.vec(0)))),
     gradient: (f, x, dy, [t], { slope = 0.01 }) =>
-      after(
-        () => f.set(t!, dy),
-        f.v.select(t!, f.v.mul(t!, f.vec(slope)), f.v.gt(x, f.vec(0))),
-      ),
+      after(() => f.set(t!, dy), f.v.select(t!, f.v.mul(t!, f.vec(slope)), f.v.gt(x, f.vec(0)))),
   },
   gelu: {
     cost: 14,
@@ -194,7 +180,8 @@ export const activation: CpuKernel<'activation'> = ({ attrs, inputs, outputs }, 
 export const activationGrad: CpuKernel<'activationGrad'> = ({ attrs, inputs, outputs }, context) => {
   const needed = activationGradNeeds[attrs.fn];
   const of = context.optional(inputs[needed]);
-  if (!of) throw new EngineError('plan', `activationGrad of ${attrs.fn} needs ${needed}, which the plan does not give.`);
+  if (!of)
+    throw new EngineError('plan', `activationGrad of ${attrs.fn} needs ${needed}, which the plan does not give.`);
   const keepsSize = attrs.fn === 'relu' || attrs.fn === 'leakyRelu';
   elementwise(context, {
     key: keyOf('activationGrad', attrs),

@@ -1,6 +1,6 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
 import { byRow, whole, wholeIf, type Buffer, type KernelContext, type Placed } from '../step.ts';
-import { combineMoments, eachChannel, partialMoments, partialProducts } from './batchStatistics.ts';
+import { channelGroup, combineMoments, eachChannel, partialMoments, partialProducts } from './batchStatistics.ts';
 import { streamCost, type CpuKernel } from './kernel.ts';
 import { flush } from './math.ts';
 
@@ -37,12 +37,11 @@ function normalizeStep(context: KernelContext, x: Placed, y: Placed, table: Buff
     emit: ({ f, module, from }) => {
       const core = module.core(`normalize ${rowSize} ${pixel}`, ['i32', 'i32', 'i32'], (g) => {
         const [source, target, at] = g.params() as [Local, Local, Local];
-        const mean = (c: Expr): Expr => g.load(g.i32.add(at, c), slot(x, coefficient.mean));
-        const scale = (c: Expr): Expr => g.load(g.i32.add(at, c), slot(x, coefficient.scale));
-        const shift = (c: Expr): Expr => g.load(g.i32.add(at, c), slot(x, coefficient.shift));
-        eachElement(g, rowSize, pixel, [mean, scale, shift], (element, [m, s, b]) => {
-          const centred = g.v.sub(g.load(g.i32.add(source, element)), m!);
-          g.store(g.i32.add(target, element), 0, g.madd(centred, s!, b!));
+        const load = (which: number) => (c: Expr, offset: number) => g.load(g.i32.add(at, c), slot(x, which) + offset);
+        const loads = [load(coefficient.mean), load(coefficient.scale), load(coefficient.shift)];
+        eachElement(g, rowSize, pixel, loads, (element, offset, [mean, scale, shift]) => {
+          const centred = g.v.sub(g.load(g.i32.add(source, element), offset), mean!);
+          g.store(g.i32.add(target, element), offset, g.madd(centred, scale!, shift!));
         });
       });
       const row = f.i32.mul(from, 4 * rowSize);
@@ -51,30 +50,36 @@ function normalizeStep(context: KernelContext, x: Placed, y: Placed, table: Buff
   });
 }
 
-/** Every vector of an image, channel by channel with the channel's coefficients in locals, or along a lone row. */
+/**
+ * Every vector of an image, with the channels' coefficients in locals while the loop runs over the pixels, or along a lone
+ * row. `body` works on the vector at element + offset.
+ */
 function eachElement(
   f: Func,
   rowSize: number,
   pixel: number,
-  loads: readonly ((c: Expr) => Expr)[],
-  body: (element: Local, values: readonly Expr[]) => void,
+  loads: readonly ((c: Expr, offset: number) => Expr)[],
+  body: (element: Local, offset: number, values: readonly Expr[]) => void,
 ): void {
-  const pixels = rowSize / pixel;
   const element = f.local('i32');
-  if (pixels === 1) {
+  if (rowSize === pixel) {
     f.for(element, 0, 4 * pixel, 16, () => {
       body(
         element,
-        loads.map((load) => load(element)),
+        0,
+        loads.map((load) => load(element, 0)),
       );
     });
     return;
   }
   const c = f.local('i32');
-  const values = f.locals('v128', loads.length);
-  f.for(c, 0, 4 * pixel, 16, () => {
-    loads.forEach((load, i) => f.set(values[i]!, load(c)));
-    f.for(element, c, f.i32.add(c, 4 * rowSize), 4 * pixel, () => body(element, values));
+  const group = channelGroup(pixel, Math.floor(12 / loads.length));
+  const values = Array.from({ length: group }, () => f.locals('v128', loads.length));
+  f.for(c, 0, 4 * pixel, 16 * group, () => {
+    values.forEach((locals, g) => locals.forEach((local, i) => f.set(local, loads[i]!(c, 16 * g))));
+    f.for(element, c, f.i32.add(c, 4 * rowSize), 4 * pixel, () =>
+      values.forEach((locals, g) => body(element, 16 * g, locals)),
+    );
   });
 }
 
@@ -219,19 +224,16 @@ function gradient(context: KernelContext, tensors: GradTensors, eps: number, bat
       const core = module.core(key, ['i32', 'i32', 'i32', 'i32'], (g) => {
         const [source, upstream, target, at] = g.params() as [Local, Local, Local, Local];
         const result = g.local('v128');
-        const load =
-          (which: number) =>
-          (c: Expr): Expr =>
-            g.load(g.i32.add(at, c), slot(x, which));
+        const load = (which: number) => (c: Expr, offset: number) => g.load(g.i32.add(at, c), slot(x, which) + offset);
         const { mean: m, scale, shift, slope } = coefficient;
         const loads = batchStatistics ? [load(scale), load(m), load(shift), load(slope)] : [load(scale)];
-        eachElement(g, rowSize, pixel, loads, (element, [s, average, offset, tilt]) => {
-          const dyHere = g.load(g.i32.add(upstream, element));
+        eachElement(g, rowSize, pixel, loads, (element, offset, [s, average, upward, tilt]) => {
+          const dyHere = g.load(g.i32.add(upstream, element), offset);
           if (batchStatistics) {
-            const centred = g.v.sub(g.load(g.i32.add(source, element)), average!);
-            g.set(result, g.nmadd(centred, tilt!, g.v.mul(g.v.sub(dyHere, offset!), s!)));
+            const centred = g.v.sub(g.load(g.i32.add(source, element), offset), average!);
+            g.set(result, g.nmadd(centred, tilt!, g.v.mul(g.v.sub(dyHere, upward!), s!)));
           } else g.set(result, g.v.mul(dyHere, s!));
-          g.store(g.i32.add(target, element), 0, flush(g, result));
+          g.store(g.i32.add(target, element), offset, flush(g, result));
         });
       });
       const row = f.i32.mul(from, 4 * rowSize);

@@ -30,6 +30,16 @@ function partsOf(x: Placed): Parts {
   return { count: images ? rows : sliceCount(rows), vector: 4 * pixel, images };
 }
 
+/**
+ * Vectors of channels to take side by side: as many as divide the channels, at most `most`. Pixels are a stride apart, so
+ * one vector at a time would fetch every cache line four times.
+ */
+export function channelGroup(pixel: number, most: number): number {
+  const vectors = pixel / 4;
+  for (let group = most; group > 1; group--) if (vectors % group === 0) return group;
+  return 1;
+}
+
 /** Runs `body` for the byte offset of each vector of channels. */
 export function eachChannel(f: Func, x: Placed, body: (c: Local) => void): void {
   const c = f.local('i32');
@@ -76,19 +86,27 @@ export function partialMoments(context: KernelContext, x: Placed): Buffer {
     func: module.core(`moments ${vector}`, ['i32', 'i32', 'i32'], (f) => {
       const [source, pixels, target] = f.params() as [Local, Local, Local];
       const [at, end] = f.locals('i32', 2) as [Local, Local];
-      const [sum, mean, deviation] = f.locals('v128', 3) as [Local, Local, Local];
-      eachChannel(f, x, (c) => {
+      const group = channelGroup(x.layout.pixel, 4);
+      const sums = f.locals('v128', group);
+      const means = f.locals('v128', group);
+      const deviation = f.local('v128');
+      const c = f.local('i32');
+      const eachPixel = (body: (sum: Local, g: number) => void): void => {
+        for (const sum of sums) f.set(sum, f.vec(0));
+        f.for(at, f.i32.add(source, c), end, vector, () => sums.forEach(body));
+      };
+      f.for(c, 0, vector, 16 * group, () => {
         f.set(end, f.i32.add(f.i32.add(source, c), f.i32.mul(pixels, vector)));
-        f.set(sum, f.vec(0));
-        f.for(at, f.i32.add(source, c), end, vector, () => f.set(sum, f.v.add(sum, f.load(at))));
-        f.set(mean, f.v.div(sum, f.v.splat(f.f32.convertS(pixels))));
-        f.set(sum, f.vec(0));
-        f.for(at, f.i32.add(source, c), end, vector, () => {
-          f.set(deviation, f.v.sub(f.load(at), mean));
+        eachPixel((sum, g) => f.set(sum, f.v.add(sum, f.load(at, 16 * g))));
+        means.forEach((mean, g) => f.set(mean, f.v.div(sums[g]!, f.v.splat(f.f32.convertS(pixels)))));
+        eachPixel((sum, g) => {
+          f.set(deviation, f.v.sub(f.load(at, 16 * g), means[g]!));
           f.set(sum, f.madd(deviation, deviation, sum));
         });
-        f.store(f.i32.add(target, c), 0, mean);
-        f.store(f.i32.add(target, c), vector, sum);
+        for (let g = 0; g < group; g++) {
+          f.store(f.i32.add(target, c), 16 * g, means[g]!);
+          f.store(f.i32.add(target, c), vector + 16 * g, sums[g]!);
+        }
       });
     }),
   }));
@@ -149,19 +167,33 @@ export function partialProducts(context: KernelContext, x: Placed, dy: Placed, m
     func: module.core(`products ${vector}`, ['i32', 'i32', 'i32', 'i32', 'i32'], (f) => {
       const [source, upstream, pixels, target, means] = f.params() as [Local, Local, Local, Local, Local];
       const [at, end] = f.locals('i32', 2) as [Local, Local];
-      const [sum, product, center, value] = f.locals('v128', 4) as [Local, Local, Local, Local];
-      eachChannel(f, x, (c) => {
+      const group = channelGroup(x.layout.pixel, 4);
+      const value = f.local('v128');
+      const c = f.local('i32');
+      const lanes = Array.from({ length: group }, () => ({
+        sum: f.local('v128'),
+        product: f.local('v128'),
+        center: f.local('v128'),
+      }));
+      f.for(c, 0, vector, 16 * group, () => {
         f.set(end, f.i32.add(c, f.i32.mul(pixels, vector)));
-        f.set(center, f.load(f.i32.add(means, c)));
-        f.set(sum, f.vec(0));
-        f.set(product, f.vec(0));
-        f.for(at, c, end, vector, () => {
-          f.set(value, f.load(f.i32.add(upstream, at)));
-          f.set(sum, f.v.add(sum, value));
-          f.set(product, f.madd(value, f.v.sub(f.load(f.i32.add(source, at)), center), product));
+        lanes.forEach(({ sum, product, center }, g) => {
+          f.set(center, f.load(f.i32.add(means, c), 16 * g));
+          f.set(sum, f.vec(0));
+          f.set(product, f.vec(0));
         });
-        f.store(f.i32.add(target, c), 0, sum);
-        f.store(f.i32.add(target, c), vector, product);
+        f.for(at, c, end, vector, () =>
+          lanes.forEach(({ sum, product, center }, g) => {
+            f.set(value, f.load(f.i32.add(upstream, at), 16 * g));
+            f.set(sum, f.v.add(sum, value));
+            const centred = f.v.sub(f.load(f.i32.add(source, at), 16 * g), center);
+            f.set(product, f.madd(value, centred, product));
+          }),
+        );
+        lanes.forEach(({ sum, product }, g) => {
+          f.store(f.i32.add(target, c), 16 * g, sum);
+          f.store(f.i32.add(target, c), vector + 16 * g, product);
+        });
       });
     }),
   }));

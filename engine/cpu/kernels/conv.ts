@@ -1,5 +1,14 @@
 import { pad4, type Layout } from '../layout.ts';
-import { byRow, emitSliceStart, sliceCount, whole, wholeIf, type KernelContext, type Placed, type RowScope } from '../step.ts';
+import {
+  byRow,
+  emitSliceStart,
+  sliceCount,
+  whole,
+  wholeIf,
+  type KernelContext,
+  type Placed,
+  type RowScope,
+} from '../step.ts';
 import { columnSum } from './columnSum.ts';
 import { convCore, convGradWeightCore, packTurnedCore, type ConvSpec } from './convCore.ts';
 import { convFlops, convShape, paddedGradient, paddedInput, type ConvShape, type Padded } from './convShape.ts';

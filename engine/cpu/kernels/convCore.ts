@@ -36,7 +36,10 @@ function windowLoops(spec: ConvSpec, bStep: number): Reduction[] {
         { count: kernelWidth, a: 4 * pixel * spec.dilationWidth, b: channels * bStep },
         { count: channels, a: 4, b: bStep },
       ];
-  return [{ count: kernelHeight, a: 4 * pixel * width * spec.dilationHeight, b: kernelWidth * channels * bStep }, ...inner];
+  return [
+    { count: kernelHeight, a: 4 * pixel * width * spec.dilationHeight, b: kernelWidth * channels * bStep },
+    ...inner,
+  ];
 }
 
 /** conv(x, packedWeight, y, bias): one image. `hasBias` false: bias is not read. */

@@ -131,7 +131,11 @@ export function packTransposedCore(module: Module, depth: number, columns: numbe
       });
       for (let rest = 0; rest < depth % 4; rest++) {
         for (let n = 0; n < 4 * width; n++) {
-          f.storeF32(target, rest * 16 * width + 4 * n, n < present ? f.loadF32(source, n * row + 4 * rest) : f.float(0));
+          f.storeF32(
+            target,
+            rest * 16 * width + 4 * n,
+            n < present ? f.loadF32(source, n * row + 4 * rest) : f.float(0),
+          );
         }
       }
     };

@@ -75,7 +75,15 @@ function rowBase(f: Func, from: Local, of: Placed): Expr {
 }
 
 /** Runs `body` for every tap of the window; `set` computes where the tap looks, `bounds` whether that exists. */
-function eachTap(f: Func, shape: ConvShape, kh: Local, kw: Local, row: () => Expr, column: () => Expr, body: () => void): void {
+function eachTap(
+  f: Func,
+  shape: ConvShape,
+  kh: Local,
+  kw: Local,
+  row: () => Expr,
+  column: () => Expr,
+  body: () => void,
+): void {
   f.for(kh, 0, shape.kernelHeight, 1, () => {
     f.if(row(), () => f.for(kw, 0, shape.kernelWidth, 1, () => f.if(column(), body)));
   });
@@ -223,8 +231,7 @@ export function groupedConvGradWeight(instance: OpInstanceOf<'conv2dGradWeight'>
         f.for(kw, 0, shape.kernelWidth, 1, () =>
           f.for(ci, 0, inPerGroup, 1, () => {
             f.for(o, 0, shape.outChannels, lanes.width, () => {
-              const channel =
-                lanes.width === 4 ? o : f.i32.add(f.i32.mul(over(f, o, outPerGroup), inPerGroup), ci);
+              const channel = lanes.width === 4 ? o : f.i32.add(f.i32.mul(over(f, o, outPerGroup), inPerGroup), ci);
               const at = f.i32.add(w, f.i32.shl(o, 2));
               f.set(sum, lanes.load(f, at, 0));
               f.for(oh, 0, shape.outHeight, 1, () =>

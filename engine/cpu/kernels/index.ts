@@ -11,14 +11,7 @@ import type { CpuKernel } from './kernel.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, record, softmaxCrossEntropy } from './loss.ts';
 import { adamUpdate, sgdUpdate } from './optimizer.ts';
-import {
-  avgPool2d,
-  avgPool2dGrad,
-  globalAvgPool2d,
-  globalAvgPool2dGrad,
-  maxPool2d,
-  maxPool2dGrad,
-} from './pool.ts';
+import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool.ts';
 import { concat, concatGrad, flatten, flattenGrad } from './reshape.ts';
 
 /** One kernel per op; a missing one fails the type check. */

@@ -21,7 +21,7 @@ const ln2Low = 1.42860682030941723212e-6;
 const roundingBias = 12582912;
 /** exp(r) = 1 + r + r^2 (1/2 + r p(r)) on |r| <= ln 2 / 2: Cephes' minimax polynomial for expf. */
 const expPolynomial = [
-  1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+  1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
 ];
 /** exp(87) and exp(-87) are normal float32 numbers. */
 export const expLimit = 87;

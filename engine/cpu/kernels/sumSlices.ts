@@ -20,7 +20,8 @@ export function sumSlices(context: KernelContext, parts: Buffer, slices: number,
       f.set(end, f.choose(f.i32.ltU(end, bytes), end, bytes));
       f.for(at, f.i32.mul(task, block), end, 16, () => {
         f.set(sum, f.load(at, parts.address));
-        for (let slice = 1; slice < slices; slice++) f.set(sum, f.v.add(sum, f.load(at, parts.address + slice * bytes)));
+        for (let slice = 1; slice < slices; slice++)
+          f.set(sum, f.v.add(sum, f.load(at, parts.address + slice * bytes)));
         f.store(at, target.buffer.address, sum);
       });
     },

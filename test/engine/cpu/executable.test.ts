@@ -34,7 +34,11 @@ function spying(workers: Worker[], silent: boolean): SpawnHelper {
     const worker = new Worker(entry, { workerData: data });
     workers.push(worker);
     if (!silent) worker.on('exit', (code) => onError(new Error(`exit ${code}`)));
-    return { terminate: async () => void (await worker.terminate()) };
+    return {
+      terminate: async () => {
+        await worker.terminate();
+      },
+    };
   };
 }
 

@@ -62,7 +62,10 @@ export function fillNet({ plan, values }: Net, executable: Executable): void {
   const pixels = new Uint8Array(images * plan.tensors[handles.trainPixels]!.shape.slice(1).reduce((a, b) => a * b, 1));
   for (let i = 0; i < pixels.length; i++) pixels[i] = Math.imul(i + 1, 0x9e3779b1) >>> 24;
   executable.write(handles.trainPixels, pixels);
-  executable.write(handles.trainLabels, Uint8Array.from({ length: images }, (_, i) => i % 10));
+  executable.write(
+    handles.trainLabels,
+    Uint8Array.from({ length: images }, (_, i) => i % 10),
+  );
   executable.write(handles.offset, Float32Array.of(127));
   executable.write(handles.scale, Float32Array.of(1 / 128));
   for (const id of [...handles.parameters, ...handles.buffers]) {

@@ -107,9 +107,8 @@ describe('pooling and its gradient', () => {
       [7, { kernel: [3, 2], stride: [1, 2], pads: [1, 0, 0, 1] }],
     ] as const) {
       const out = (axis: 0 | 1): number =>
-        Math.floor(
-          (height + window.pads[axis] + window.pads[axis + 2]! - window.kernel[axis]) / window.stride[axis],
-        ) + 1;
+        Math.floor((height + window.pads[axis] + window.pads[axis + 2]! - window.kernel[axis]) / window.stride[axis]) +
+        1;
       const builder = new PlanBuilder();
       const large = [3, 5, height, height];
       const small = [3, 5, out(0), out(1)];

@@ -76,39 +76,41 @@ const convCases: readonly ConvCase[] = [
 ];
 
 function convTrials(): Trial[] {
-  return convCases.flatMap(({ x, out, kernel, stride = [1, 1], pads = [0, 0, 0, 0], dilation = [1, 1], groups = 1 }): Trial[] => {
-    const attrs = { stride, pads, dilation, groups };
-    const extent = (axis: 0 | 1): number => {
-      const padded = x[axis + 2]! + pads[axis] + pads[axis + 2]!;
-      return Math.floor((padded - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis]) + 1;
-    };
-    const y = t(x[0], out, extent(0), extent(1));
-    const weight = t(out, x[1] / groups, ...kernel);
-    const name = `${x.join('x')} to ${out}, kernel ${kernel.join('x')} ${JSON.stringify(attrs)}`;
-    return [
-      {
-        name: `conv2d ${name}`,
-        op: 'conv2d',
-        attrs,
-        inputs: { x: t(...x), weight, bias: t(out) },
-        outputs: { y },
-      },
-      {
-        name: `conv2dGradInput ${name}`,
-        op: 'conv2dGradInput',
-        attrs,
-        inputs: { dy: y, weight },
-        outputs: { dx: t(...x) },
-      },
-      {
-        name: `conv2dGradWeight ${name}`,
-        op: 'conv2dGradWeight',
-        attrs,
-        inputs: { x: t(...x), dy: y },
-        outputs: { dweight: weight, dbias: t(out) },
-      },
-    ];
-  });
+  return convCases.flatMap(
+    ({ x, out, kernel, stride = [1, 1], pads = [0, 0, 0, 0], dilation = [1, 1], groups = 1 }): Trial[] => {
+      const attrs = { stride, pads, dilation, groups };
+      const extent = (axis: 0 | 1): number => {
+        const padded = x[axis + 2]! + pads[axis] + pads[axis + 2]!;
+        return Math.floor((padded - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis]) + 1;
+      };
+      const y = t(x[0], out, extent(0), extent(1));
+      const weight = t(out, x[1] / groups, ...kernel);
+      const name = `${x.join('x')} to ${out}, kernel ${kernel.join('x')} ${JSON.stringify(attrs)}`;
+      return [
+        {
+          name: `conv2d ${name}`,
+          op: 'conv2d',
+          attrs,
+          inputs: { x: t(...x), weight, bias: t(out) },
+          outputs: { y },
+        },
+        {
+          name: `conv2dGradInput ${name}`,
+          op: 'conv2dGradInput',
+          attrs,
+          inputs: { dy: y, weight },
+          outputs: { dx: t(...x) },
+        },
+        {
+          name: `conv2dGradWeight ${name}`,
+          op: 'conv2dGradWeight',
+          attrs,
+          inputs: { x: t(...x), dy: y },
+          outputs: { dweight: weight, dbias: t(out) },
+        },
+      ];
+    },
+  );
 }
 
 function poolTrials(): Trial[] {
@@ -153,7 +155,16 @@ function poolTrials(): Trial[] {
 }
 
 function normTrials(): Trial[] {
-  const shapes = [[1, 5, 3, 4], [7, 6], [60, 10], [9, 3, 5, 5], [64, 8, 4, 4], [33, 1, 3, 3], [130, 7], [5, 2, 6]];
+  const shapes = [
+    [1, 5, 3, 4],
+    [7, 6],
+    [60, 10],
+    [9, 3, 5, 5],
+    [64, 8, 4, 4],
+    [33, 1, 3, 3],
+    [130, 7],
+    [5, 2, 6],
+  ];
   return shapes.flatMap((shape): Trial[] => {
     const c = t(shape[1]!);
     const gamma = positive(shape[1]!);
@@ -200,13 +211,51 @@ function normTrials(): Trial[] {
 }
 
 function shapeTrials(): Trial[] {
-  const flat = [[2, 3, 4, 5], [3, 1, 5, 3], [9, 6, 1, 1], [4, 5], [4, 6, 6]];
+  const flat = [
+    [2, 3, 4, 5],
+    [3, 1, 5, 3],
+    [9, 6, 1, 1],
+    [4, 5],
+    [4, 6, 6],
+  ];
   const joins = [
-    { parts: [[2, 3, 4, 5], [2, 1, 4, 5], [2, 6, 4, 5]], axis: 1 },
-    { parts: [[5, 3], [5, 8], [5, 2]], axis: 1 },
-    { parts: [[2, 3, 2, 2], [3, 3, 2, 2]], axis: 0 },
-    { parts: [[2, 3, 2, 2], [2, 3, 5, 2]], axis: 2 },
-    { parts: [[2, 3, 2, 2], [2, 3, 2, 1]], axis: 3 },
+    {
+      parts: [
+        [2, 3, 4, 5],
+        [2, 1, 4, 5],
+        [2, 6, 4, 5],
+      ],
+      axis: 1,
+    },
+    {
+      parts: [
+        [5, 3],
+        [5, 8],
+        [5, 2],
+      ],
+      axis: 1,
+    },
+    {
+      parts: [
+        [2, 3, 2, 2],
+        [3, 3, 2, 2],
+      ],
+      axis: 0,
+    },
+    {
+      parts: [
+        [2, 3, 2, 2],
+        [2, 3, 5, 2],
+      ],
+      axis: 2,
+    },
+    {
+      parts: [
+        [2, 3, 2, 2],
+        [2, 3, 2, 1],
+      ],
+      axis: 3,
+    },
     { parts: [[3], [6]], axis: 0 },
   ];
   const size = (shape: number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -250,8 +299,20 @@ function shapeTrials(): Trial[] {
         },
       ];
     }),
-    { name: 'add', op: 'add', attrs: {}, inputs: { a: t(3, 5, 2, 3), b: t(3, 5, 2, 3) }, outputs: { y: t(3, 5, 2, 3) } },
-    { name: 'globalAvgPool2d', op: 'globalAvgPool2d', attrs: {}, inputs: { x: t(3, 6, 3, 7) }, outputs: { y: t(3, 6) } },
+    {
+      name: 'add',
+      op: 'add',
+      attrs: {},
+      inputs: { a: t(3, 5, 2, 3), b: t(3, 5, 2, 3) },
+      outputs: { y: t(3, 5, 2, 3) },
+    },
+    {
+      name: 'globalAvgPool2d',
+      op: 'globalAvgPool2d',
+      attrs: {},
+      inputs: { x: t(3, 6, 3, 7) },
+      outputs: { y: t(3, 6) },
+    },
     {
       name: 'globalAvgPool2dGrad',
       op: 'globalAvgPool2dGrad',
@@ -320,7 +381,12 @@ function dataTrials(): Trial[] {
       inputs: { labels: bytes(5), indices },
       outputs: { target: { shape: [7], dtype: 'i32' } },
     },
-    ...[[7, 22], [3, 5, 3, 3], [2, 1, 5, 1], [64, 8, 6, 6]].map((shape): Trial => ({
+    ...[
+      [7, 22],
+      [3, 5, 3, 3],
+      [2, 1, 5, 1],
+      [64, 8, 6, 6],
+    ].map((shape): Trial => ({
       name: `dropoutMask ${shape.join('x')}`,
       op: 'dropoutMask',
       attrs: { p: 0.3, stream: 0xfedcba98 },
@@ -358,7 +424,12 @@ function lossTrials(): Trial[] {
     { reduction: 'sum', labelSmoothing: 0.1 },
     { reduction: 'mean', labelSmoothing: 0.2, weighted: true },
   ];
-  const sizes = [[1, 1], [5, 3], [60, 10], [17, 101]];
+  const sizes = [
+    [1, 1],
+    [5, 3],
+    [60, 10],
+    [17, 101],
+  ];
   return sizes.flatMap(([rows = 1, classes = 1]): Trial[] => {
     const target: TrialTensor = { shape: [rows], dtype: 'i32', values: (i) => (i === 3 ? -1 : (5 * i) % classes) };
     return [
@@ -426,4 +497,3 @@ export const trials: readonly Trial[] = [
   ...lossTrials(),
   ...updateTrials(),
 ];
-
