@@ -130,7 +130,7 @@ function writeOwner(home: string): void {
 function readOwner(home: string): number | null {
   try {
     const owner: unknown = JSON.parse(readFileSync(join(home, ownerFile), 'utf8'));
-    const pid: unknown = Object(owner).pid;
+    const pid: unknown = (owner as { pid?: unknown } | null)?.pid;
     return typeof pid === 'number' ? pid : null;
   } catch {
     return null;

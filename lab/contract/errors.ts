@@ -56,7 +56,11 @@ export function toErrorRecord(error: unknown): ErrorRecord {
   try {
     const parsed = errorRecordSchema.safeParse(
       error instanceof Error
-        ? { code: Reflect.get(error, 'code'), message: error.message, faults: Reflect.get(error, 'faults') }
+        ? {
+            code: Reflect.get(error, 'code') as unknown,
+            message: error.message,
+            faults: Reflect.get(error, 'faults') as unknown,
+          }
         : error,
     );
     if (parsed.success && isCode(parsed.data.code)) return parsed.data;

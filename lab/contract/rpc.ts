@@ -96,7 +96,7 @@ function readCall(message: unknown): z.output<typeof callSchema> | null {
 /** The number of a broken call, so that whoever waits for it hears of it. */
 function idOf(message: unknown): number | null {
   try {
-    const id: unknown = Object(message).id;
+    const id: unknown = (message as { id?: unknown } | null | undefined)?.id;
     return typeof id === 'number' && Number.isSafeInteger(id) && id >= 0 ? id : null;
   } catch {
     return null;

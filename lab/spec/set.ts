@@ -64,7 +64,7 @@ function parsePath(path: string): (string | number)[] {
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const shapeOf = (form: z.ZodType): Shape | null => (form instanceof z.ZodObject ? (form.shape as Shape) : null);
+const shapeOf = (form: z.ZodType): Shape | null => (form instanceof z.ZodObject ? form.shape : null);
 const kindsOf = (shape: Shape): unknown[] => (shape['kind'] instanceof z.ZodLiteral ? [...shape['kind'].values] : []);
 
 function assign(

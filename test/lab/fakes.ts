@@ -86,10 +86,7 @@ export class FakeWorker implements TrainingHandle {
   pause(): void {
     this.commands.push('pause');
     if (this.#obedient) {
-      queueMicrotask(async () => {
-        await this.checkpoint();
-        this.say({ kind: 'paused', step: this.step });
-      });
+      void this.checkpoint().then(() => this.say({ kind: 'paused', step: this.step }));
     }
   }
   resume(): void {
@@ -99,10 +96,7 @@ export class FakeWorker implements TrainingHandle {
   stop(): void {
     this.commands.push('stop');
     if (this.#obedient) {
-      queueMicrotask(async () => {
-        await this.checkpoint();
-        this.finish('stopped');
-      });
+      void this.checkpoint().then(() => this.finish('stopped'));
     }
   }
   async kill(): Promise<void> {

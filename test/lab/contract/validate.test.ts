@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import { type z } from 'zod';
 import { editDistance, nearNames, suggestion } from '../../../lab/contract/near.ts';
 import { errorCatalogue, exitCodeOf, fromErrorRecord, LabError, toErrorRecord } from '../../../lab/contract/errors.ts';
 import { methods } from '../../../lab/contract/methods.ts';

@@ -192,7 +192,7 @@ describe('pause, resume, stop', () => {
 
   it('a queued run leaves the queue and comes back', async () => {
     const { lab, worker } = await bench();
-    const [a, b] = await lab.call('runs.create', { spec: smallSpec, seeds: [1, 2] });
+    const [, b] = await lab.call('runs.create', { spec: smallSpec, seeds: [1, 2] });
     expect(await lab.call('runs.pause', { id: b!.id })).toMatchObject({ status: 'paused' });
     expect((await lab.call('queue.get', {})).queued).toEqual([]);
     expect(await lab.call('runs.resume', { id: b!.id })).toMatchObject({ status: 'queued' });
@@ -201,7 +201,6 @@ describe('pause, resume, stop', () => {
     expect((await lab.call('queue.get', {})).queued).toEqual([]);
     (await worker(0)).finish();
     await expect(lab.call('runs.pause', { id: b!.id })).rejects.toMatchObject({ code: 'state' });
-    void a;
   });
 
   it('stop ends the run with a checkpoint, from which it can be resumed', async () => {
