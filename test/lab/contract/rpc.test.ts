@@ -22,6 +22,9 @@ function fakeLab(
 }
 
 const event: LabEvent = { name: 'run.deleted', data: { ids: ['r1'] } };
+/** What no handler should do. */
+const reject = (reason: unknown): Promise<never> => Promise.reject(reason as Error);
+
 const rejection = async (promise: Promise<unknown>): Promise<LabError> => {
   const error = await promise.then(
     () => null,
@@ -68,9 +71,9 @@ describe('calls over a line', () => {
       },
       'at once',
     ],
-    ['undefined', () => Promise.reject(undefined as unknown as Error), 'undefined'],
-    ['a text', () => Promise.reject('words' as unknown as Error), 'words'],
-    ['an object without a text form', () => Promise.reject(Object.create(null) as Error), 'cannot be put into words'],
+    ['undefined', () => reject(undefined), 'undefined'],
+    ['a text', () => reject('words'), 'words'],
+    ['an object without a text form', () => reject(Object.create(null)), 'cannot be put into words'],
     [
       'an error whose message throws',
       () =>
