@@ -116,9 +116,6 @@ async function otherGroup(lab: Lab, runs: readonly RunRecord[]): Promise<string 
 function advice(runs: readonly RunRecord[], other: string | null, stream: Stream): string {
   const lines: string[] = [];
   const open = runs.filter((run) => run.status !== 'finished');
-  for (const run of open.filter((each) => each.status === 'paused')) {
-    lines.push(`Run ${run.id} was paused by the lab: ${run.error?.message ?? 'the disk could not be written'}`);
-  }
   if (open.length > 0) {
     lines.push(`${counted(open.length, 'run')} did not finish. Go on from the last checkpoint with:`);
     lines.push(`  ${stream.style.bold(commandLine(`resume ${open.map((run) => run.id).join(' ')}`))}`);

@@ -10,7 +10,7 @@ const lineEvery = 5000;
 const ended: ReadonlySet<string> = new Set(['finished', 'failed', 'stopped', 'interrupted']);
 
 export interface Watch {
-  /** Resolves when every run has ended, or one was paused by the lab itself (a full disk). */
+  /** Resolves when every run has ended. In a script it resolves also when the disk made one pause: nobody is there to help. */
   readonly done: Promise<void>;
   /** The newest record of each run, in the order they were given. */
   records(): RunRecord[];
@@ -25,6 +25,7 @@ export function watchRuns(lab: Pick<Lab, 'on'>, runs: readonly RunRecord[], stre
   const records = new Map(runs.map((run) => [run.id, run]));
   const paces = new Map(runs.map((run) => [run.id, new Pace()]));
   const told = new Set<string>();
+  const held = new Set<string>();
   const block = stream.live ? new LiveBlock(stream) : null;
   let finish!: () => void;
   const done = new Promise<void>((resolve) => (finish = resolve));
@@ -45,15 +46,23 @@ export function watchRuns(lab: Pick<Lab, 'on'>, runs: readonly RunRecord[], stre
     else stream.write(`${line}\n`);
   };
   const tell = (run: RunRecord) => {
-    if (!ended.has(run.status) || told.has(run.id)) return;
-    told.add(run.id);
-    print(outcomeLine(run, stream.style));
+    if (ended.has(run.status) && !told.has(run.id)) {
+      told.add(run.id);
+      print(outcomeLine(run, stream.style));
+    }
+    // the lab pauses a run by itself when its files cannot be written, and goes on with it once they can
+    if (run.status === 'paused' && !held.has(run.id)) {
+      held.add(run.id);
+      print(outcomeLine(run, stream.style));
+      if (block)
+        print(stream.style.dim('  It goes on by itself once that is put right. Ctrl+C ends it, to be resumed later.'));
+    } else if (run.status !== 'paused') held.delete(run.id);
   };
   const take = (run: RunRecord) => {
     records.set(run.id, run);
     tell(run);
     const all = [...records.values()];
-    if (all.every((each) => ended.has(each.status)) || all.some((each) => each.status === 'paused')) finish();
+    if (all.every((each) => ended.has(each.status)) || (!block && held.size > 0)) finish();
   };
 
   const off = lab.on((event) => {

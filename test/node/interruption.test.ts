@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunRecord } from '../../lab/contract/records.ts';
@@ -163,5 +163,24 @@ describe('a second process on the same history', () => {
     started.child.kill('SIGTERM');
     expect((await started.finished).code).toBe(143);
     expect((await one('list')).status).toBe('interrupted');
+  });
+});
+
+describe('a disk that cannot be written any more', () => {
+  it('pauses the run; the command ends with 6 and says why, and resume goes on once there is room', async () => {
+    const path = shell.file('long.json', spec);
+    const started = shell.start(['run', path, ...short]);
+    await untilCheckpoint(started);
+    // stands in for a full disk: no file can be made there by any user
+    rmSync(join(shell.home, 'checkpoints'), { recursive: true });
+    writeFileSync(join(shell.home, 'checkpoints'), '');
+    const { code, err } = await started.finished;
+    expect(code).toBe(6);
+    expect(err).toMatch(/Cannot write the checkpoint \(.*safetensors\)/);
+    expect(err).toContain('resume ');
+    rmSync(join(shell.home, 'checkpoints'));
+    mkdirSync(join(shell.home, 'checkpoints'));
+    const { runs } = await shell.json<{ runs: RunRecord[] }>('list');
+    expect(runs[0]!.status).toBe('interrupted');
   });
 });

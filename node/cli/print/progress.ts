@@ -57,7 +57,7 @@ export function outcomeLine(run: RunRecord, style: Style): string {
     case 'paused':
     case 'stopped':
     case 'interrupted':
-      return `${style.warn('‖')} ${label}  ${run.status}${where}`;
+      return `${style.warn('‖')} ${label}  ${run.status}${where}${run.error ? `: ${run.error.message}` : ''}`;
   }
 }
 
