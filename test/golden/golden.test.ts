@@ -23,13 +23,9 @@ describe.each(backendNames)('reference data on backend %s', (name) => {
     expect(groups['rng']!.passed).toBe(groups['rng']!.cases);
   });
 
-  test(
-    'the whole reference data pass',
-    async ({ skip }) => {
-      skip(!existsSync(whole), 'no folder ../shared/golden beside the repository');
-      const report = await runGolden({ dir: whole, backends: [await loadBackend(name)] });
-      expect(hasFailures(report), formatReport(report)).toBe(false);
-    },
-    120_000,
-  );
+  test('the whole reference data pass', async ({ skip }) => {
+    skip(!existsSync(whole), 'no folder ../shared/golden beside the repository');
+    const report = await runGolden({ dir: whole, backends: [await loadBackend(name)] });
+    expect(hasFailures(report), formatReport(report)).toBe(false);
+  }, 120_000);
 });
