@@ -1,6 +1,15 @@
 import type { Func, Local } from '../asm/func.ts';
 import type { Module } from '../asm/module.ts';
-import { emitTile, evenTiles, panelsOf, runsOf, tileLocals, tileRows } from './microkernel.ts';
+import {
+  emitTile,
+  evenTiles,
+  panelsOf,
+  runsOf,
+  tileLocals,
+  tileRows,
+  tileVectors,
+  type TileLocals,
+} from './microkernel.ts';
 
 /** C[m, n] = sum over k of A[m, k] B[k, n] (+ bias[n]). All steps in bytes. */
 export interface GemmSpec {
@@ -20,46 +29,43 @@ function key(spec: GemmSpec): string {
   return `gemm ${Object.values(spec).join(' ')}`;
 }
 
-/** rows(a, b, c, bias): `rows` rows of C, all columns. */
-function rowsCore(module: Module, spec: GemmSpec, rows: number): Func {
-  return module.core(`${key(spec)} rows ${rows}`, ['i32', 'i32', 'i32', 'i32'], (f) => {
-    const [a, b, c, bias] = f.params() as [Local, Local, Local, Local];
-    const panels = panelsOf(spec.vectors);
-    const locals = tileLocals(f, rows, panels[0]!.vectors, 1);
-    for (const { size: vectors, times } of runsOf(panels.map((panel) => panel.vectors))) {
-      f.times(times, () => {
-        for (const row of locals.accumulators) {
-          for (let v = 0; v < vectors; v++) f.set(row[v]!, spec.bias ? f.load(bias, 16 * v) : f.vec(0));
-        }
-        const bStep = spec.packed ? 16 * vectors : spec.bStep;
-        const loops = [{ count: spec.depth, a: spec.aStep, b: bStep }];
-        emitTile(f, { rows, vectors, aRow: spec.aRow, loops }, a, b, locals);
-        locals.accumulators.forEach((row, i) => {
-          for (let v = 0; v < vectors; v++) f.store(c, i * spec.cRow + 16 * v, row[v]!);
+/** Cuts `count` rows into register tiles and emits them for every panel of B, which so is read once per call. */
+function emitRows(f: Func, spec: GemmSpec, count: number, pointers: readonly Local[], locals: TileLocals): void {
+  const [a, b, c, bias, from, to] = pointers as [Local, Local, Local, Local, Local, Local];
+  for (const { size: vectors, times } of runsOf(panelsOf(spec.vectors).map((panel) => panel.vectors))) {
+    f.times(times, () => {
+      f.set(from, a);
+      f.set(to, c);
+      const loops = [{ count: spec.depth, a: spec.aStep, b: spec.packed ? 16 * vectors : spec.bStep }];
+      for (const { size: rows, times: tiles } of runsOf(evenTiles(count, tileRows))) {
+        const accumulators = locals.accumulators.slice(0, rows);
+        f.times(tiles, () => {
+          for (const row of accumulators) {
+            for (let v = 0; v < vectors; v++) f.set(row[v]!, spec.bias ? f.load(bias, 16 * v) : f.vec(0));
+          }
+          emitTile(f, { rows, vectors, aRow: spec.aRow, loops }, from, b, locals);
+          accumulators.forEach((row, i) => {
+            for (let v = 0; v < vectors; v++) f.store(to, i * spec.cRow + 16 * v, row[v]!);
+          });
+          f.inc(from, rows * spec.aRow);
+          f.inc(to, rows * spec.cRow);
         });
-        f.inc(b, spec.packed ? spec.depth * 16 * vectors : 16 * vectors);
-        f.inc(c, 16 * vectors);
-        if (spec.bias) f.inc(bias, 16 * vectors);
-      });
-    }
-  });
+      }
+      f.inc(b, spec.packed ? spec.depth * 16 * vectors : 16 * vectors);
+      f.inc(c, 16 * vectors);
+      if (spec.bias) f.inc(bias, 16 * vectors);
+    });
+  }
 }
 
 /** gemm(a, b, c, bias, rows): `rows` must be one of `counts`; each is cut into its own register tiles. */
 export function gemmCore(module: Module, spec: GemmSpec, counts: readonly number[]): Func {
   return module.core(`${key(spec)} ${counts.join()}`, ['i32', 'i32', 'i32', 'i32', 'i32'], (f) => {
     const [a, b, c, bias, rows] = f.params() as [Local, Local, Local, Local, Local];
+    const [from, to] = f.locals('i32', 2) as [Local, Local];
+    const locals = tileLocals(f, Math.min(tileRows, Math.max(...counts)), Math.min(tileVectors, spec.vectors), 1);
     for (const count of new Set(counts)) {
-      f.if(f.i32.eq(rows, count), () => {
-        for (const { size, times } of runsOf(evenTiles(count, tileRows))) {
-          const core = rowsCore(module, spec, size);
-          f.times(times, () => {
-            f.run(f.call(core, a, b, c, bias));
-            f.inc(a, size * spec.aRow);
-            f.inc(c, size * spec.cRow);
-          });
-        }
-      });
+      f.if(f.i32.eq(rows, count), () => emitRows(f, spec, count, [a, b, c, bias, from, to], locals));
     }
   });
 }
