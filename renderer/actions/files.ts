@@ -33,13 +33,22 @@ export async function importSpec(app: AppState, file: File): Promise<void> {
   try {
     json = JSON.parse(await file.text());
   } catch (error) {
-    app.notices.complain(new Error(`${file.name} is not JSON: ${error instanceof Error ? error.message : String(error)}`));
+    app.notices.complain(
+      new Error(`${file.name} is not JSON: ${error instanceof Error ? error.message : String(error)}`),
+    );
     return;
   }
   const { spec, faults } = await app.link.call('spec.check', { spec: json });
   if (!spec) {
     const rest = faults.length > 2 ? ` (and ${faults.length - 2} more)` : '';
-    app.notices.complain(new Error(`${file.name}: ${faults.slice(0, 2).map((fault) => fault.message).join(' ')}${rest}`));
+    app.notices.complain(
+      new Error(
+        `${file.name}: ${faults
+          .slice(0, 2)
+          .map((fault) => fault.message)
+          .join(' ')}${rest}`,
+      ),
+    );
     return;
   }
   app.draft.open(spec);

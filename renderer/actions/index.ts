@@ -164,7 +164,8 @@ export const actions = {
   },
   star: {
     name: 'runs.star',
-    label: (app) => (targets(app).every((run) => run.starred) ? `Remove the star of ${what(app)}` : `Star ${what(app)}`),
+    label: (app) =>
+      targets(app).every((run) => run.starred) ? `Remove the star of ${what(app)}` : `Star ${what(app)}`,
     group: 'Runs',
     icon: StarIcon,
     visible: onRuns,
@@ -232,7 +233,8 @@ export const actionList: readonly Action[] = Object.values(actions);
 /** Arms for a comparison of these runs: a whole group where several of its seeds are among them, else the run itself. */
 export function armsOf(runs: readonly RunRecord[]): string[] {
   const arms: string[] = [];
-  for (const run of runs) {
+  // the oldest is the baseline: what was changed came later
+  for (const run of runs.toSorted((a, b) => a.createdAt - b.createdAt)) {
     const seeds = runs.filter((other) => other.group === run.group);
     const arm = seeds.length > 1 ? run.group : run.id;
     if (!arms.includes(arm)) arms.push(arm);

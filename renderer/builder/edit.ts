@@ -27,7 +27,11 @@ export function freshId(nodes: readonly SpecNode[], layer: string): string {
 }
 
 /** Puts a new layer behind `id`: whoever read `id` reads the new one. */
-export function insertAfter(nodes: readonly SpecNode[], id: string, layer: LayerName): { nodes: SpecNode[]; id: string } {
+export function insertAfter(
+  nodes: readonly SpecNode[],
+  id: string,
+  layer: LayerName,
+): { nodes: SpecNode[]; id: string } {
   const list = written(nodes);
   const fresh = freshId(nodes, layer);
   const at = list.findIndex((node) => node.id === id);
@@ -52,14 +56,20 @@ export function removeNode(nodes: readonly SpecNode[], id: string): SpecNode[] {
 }
 
 /** Another layer in the place of `id`, with its wiring; properties that both have in the same form stay. */
-export function replaceNode(nodes: readonly SpecNode[], id: string, layer: LayerName): { nodes: SpecNode[]; id: string } {
+export function replaceNode(
+  nodes: readonly SpecNode[],
+  id: string,
+  layer: LayerName,
+): { nodes: SpecNode[]; id: string } {
   const fresh = freshId(nodes, layer);
   const list = written(nodes).map((node) => {
     const inputs = node.inputs?.map((input) => (input === id ? fresh : input));
     if (node.id !== id) return { ...node, inputs };
     const before = (layers as Partial<typeof layers>)[node.layer as LayerName]?.props ?? {};
     const schemas = layers[layer].props;
-    const kept = Object.entries(node.props ?? {}).filter(([name]) => schemas[name] && schemas[name].kind === before[name]?.kind);
+    const kept = Object.entries(node.props ?? {}).filter(
+      ([name]) => schemas[name] && schemas[name].kind === before[name]?.kind,
+    );
     return { id: fresh, layer, inputs, ...(kept.length > 0 && { props: Object.fromEntries(kept) }) };
   });
   return { nodes: shortened(list), id: fresh };
@@ -70,7 +80,9 @@ export function setProp(nodes: readonly SpecNode[], id: string, name: string, va
   return nodes.map((node) => {
     if (node.id !== id) return node;
     const { props, ...rest } = node;
-    const next = Object.fromEntries(Object.entries({ ...props, [name]: value }).filter(([, each]) => each !== undefined));
+    const next = Object.fromEntries(
+      Object.entries({ ...props, [name]: value }).filter(([, each]) => each !== undefined),
+    );
     return Object.keys(next).length > 0 ? { ...rest, props: next } : rest;
   });
 }

@@ -7,6 +7,8 @@ export type CardNode = Node<{ node: ModelNode; height: number }, 'card'>;
 export type WireEdge = Edge<{ path: string; label: string; at: { x: number; y: number } }, 'wire'>;
 
 export const cardWidth = 208;
-export const cardHeight = 66;
-/** More under a card that has something to say. */
-export const faultHeight = 52;
+export const cardHeight = 70;
+
+/** Room under a card for its fault: about 36 letters to a line. */
+export const faultHeight = (message: string | undefined): number =>
+  message === undefined ? 0 : 14 * Math.ceil(message.length / 34) + 8;

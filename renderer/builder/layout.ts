@@ -19,7 +19,13 @@ export interface Point {
 export interface LayoutResult {
   /** Upper left corners. */
   readonly nodes: ReadonlyMap<string, Point>;
-  readonly wires: readonly { readonly id: string; readonly from: string; readonly to: string; readonly points: readonly Point[]; readonly broken: boolean }[];
+  readonly wires: readonly {
+    readonly id: string;
+    readonly from: string;
+    readonly to: string;
+    readonly points: readonly Point[];
+    readonly broken: boolean;
+  }[];
   readonly width: number;
   readonly height: number;
 }
@@ -28,7 +34,10 @@ const gapBetweenRanks = 30;
 const gapBetweenNodes = 40;
 const gapBetweenColumns = 56;
 
-export function layoutGraph(nodes: readonly LayoutNode[], pane: { readonly width: number; readonly height: number }): LayoutResult {
+export function layoutGraph(
+  nodes: readonly LayoutNode[],
+  pane: { readonly width: number; readonly height: number },
+): LayoutResult {
   const { boxes, wires } = place(nodes);
   const ranks = ranksOf(boxes);
   const cuts = cutsBetween(ranks, wires);
@@ -43,7 +52,10 @@ export function layoutGraph(nodes: readonly LayoutNode[], pane: { readonly width
 }
 
 /** How large it can be drawn in the pane; beyond full size nothing is gained. */
-export function scaleIn(size: { readonly width: number; readonly height: number }, pane: { readonly width: number; readonly height: number }): number {
+export function scaleIn(
+  size: { readonly width: number; readonly height: number },
+  pane: { readonly width: number; readonly height: number },
+): number {
   return Math.min(1, pane.width / size.width, pane.height / size.height);
 }
 
@@ -67,7 +79,9 @@ function place(nodes: readonly LayoutNode[]): { boxes: Map<string, Box>; wires: 
   const known = new Set(nodes.map((node) => node.id));
   for (const { id, width, height } of nodes) graph.setNode(id, { width, height });
   const pairs = nodes.flatMap((node) =>
-    [...new Set(node.inputs)].filter((input) => known.has(input) && input !== node.id).map((input) => [input, node.id] as const),
+    [...new Set(node.inputs)]
+      .filter((input) => known.has(input) && input !== node.id)
+      .map((input) => [input, node.id] as const),
   );
   for (const [from, to] of pairs) graph.setEdge(from, to, {});
   dagre(graph);
@@ -138,7 +152,12 @@ function choose(ranks: readonly Rank[], cuts: readonly number[], columns: number
   return chosen;
 }
 
-function arrange(boxes: ReadonlyMap<string, Box>, wires: readonly Wire[], ranks: readonly Rank[], cuts: readonly number[]): LayoutResult {
+function arrange(
+  boxes: ReadonlyMap<string, Box>,
+  wires: readonly Wire[],
+  ranks: readonly Rank[],
+  cuts: readonly number[],
+): LayoutResult {
   const columnOf = new Map<string, number>();
   const shifts: Point[] = [];
   /** Where the wire into a column runs: in the middle of the gap in front of it. */
@@ -151,7 +170,9 @@ function arrange(boxes: ReadonlyMap<string, Box>, wires: readonly Wire[], ranks:
     const members = part.flatMap((rank) => rank.ids.map((id) => boxes.get(id)!));
     if (members.length === 0) continue;
     const ids = new Set(members.map((box) => box.id));
-    const xs = wires.filter((wire) => ids.has(wire.from) && ids.has(wire.to)).flatMap((wire) => wire.points.map((point) => point.x));
+    const xs = wires
+      .filter((wire) => ids.has(wire.from) && ids.has(wire.to))
+      .flatMap((wire) => wire.points.map((point) => point.x));
     const left = Math.min(...members.map((box) => box.x), ...xs);
     const right = Math.max(...members.map((box) => box.x + box.width), ...xs);
     const top = part[0]!.top;
@@ -171,7 +192,13 @@ function arrange(boxes: ReadonlyMap<string, Box>, wires: readonly Wire[], ranks:
       const broken = columnOf.get(wire.from) !== columnOf.get(wire.to);
       const last = wire.points.length - 1;
       const points = wire.points.map((point, i) => move(i === last ? wire.to : wire.from, point));
-      return { id: `${wire.from}→${wire.to}`, from: wire.from, to: wire.to, points: broken ? detour(points[0]!, points[last]!, gutters[columnOf.get(wire.to)!]!) : points, broken };
+      return {
+        id: `${wire.from}→${wire.to}`,
+        from: wire.from,
+        to: wire.to,
+        points: broken ? detour(points[0]!, points[last]!, gutters[columnOf.get(wire.to)!]!) : points,
+        broken,
+      };
     }),
     width: Math.max(1, x - gapBetweenColumns),
     height: Math.max(1, height),

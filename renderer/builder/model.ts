@@ -5,16 +5,20 @@
 import {
   checkGraph,
   costOf,
+  defaultProps,
   describeGraph,
   layers,
+  normaliseProp,
   withBatchNorm,
   withDropout,
   type CheckedGraph,
   type Cost,
   type Fault,
   type GraphDocument,
+  type LayerDefinition,
   type LayerName,
   type NodeDescription,
+  type PropValues,
 } from '../../engine/index.ts';
 import type { DatasetRecord } from '../../lab/contract/records.ts';
 import type { Spec } from '../../lab/contract/spec.ts';
@@ -41,7 +45,8 @@ export interface ModelNode {
 export interface Inspection {
   readonly nodes: readonly ModelNode[];
   readonly faults: readonly Fault[];
-  readonly cost: Cost;
+  /** Null while the graph has faults: sums over a part of it would mislead. */
+  readonly cost: Cost | null;
   readonly outputId: string;
 }
 
@@ -64,7 +69,7 @@ export function inspectModel(spec: Spec, dataset: DatasetRecord): Inspection {
     checked = checkGraph(graph, options);
   }
   const { optimizer } = spec.training;
-  const cost = costOf(checked, { batchSize: spec.training.batchSize, optimizer });
+  const cost = checked.ok ? costOf(checked, { batchSize: spec.training.batchSize, optimizer }) : null;
   return { nodes: nodesOf(graph, spec, checked), faults: checked.faults, cost, outputId: checked.outputId };
 }
 
@@ -80,7 +85,7 @@ function nodesOf(graph: GraphDocument, spec: Spec, checked: CheckedGraph): Model
       layer: node.layer,
       title: layer?.title ?? node.layer,
       category: layer?.category ?? 'shape',
-      properties: description?.properties ?? '',
+      properties: description?.properties ?? (layer ? words(layer, node.props ?? {}) : ''),
       inputs: node.inputs ?? (i > 0 && node.layer !== 'input' ? [graph.nodes[i - 1]!.id] : []),
       outputShape: description?.outputShape ?? null,
       parameters: description?.parameters ?? null,
@@ -92,8 +97,23 @@ function nodesOf(graph: GraphDocument, spec: Spec, checked: CheckedGraph): Model
   });
 }
 
+/** The properties in words where the shapes are not known; nothing while one of them is wrong. */
+function words(layer: LayerDefinition, given: Readonly<Record<string, unknown>>): string {
+  const values: Record<string, unknown> = { ...defaultProps(layer.props) };
+  for (const [name, schema] of Object.entries(layer.props)) {
+    if (given[name] === undefined) continue;
+    const normalised = normaliseProp(schema, given[name]);
+    if (!('value' in normalised)) return '';
+    values[name] = normalised.value;
+  }
+  return layer.describe(values as PropValues);
+}
+
 /** Images that are trained on, and steps, as the lab counts them: a last batch that is not full is left out. */
-export function lengthOf(spec: Spec, dataset: DatasetRecord): { trainImages: number; stepsPerEpoch: number; totalSteps: number } {
+export function lengthOf(
+  spec: Spec,
+  dataset: DatasetRecord,
+): { trainImages: number; stepsPerEpoch: number; totalSteps: number } {
   const { data, training } = spec;
   const rest = Math.max(0, dataset.trainImages - data.validation);
   const trainImages = data.trainImages === null ? rest : Math.min(data.trainImages, rest);

@@ -17,13 +17,16 @@ export function curvesCsv(curves: readonly Curve[], x: string, y: string): strin
   for (const { id, label, points, band } of curves) {
     const name = cell(label ?? id);
     for (let i = 0; i < points.length; i += 2) {
-      rows.push([name, points[i]!, number(points[i + 1]), number(band?.low[i + 1]), number(band?.high[i + 1])].join(','));
+      rows.push(
+        [name, points[i]!, number(points[i + 1]), number(band?.low[i + 1]), number(band?.high[i + 1])].join(','),
+      );
     }
   }
   return `${rows.join('\n')}\n`;
 }
 
-const number = (value: number | undefined): string => (value !== undefined && Number.isFinite(value) ? String(value) : '');
+const number = (value: number | undefined): string =>
+  value !== undefined && Number.isFinite(value) ? String(value) : '';
 const cell = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 export interface LabelRow {

@@ -41,5 +41,7 @@ export function tickText(value: number, step: number): string {
   if (size >= 1e6) return `${Number((value / 1e6).toPrecision(6))}\u202fM`;
   if (size >= 1e4) return `${Number((value / 1e3).toPrecision(6))}\u202fk`;
   const decimals = Math.max(0, Math.min(8, -Math.floor(Math.log10(step) + 1e-9)));
-  return value.toLocaleString('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace('-', '−');
+  return value
+    .toLocaleString('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
+    .replace('-', '−');
 }

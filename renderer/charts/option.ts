@@ -23,7 +23,12 @@ export interface Frame {
 export interface Picture {
   readonly curves: readonly Curve[];
   readonly x: { readonly label: string; readonly from: number; readonly to: number };
-  readonly y: { readonly log: boolean; readonly percent: boolean; readonly from?: number | undefined; readonly to?: number | undefined };
+  readonly y: {
+    readonly log: boolean;
+    readonly percent: boolean;
+    readonly from?: number | undefined;
+    readonly to?: number | undefined;
+  };
   readonly width: number;
   readonly height: number;
   readonly frame: Frame;
@@ -43,7 +48,8 @@ export function rangeY(picture: Picture): { min: number; max: number; step: numb
     }
   }
   const count = Math.max(2, Math.round((picture.height - picture.frame.top - picture.frame.bottom) / 44));
-  if (low > high) return y.log ? { min: 0.1, max: 1, step: 1 } : { min: y.from ?? 0, max: y.to ?? 1, step: niceStep(1, count) };
+  if (low > high)
+    return y.log ? { min: 0.1, max: 1, step: 1 } : { min: y.from ?? 0, max: y.to ?? 1, step: niceStep(1, count) };
   if (y.log) return { ...logRange(low, high), step: 1 };
   const range = niceRange(low, high, count);
   // a fixed end (accuracy: 1) is kept to even when the next round number lies beyond it
@@ -57,7 +63,7 @@ export function rangeY(picture: Picture): { min: number; max: number; step: numb
 export function chartOption(picture: Picture, palette: Palette): Record<string, unknown> {
   const { x, y, frame, width } = picture;
   const range = rangeY(picture);
-  const stepX = niceStep(x.to - x.from, Math.max(2, Math.round((width - frame.left - frame.right) / 110)));
+  const stepX = niceStep(x.to - x.from, Math.max(3, Math.round((width - frame.left - frame.right) / 72)));
   const label = { color: palette.quiet, fontFamily: palette.font, fontSize: 11 };
   const tick = { show: false };
   return {
@@ -106,7 +112,8 @@ export function chartOption(picture: Picture, palette: Palette): Record<string, 
 }
 
 const isMultiple = (value: number, step: number): boolean => Math.abs(value / step - Math.round(value / step)) < 1e-6;
-const logText = (value: number): string => (value >= 0.001 && value < 10_000 ? String(Number(value.toPrecision(6))) : value.toExponential(0));
+const logText = (value: number): string =>
+  value >= 0.001 && value < 10_000 ? String(Number(value.toPrecision(6))) : value.toExponential(0);
 
 function lineSeries(curve: Curve, order: number, picture: Picture, palette: Palette): Record<string, unknown> {
   const part = visible(curve.points, picture.x.from, picture.x.to);

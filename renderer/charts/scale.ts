@@ -17,7 +17,11 @@ export function niceRange(low: number, high: number, count = 5): { min: number; 
     high += pad;
   }
   const step = niceStep(high - low, count);
-  return { min: round(Math.floor(low / step + 1e-9) * step, step), max: round(Math.ceil(high / step - 1e-9) * step, step), step };
+  return {
+    min: round(Math.floor(low / step + 1e-9) * step, step),
+    max: round(Math.ceil(high / step - 1e-9) * step, step),
+    step,
+  };
 }
 
 /** Decades around the values. */
@@ -65,7 +69,8 @@ export function spread(wanted: readonly number[], height: number, top: number, b
       const members = [...previous.members, ...cluster.members];
       // each member's wish for the middle of the cluster, given its own place in it
       const centre =
-        members.reduce((sum, member, i) => sum + wanted[member]! - (i + 0.5) * height, 0) / members.length + size(members.length) / 2;
+        members.reduce((sum, member, i) => sum + wanted[member]! - (i + 0.5) * height, 0) / members.length +
+        size(members.length) / 2;
       cluster = { members, centre };
     }
     clusters.push(cluster);

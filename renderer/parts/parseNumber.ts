@@ -9,7 +9,10 @@ export interface NumberRules {
 
 /** Reads what was typed into a number field. Takes 1e-3, 0.5, 1,000 and 60 000; says in a few words what is wrong. */
 export function parseNumber(text: string, rules: NumberRules): { value: number | null; fault: string | null } {
-  const plain = text.trim().replace(/[\s,_\u202f]/g, '').replace('−', '-');
+  const plain = text
+    .trim()
+    .replace(/[\s,_\u202f]/g, '')
+    .replace('−', '-');
   if (plain === '') return rules.optional ? { value: null, fault: null } : { value: null, fault: 'A number is needed' };
   if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain)) return { value: null, fault: 'Not a number' };
   const value = Number(plain);

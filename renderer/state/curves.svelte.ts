@@ -44,7 +44,10 @@ class Columns {
     const values = this.#values.subarray(0, this.length);
     if (x === 'seconds') return interleave(this.#seconds.subarray(0, this.length), values);
     const scale = x === 'epoch' ? 1 / (run.stepsPerEpoch ?? 1) : x === 'images' ? run.batchSize : 1;
-    return interleave(this.#steps.subarray(0, this.length).map((step) => step * scale), values);
+    return interleave(
+      this.#steps.subarray(0, this.length).map((step) => step * scale),
+      values,
+    );
   }
 
   #room(length: number): void {

@@ -155,7 +155,8 @@ export function parseSeeds(text: string): { seeds: number[]; fault: string | nul
     if (!match) return { seeds: [], fault: `Seeds are whole numbers such as 1, 2, 3 or 1-5; "${part}" is none.` };
     const from = Number(match[1]);
     const to = Number(match[2] ?? match[1]);
-    if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to)) return { seeds: [], fault: `Seed ${part} is too large.` };
+    if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to))
+      return { seeds: [], fault: `Seed ${part} is too large.` };
     if (to < from) return { seeds: [], fault: `Seeds ${part} run backwards; write ${to}-${from}.` };
     if (to - from + seeds.length >= 1000) return { seeds: [], fault: 'At most 1,000 seeds at once.' };
     for (let seed = from; seed <= to; seed++) if (!seeds.includes(seed)) seeds.push(seed);

@@ -32,11 +32,33 @@ export interface Column {
 const statusOrder = Object.keys(statusLooks);
 
 export const columns: readonly Column[] = [
-  { name: 'status', label: 'Status', title: 'Status', width: 108, spare: 0, value: (run) => statusOrder.indexOf(run.status) },
-  { name: 'name', label: 'Name', title: 'Name', width: 190, spare: 0, value: (run) => run.name.toLowerCase() || run.id },
+  {
+    name: 'status',
+    label: 'Status',
+    title: 'Status',
+    width: 108,
+    spare: 0,
+    value: (run) => statusOrder.indexOf(run.status),
+  },
+  {
+    name: 'name',
+    label: 'Name',
+    title: 'Name',
+    width: 190,
+    spare: 0,
+    value: (run) => run.name.toLowerCase() || run.id,
+  },
   { name: 'curve', label: 'Curve', title: 'Validation accuracy over the run', width: 104, spare: 2 },
   { name: 'dataset', label: 'Data set', title: 'Data set', width: 116, spare: 5, value: (run) => run.dataset },
-  { name: 'seed', label: 'Seed', title: 'Seed of the random draws', width: 58, numeric: true, spare: 1, value: (run) => run.seed },
+  {
+    name: 'seed',
+    label: 'Seed',
+    title: 'Seed of the random draws',
+    width: 58,
+    numeric: true,
+    spare: 1,
+    value: (run) => run.seed,
+  },
   {
     name: 'validation',
     label: 'Validation',
@@ -55,7 +77,15 @@ export const columns: readonly Column[] = [
     spare: 0,
     value: (run) => run.metrics.testAccuracy,
   },
-  { name: 'steps', label: 'Steps', title: 'Training steps done', width: 116, numeric: true, spare: 1, value: (run) => run.step },
+  {
+    name: 'steps',
+    label: 'Steps',
+    title: 'Training steps done',
+    width: 116,
+    numeric: true,
+    spare: 1,
+    value: (run) => run.step,
+  },
   {
     name: 'seconds',
     label: 'Time',
@@ -75,7 +105,15 @@ export const columns: readonly Column[] = [
     value: (run) => run.imagesPerSecond,
   },
   { name: 'tags', label: 'Tags', title: 'Tags', width: 150, spare: 6, value: (run) => run.tags.join(' ') || null },
-  { name: 'created', label: 'Created', title: 'When it was put into the queue', width: 92, numeric: true, spare: 4, value: (run) => run.createdAt },
+  {
+    name: 'created',
+    label: 'Created',
+    title: 'When it was put into the queue',
+    width: 92,
+    numeric: true,
+    spare: 4,
+    value: (run) => run.createdAt,
+  },
 ];
 
 /** Room that every row needs besides its columns: mark, star, edges. */
@@ -117,7 +155,9 @@ const texts = new WeakMap<RunRecord, string>();
 function textOf(run: RunRecord): string {
   let text = texts.get(run);
   if (text === undefined) {
-    text = [run.name, run.id, run.group, run.dataset, run.note, run.status, `seed ${run.seed}`, ...run.tags].join('\n').toLowerCase();
+    text = [run.name, run.id, run.group, run.dataset, run.note, run.status, `seed ${run.seed}`, ...run.tags]
+      .join('\n')
+      .toLowerCase();
     texts.set(run, text);
   }
   return text;

@@ -19,7 +19,8 @@ export function optimizerWords(optimizer: Spec['training']['optimizer']): string
   const rate = `learning rate ${setting(optimizer.learningRate)}`;
   const decay = optimizer.weightDecay > 0 ? `, weight decay ${setting(optimizer.weightDecay)}` : '';
   if (optimizer.kind === 'adam') return `${optimizer.decoupled ? 'AdamW' : 'Adam'}, ${rate}${decay}`;
-  const momentum = optimizer.momentum > 0 ? `, ${optimizer.nesterov ? 'Nesterov ' : ''}momentum ${setting(optimizer.momentum)}` : '';
+  const momentum =
+    optimizer.momentum > 0 ? `, ${optimizer.nesterov ? 'Nesterov ' : ''}momentum ${setting(optimizer.momentum)}` : '';
   return `SGD, ${rate}${momentum}${decay}`;
 }
 
@@ -55,8 +56,12 @@ export function specSummary(spec: Spec, datasetTitle: string): { label: string; 
     ...(training.schedule.kind === 'constant' ? [] : [{ label: 'Schedule', value: scheduleWords(training.schedule) }]),
     { label: 'Batch size', value: integer(training.batchSize) },
     { label: 'Length', value: lengthWords(training.length) },
-    ...(training.loss.labelSmoothing > 0 ? [{ label: 'Label smoothing', value: setting(training.loss.labelSmoothing) }] : []),
-    ...(stopping === null ? [] : [{ label: 'Early stopping', value: `${stopping.metric.replace('.', ' ')}, patience ${stopping.patience}` }]),
+    ...(training.loss.labelSmoothing > 0
+      ? [{ label: 'Label smoothing', value: setting(training.loss.labelSmoothing) }]
+      : []),
+    ...(stopping === null
+      ? []
+      : [{ label: 'Early stopping', value: `${stopping.metric.replace('.', ' ')}, patience ${stopping.patience}` }]),
     { label: 'Evaluated every', value: lengthWords(training.evaluateEvery) },
     { label: 'Seed', value: String(spec.seed) },
   ];

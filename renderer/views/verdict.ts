@@ -13,7 +13,9 @@ export function verdict(comparison: Comparison): string | undefined {
   const row = comparison.table.find((each) => each.key.startsWith('stepsTo:'));
   if (!row || comparison.arms.length < 2) return undefined;
   const target = targetOf(row.key);
-  const goal = row.key.includes('accuracy') ? percent(target, target * 100 === Math.round(target * 100) ? 0 : 1) : significant(target);
+  const goal = row.key.includes('accuracy')
+    ? percent(target, target * 100 === Math.round(target * 100) ? 0 : 1)
+    : significant(target);
   const reached: string[] = [];
   const missed: string[] = [];
   comparison.arms.forEach((arm, i) => {
@@ -23,7 +25,12 @@ export function verdict(comparison: Comparison): string | undefined {
     else {
       const waiting = arm.runs.some((run) => live.includes(run.status));
       const all = value.n + value.missing;
-      const some = value.missing === 0 ? '' : waiting ? ` (${value.n} of ${all} seeds so far)` : ` (only ${value.n} of ${all} seeds did)`;
+      const some =
+        value.missing === 0
+          ? ''
+          : waiting
+            ? ` (${value.n} of ${all} seeds so far)`
+            : ` (only ${value.n} of ${all} seeds did)`;
       reached.push(`${label} after ${integer(Math.round(value.mean))} steps${some}`);
     }
   });
@@ -45,7 +52,7 @@ function ratioText(comparison: Comparison, row: Comparison['table'][number]): st
   const interval =
     difference.low === null || difference.high === null
       ? ' One seed each says nothing about chance; add seeds for an interval.'
-      : ` Difference ${integer(Math.round(difference.mean))} steps, 95${'\u202f'}% interval ${integer(Math.round(difference.low))} to ${integer(Math.round(difference.high))}, ${difference.n} ${difference.paired ? 'pairs of seeds' : 'seeds'}.`;
+      : ` Difference ${integer(Math.round(difference.mean))} steps, 95\u202f% interval ${integer(Math.round(difference.low))} to ${integer(Math.round(difference.high))}, ${difference.n} ${difference.paired ? 'pairs of seeds' : 'seeds'}.`;
   return ` That is ${significant(factor, 2)} times ${word} steps than ${quote(comparison.arms[base]!.label)}.${interval}`;
 }
 
