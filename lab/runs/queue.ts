@@ -33,12 +33,16 @@ export class RunQueue {
   #order: string[] = [];
   /** Queued by an earlier process; they wait until someone asks for them. */
   readonly #held = new Set<string>();
+  /** Concurrency as it was set, now or in an earlier process. */
+  #wanted: number | null;
   #open = false;
   #closed = false;
   #told = '';
 
   constructor(options: QueueOptions) {
     this.#options = options;
+    const stored = options.store.getSetting(concurrencyKey);
+    this.#wanted = typeof stored === 'number' && stored >= 1 ? stored : null;
   }
 
   record(): QueueRecord {
@@ -53,6 +57,7 @@ export class RunQueue {
 
   setConcurrency(concurrency: number): QueueRecord {
     this.#options.store.setSetting(concurrencyKey, concurrency);
+    this.#wanted = concurrency;
     this.#pump();
     return this.record();
   }
@@ -195,8 +200,7 @@ export class RunQueue {
   }
 
   #concurrency(): number {
-    const stored = this.#options.store.getSetting(concurrencyKey);
-    if (typeof stored === 'number' && stored >= 1) return stored;
+    if (this.#wanted !== null) return this.#wanted;
     const { settings, machine } = this.#options;
     return settings.concurrency > 0
       ? settings.concurrency
@@ -220,10 +224,16 @@ export class RunQueue {
       const paused = this.#sessions.get(id);
       if (paused) void this.#goOn(paused);
       else {
-        const starting = this.#begin(id).finally(() => {
-          this.#starting.delete(id);
-          this.#pump();
-        });
+        const starting = this.#begin(id)
+          .catch(() => {
+            // not even the failure could be recorded (a full disk): it waits until someone asks for it
+            this.#order.unshift(id);
+            this.#held.add(id);
+          })
+          .finally(() => {
+            this.#starting.delete(id);
+            this.#pump();
+          });
         this.#starting.set(id, starting);
       }
     }
@@ -245,7 +255,11 @@ export class RunQueue {
     const text = JSON.stringify(queue);
     if (text === this.#told) return;
     this.#told = text;
-    if (this.#open) this.#options.store.setSetting(orderKey, queue.queued);
+    try {
+      if (this.#open) this.#options.store.setSetting(orderKey, queue.queued);
+    } catch {
+      // without it, runs start in the order in which they were made
+    }
     this.#options.emit({ name: 'queue.changed', data: { queue } });
   }
 

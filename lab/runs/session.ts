@@ -45,7 +45,12 @@ export class RunSession {
   #ending: Ending | null = null;
   /** Set once the worker has said its last word (or was ended); nothing it says after that counts. */
   #deaf = false;
+  /** Its end is known, and is being recorded. */
+  #ended = false;
   #over = false;
+  /** The lab closes: an end that cannot be recorded is left to the next start. */
+  #givenUp = false;
+  #wake: (() => void) | undefined;
   /** A write that failed: the run is paused until it succeeds. */
   #trouble: LabError | null = null;
   /** The worker has been told to pause because of it. */
@@ -120,9 +125,10 @@ export class RunSession {
   /** Ends the run where it is, with a checkpoint. */
   async stop(ending: Ending = 'stopped'): Promise<void> {
     if (this.#over) return;
+    if (this.#ended && ending === 'interrupted') this.#giveUp();
     this.#ending = ending;
     this.#handle?.stop();
-    if (await this.#until(() => this.#over)) return;
+    if ((await this.#until(() => this.#over)) || this.#ended) return;
     // a worker that does not answer is ended; what it last saved counts
     this.#deaf = true;
     await this.#handle?.kill();
@@ -226,19 +232,17 @@ export class RunSession {
   }
 
   async #end(patch: RunPatch, kind: string, text: string): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
     await this.#writer.settle();
-    if (this.#over) return;
     const lost = this.#trouble;
     this.#trouble = null;
     this.#status = patch.status ?? 'failed';
     this.#change({ ...patch, endedAt: this.#options.clock.now() });
     if (lost) this.#note('disk', `The last checkpoint was not written: ${lost.message}`);
     this.#note(kind, text);
-    if (!this.#flush()) {
-      // the end is known but not recorded: the next start would call the run interrupted and lose nothing but this line
-      await new Promise((resolve) => setTimeout(resolve, this.#options.settings.flushEvery));
-      this.#flush();
-    }
+    // the end counts once it is recorded; if the lab closes before that, the next start calls the run interrupted
+    while (!this.#flush() && !this.#givenUp) await this.#sleep();
     this.#over = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#retryTimer);
@@ -250,7 +254,7 @@ export class RunSession {
   /** A write failed. Training pauses and the write is tried again until it succeeds or the user decides otherwise. */
   #troubled(error: LabError): void {
     this.#trouble = error;
-    if (this.#over || this.#ending || this.#deaf) return;
+    if (this.#ended || this.#ending || this.#deaf) return;
     if (!this.#askedToPause) this.#handle?.pause();
     this.#askedToPause = true;
     this.#retryTimer ??= setTimeout(() => void this.#retryLater(), this.#options.settings.retryEvery);
@@ -258,7 +262,7 @@ export class RunSession {
 
   async #retryLater(): Promise<void> {
     this.#retryTimer = undefined;
-    if (this.#over || !this.#trouble || this.#ending) return;
+    if (this.#ended || !this.#trouble || this.#ending) return;
     const error = await this.#tryAgain();
     if (!error && this.#status === 'paused' && !this.#userPaused) this.#goOn('Resumed: what stood in the way is gone.');
   }
@@ -272,6 +276,21 @@ export class RunSession {
       this.#troubled(error);
     } else if (before && this.#status === 'paused') this.#change({ error: null });
     return error;
+  }
+
+  #sleep(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#options.settings.retryEvery);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #giveUp(): void {
+    this.#givenUp = true;
+    this.#wake?.();
   }
 
   /** Resolves with false when the lab's patience ends first. */

@@ -23,7 +23,7 @@ function fakeLab(
 
 const event: LabEvent = { name: 'run.deleted', data: { ids: ['r1'] } };
 /** What no handler should do. */
-const reject = (reason: unknown): Promise<never> => Promise.reject(reason as Error);
+const reject = (reason: Error): Promise<never> => Promise.reject(reason);
 
 const rejection = async (promise: Promise<unknown>): Promise<LabError> => {
   const error = await promise.then(
@@ -71,9 +71,9 @@ describe('calls over a line', () => {
       },
       'at once',
     ],
-    ['undefined', () => reject(undefined), 'undefined'],
-    ['a text', () => reject('words'), 'words'],
-    ['an object without a text form', () => reject(Object.create(null)), 'cannot be put into words'],
+    ['undefined', () => reject(undefined as unknown as Error), 'undefined'],
+    ['a text', () => reject('words' as unknown as Error), 'words'],
+    ['an object without a text form', () => reject(Object.create(null) as Error), 'cannot be put into words'],
     [
       'an error whose message throws',
       () =>

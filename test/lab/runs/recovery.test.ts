@@ -217,6 +217,41 @@ describe('a full disk', () => {
     ).toEqual(['disk', 'stopped']);
   });
 
+  it('at the end of a run records it once there is room, and holds the next one back', async () => {
+    let full = false;
+    const fails = <T>(body: () => T): T => {
+      if (full) throw new LabError('disk', 'history.sqlite could not be written: the disk is full.');
+      return body();
+    };
+    const wrapStore = (store: Store): Store => ({
+      ...store,
+      transaction: (body) => fails(() => store.transaction(body)),
+      updateRun: (id, patch) => fails(() => store.updateRun(id, patch)),
+      setSetting: (key, value) => fails(() => store.setSetting(key, value)),
+    });
+    const it = await trained({ wrapStore, settings: { retryEvery: 20 } });
+    const [next] = await it.lab.call('runs.create', { spec: smallSpec, seeds: [2] });
+    full = true;
+    (await it.worker(0)).finish();
+    await it.until(
+      () =>
+        it.trainer.workers.length === 1 &&
+        it.events.some((e) => e.name === 'run.changed' && e.data.run.status === 'finished'),
+    );
+    await it.idle();
+    expect(it.store.getRun(it.id)!.status).toBe('running');
+    full = false;
+    expect(await it.reaches(it.id, 'finished')).toMatchObject({ resultHash: 'result of 30', step: 30 });
+    if (it.store.getRun(next!.id)!.status === 'queued') await it.lab.call('runs.resume', { id: next!.id });
+    expect((await it.worker(1)).request.spec.seed).toBe(2);
+    full = true;
+    (await it.worker(1)).finish();
+    await it.idle();
+    await it.lab.close();
+    full = false;
+    expect((await it.crash()).store.getRun(next!.id)!.status).toBe('interrupted');
+  });
+
   it('under the history keeps what was measured and stores it later', async () => {
     let full = false;
     const wrapStore = (store: Store): Store => ({
