@@ -29,8 +29,8 @@ export interface GuardRules {
 
 export type Verdict = { readonly ok: true } | { readonly ok: false; readonly status: number; readonly reason: string };
 
-/** Names under which a browser reaches the loopback address. */
-const loopbackNames = ['127.0.0.1', 'localhost', '[::1]'];
+/** Names under which a browser reaches 127.0.0.1. Not [::1]: nothing listens there. */
+const loopbackNames = ['127.0.0.1', 'localhost'];
 
 export function guard(request: GuardRequest, rules: GuardRules): Verdict {
   const hosts = loopbackNames.map((name) => `${name}:${rules.port}`);

@@ -12,7 +12,7 @@ const hashedFiles = /^\/assets\//;
  * from other sites' windows (which shared memory needs). Styles are set inline by the charts and the graph.
  */
 export function securityHeaders(port: number): Record<string, string> {
-  const sockets = ['127.0.0.1', 'localhost', '[::1]'].map((name) => `ws://${name}:${port}`).join(' ');
+  const sockets = ['127.0.0.1', 'localhost'].map((name) => `ws://${name}:${port}`).join(' ');
   const policy = {
     'default-src': "'none'",
     'script-src': "'self'",

@@ -100,7 +100,7 @@ describe('run, list, show, compare', () => {
     expect(out).toMatch(/model\.batchNorm\s+asDrawn\s+before/);
     expect(out).toContain('parameters against');
     expect(out).toMatch(/Steps to 20 % validation accuracy\s+\d+/);
-    expect(out).toMatch(/with BatchNorm reached 20 % validation accuracy after [\d ±,]+ steps, tiny reached it after/);
+    expect(out).toMatch(/with BatchNorm reached 20 % validation accuracy after [\d ±,]+ steps, tiny after/);
     expect(out).toMatch(/with BatchNorm ended at \d+\.\d\d % test accuracy, tiny at/);
     const comparison = comparisonSchema.parse(await json('compare', ...arms, '--baseline', arms[1]!));
     expect(comparison.baseline).toBe(arms[1]);

@@ -162,20 +162,27 @@ interface Context {
 function reachSentences(row: Row, { comparison, called, baseline }: Context): string[] {
   const what = row.label.replace(/^Steps to /, '');
   const base = row.values[baseline]!;
-  const reached = (i: number, goal: string): string => {
+  const after = (i: number): string | null => {
     const value = row.values[i]!;
-    const runs = counted(comparison.arms[i]!.runs.length, 'run');
-    if (value.mean === null) return `${called[i]!} did not reach ${goal} in ${runs}`;
-    const most = value.missing > 0 ? ` (in ${value.n} of ${runs})` : '';
-    return `${called[i]!} reached ${goal} after ${meanText(row, { ...value, missing: 0 })} steps${most}`;
+    const most = value.missing > 0 ? ` (in ${value.n} of ${counted(comparison.arms[i]!.runs.length, 'run')})` : '';
+    return value.mean === null ? null : `after ${meanText(row, { ...value, missing: 0 })} steps${most}`;
   };
-  if (row.values.length === 1) return [`${reached(0, what)}.`];
+  const never = (i: number, goal: string): string =>
+    `${called[i]!} did not reach ${goal} in ${counted(comparison.arms[i]!.runs.length, 'run')}`;
+  const first = (i: number): string => {
+    const when = after(i);
+    return when === null ? never(i, what) : `${called[i]!} reached ${what} ${when}`;
+  };
+  if (row.values.length === 1) return [`${first(0)}.`];
   return row.values.flatMap((value, i) => {
     if (i === baseline) return [];
+    const theirs = after(baseline);
+    const second =
+      theirs === null ? never(baseline, 'it') : `${called[baseline]!} ${value.mean === null ? 'did ' : ''}${theirs}`;
     const ratio = value.mean && base.mean ? base.mean / value.mean : null;
     const pace =
       ratio === null ? '' : `: ${significant(Math.max(ratio, 1 / ratio), 2)} times as ${ratio >= 1 ? 'fast' : 'long'}`;
-    return [`${reached(i, what)}, ${reached(baseline, 'it')}${pace}${basis(row, value)}.`];
+    return [`${first(i)}, ${second}${pace}${basis(row, value)}.`];
   });
 }
 
