@@ -14,11 +14,11 @@ export function align(bytes: number): number {
  */
 export function placeTransient(lifetimes: readonly Lifetime[], base: number): number {
   const placed: { buffer: Buffer; from: number; to: number; first: number; last: number }[] = [];
-  const bySize = [...lifetimes].sort((a, b) => b.buffer.bytes - a.buffer.bytes || a.first - b.first);
+  const bySize = [...lifetimes].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
   let end = base;
-  for (const { buffer, first, last } of bySize) {
+  for (const { buffer, bytes, first, last } of bySize) {
     const taken = placed.filter((other) => other.first <= last && first <= other.last).sort((a, b) => a.from - b.from);
-    const size = align(buffer.bytes + 16);
+    const size = align(bytes + 16);
     let at = base;
     for (const other of taken) {
       if (at + size <= other.from) break;

@@ -8,6 +8,7 @@ import { inputIds, outputIds } from './instance.ts';
 import { lowerToSteps } from './kernels/index.ts';
 import { assignLayouts, bytesPerElement, type Layout } from './layout.ts';
 import { schedule, type Schedule } from './schedule.ts';
+import { placePrivate } from './privateRows.ts';
 import type { Buffer, KernelContext, Placed, Step } from './step.ts';
 import { counterBytes, countersStart, defaultPatience, emitBarrier, emitCommand, emitHelperLoop } from './sync.ts';
 
@@ -86,7 +87,7 @@ function placeTensors(plan: Plan, layouts: readonly Layout[]): { tensors: Placed
     if (buffers.has(root)) continue;
     const rootSpec = plan.tensors[root]!;
     const bytes = layouts[root]!.size * bytesPerElement[rootSpec.dtype];
-    const buffer: Buffer = { name: rootSpec.name, bytes, address: 0 };
+    const buffer: Buffer = { name: rootSpec.name, bytes, address: 0, place: 'shared' };
     buffers.set(root, buffer);
     if (!rootTransient[root] || segmentsOf.get(root)?.size !== 1) persistent.add(buffer);
   }
@@ -145,7 +146,7 @@ function segmentSteps(
   const context: KernelContext = {
     tensor: (id) => tensors[id]!,
     optional: (id) => (id === undefined ? undefined : tensors[id]!),
-    workspace: (name, bytes) => ({ name, bytes, address: 0 }),
+    workspace: (name, bytes) => ({ name, bytes, address: 0, place: 'shared' }),
     needScratch,
     step: (step) => steps.push(step),
   };
@@ -158,6 +159,7 @@ export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): Com
   const { relaxed, worthSharing: share = defaultWorthSharing, patience = defaultPatience } = tuning;
   const { tensors, persistent } = placeTensors(plan, assignLayouts(plan));
   let scratchBytes = 64;
+  let scratchEnd = 0;
   const schedules = plan.segments.map(({ ops }): Schedule =>
     schedule(
       segmentSteps(ops, tensors, (bytes) => {
@@ -165,13 +167,18 @@ export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): Com
       }),
     ),
   );
+  for (const { levels } of schedules) {
+    const end = placePrivate(levels, persistent, scratchBytes);
+    scratchEnd = Math.max(scratchEnd, end);
+  }
   const counters = schedules.reduce((sum, { levels }) => sum + levels.length, 0);
   const scratchStart = align(countersStart + counters * counterBytes);
-  const scratch = Array.from({ length: threads }, (_, thread) => scratchStart + thread * scratchBytes);
-  const persistentEnd = placePersistent(plan, tensors, persistent, scratchStart + threads * scratchBytes);
+  const scratchSize = Math.max(scratchBytes, scratchEnd);
+  const scratch = Array.from({ length: threads }, (_, thread) => scratchStart + thread * scratchSize);
+  const persistentEnd = placePersistent(plan, tensors, persistent, scratchStart + threads * scratchSize);
   let end = persistentEnd;
   for (const { lifetimes } of schedules) {
-    const transient = lifetimes.filter(({ buffer }) => !persistent.has(buffer));
+    const transient = lifetimes.filter(({ buffer }) => !persistent.has(buffer) && buffer.place === 'shared');
     end = Math.max(end, placeTransient(transient, persistentEnd));
   }
   const pages = Math.ceil((end + 64) / pageBytes);

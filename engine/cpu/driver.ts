@@ -1,7 +1,7 @@
-import type { Func, Local } from './asm/func.ts';
+import type { Expr, Func, Local } from './asm/func.ts';
 import type { Module } from './asm/module.ts';
-import { unitCost, type Level, type RowGroup, type TaskGroup, type Unit } from './schedule.ts';
-import { emitSliceStart, sliceCount, type RowStep } from './step.ts';
+import { unitCost, unitRuns, type Level, type RowGroup, type TaskGroup, type Unit } from './schedule.ts';
+import { emitSliceStart, rowBytes, sliceCount, type Placed, type RowStep } from './step.ts';
 import { counterBytes, countersStart } from './sync.ts';
 
 /** Below this much work (ns) a level, or a unit within one, is not worth spreading over threads. */
@@ -17,7 +17,14 @@ interface EmittedUnit {
 function emitRowStep(module: Module, step: RowStep): Func {
   const f = module.func(step.name, ['i32', 'i32', 'i32', 'i32']);
   const [from, to, slice, scratch] = f.params() as [Local, Local, Local, Local];
-  step.emit({ f, module, from, to, slice, scratch });
+  const address = (of: Placed): Expr => {
+    const { place, address: base } = of.buffer;
+    if (place === 'shared') return f.i32.add(f.i32.mul(from, rowBytes(of)), base);
+    if (place === 'row') return f.i32.add(scratch, base);
+    const row = f.i32.sub(from, emitSliceStart(f, step.rows, slice));
+    return f.i32.add(f.i32.mul(row, rowBytes(of)), f.i32.add(scratch, base));
+  };
+  step.emit({ f, module, from, to, slice, scratch, address });
   return f;
 }
 
@@ -31,18 +38,15 @@ function emitRowGroup(module: Module, group: RowGroup): EmittedUnit {
   const row = f.local('i32');
   f.set(from, emitSliceStart(f, group.rows, slice));
   f.set(to, emitSliceStart(f, group.rows, f.i32.add(slice, 1)));
-  for (let i = 0; i < functions.length;) {
-    let end = i + 1;
-    while (end < functions.length && group.steps[end]!.unit === group.steps[i]!.unit) end++;
-    const run = functions.slice(i, end);
-    if (group.steps[i]!.unit === 'matrix') {
+  for (const { first, end } of unitRuns(group.steps)) {
+    const run = functions.slice(first, end);
+    if (group.steps[first]!.unit === 'matrix') {
       for (const func of run) f.run(f.call(func, from, to, slice, scratch));
     } else {
       f.for(row, from, to, 1, () => {
         for (const func of run) f.run(f.call(func, row, f.i32.add(row, 1), slice, scratch));
       });
     }
-    i = end;
   }
   return { tasks: sliceCount(group.rows), run: f, cost: unitCost(group) };
 }

@@ -19,13 +19,14 @@ export interface Level {
 
 export interface Lifetime {
   readonly buffer: Buffer;
+  readonly bytes: number;
   readonly first: number;
   readonly last: number;
 }
 
 export interface Schedule {
   readonly levels: readonly Level[];
-  /** Levels in which each buffer is in use. */
+  /** Levels in which each buffer is in use, first to last. */
   readonly lifetimes: readonly Lifetime[];
 }
 
@@ -82,7 +83,7 @@ export function schedule(steps: readonly Step[]): Schedule {
   }
   return {
     levels,
-    lifetimes: [...lifetimes].map(([buffer, { first, last }]) => ({ buffer, first, last })),
+    lifetimes: [...lifetimes].map(([buffer, { first, last }]) => ({ buffer, bytes: buffer.bytes, first, last })),
   };
 }
 
@@ -94,6 +95,17 @@ function place(level: Level, step: Step): void {
   const group = level.units.find((unit): unit is RowGroup => unit.kind === 'rows' && unit.rows === step.rows);
   if (group) group.steps.push(step);
   else level.units.push({ kind: 'rows', rows: step.rows, steps: [step] });
+}
+
+/** Neighbouring steps of the same unit: image steps of a run go through the slice row by row together. */
+export function unitRuns(steps: readonly RowStep[]): { first: number; end: number }[] {
+  const runs: { first: number; end: number }[] = [];
+  steps.forEach((step, i) => {
+    const last = runs.at(-1);
+    if (last && steps[last.first]!.unit === step.unit) last.end = i + 1;
+    else runs.push({ first: i, end: i + 1 });
+  });
+  return runs;
 }
 
 export function unitCost(unit: Unit): number {

@@ -1,15 +1,21 @@
 import type { TensorId } from '../ops/op.ts';
 import type { TensorSpec } from '../plan/plan.ts';
 import type { Shape } from '../tensor.ts';
-import type { Func, Local } from './asm/func.ts';
+import type { Expr, Func, Local } from './asm/func.ts';
 import type { Module } from './asm/module.ts';
-import type { Layout } from './layout.ts';
+import { bytesPerElement, type Layout } from './layout.ts';
 
 /** A piece of memory. Its address is known once all steps are, before any code is emitted. */
 export interface Buffer {
   readonly name: string;
   readonly bytes: number;
+  /** Address; of a buffer private to each thread: offset in the thread's scratch memory. */
   address: number;
+  /**
+   * Shared by all threads, or private to each because its rows live only within one task: one row at a time ('row'), or
+   * a slice of them.
+   */
+  place: 'shared' | 'row' | 'slice';
 }
 
 /** A tensor of the plan in this backend's memory; several may share a buffer. */
@@ -20,18 +26,31 @@ export interface Placed {
   readonly buffer: Buffer;
 }
 
-/** Use of a buffer by a step: `byRow` means that rows from..to of the step touch only their own part of it. */
+/**
+ * Use of a buffer by a step. `byRow` means that rows from..to of the step touch only their own part of it, `movable` that
+ * they find it through `RowScope.address` alone, so that the rows may lie in a thread's own memory.
+ */
 export interface Access {
   readonly buffer: Buffer;
   readonly byRow: boolean;
+  readonly movable: boolean;
+  readonly rowBytes: number;
 }
 
 export function byRow(of: Placed | Buffer): Access {
-  return { buffer: 'buffer' in of ? of.buffer : of, byRow: true };
+  return { buffer: 'buffer' in of ? of.buffer : of, byRow: true, movable: false, rowBytes: 0 };
+}
+
+export function ownRows(of: Placed): Access {
+  return { buffer: of.buffer, byRow: true, movable: true, rowBytes: rowBytes(of) };
 }
 
 export function whole(of: Placed | Buffer): Access {
-  return { buffer: 'buffer' in of ? of.buffer : of, byRow: false };
+  return { buffer: 'buffer' in of ? of.buffer : of, byRow: false, movable: false, rowBytes: 0 };
+}
+
+export function rowBytes({ layout, spec }: Placed): number {
+  return layout.rowSize * bytesPerElement[spec.dtype];
 }
 
 export function wholeIf(of: Placed | undefined): Access[] {
@@ -57,6 +76,8 @@ export interface RowScope {
   readonly slice: Local;
   /** Address of this thread's scratch memory. */
   readonly scratch: Local;
+  /** Address of row `from` of the tensor; the rows up to `to` follow. */
+  address(of: Placed): Expr;
 }
 
 /**

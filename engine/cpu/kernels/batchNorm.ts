@@ -1,5 +1,5 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
-import { byRow, whole, wholeIf, type Buffer, type KernelContext, type Placed } from '../step.ts';
+import { ownRows, whole, wholeIf, type Buffer, type KernelContext, type Placed } from '../step.ts';
 import { channelGroup, combineMoments, eachChannel, partialMoments, partialProducts } from './batchStatistics.ts';
 import { streamCost, type CpuKernel } from './kernel.ts';
 import { flush } from './math.ts';
@@ -31,10 +31,10 @@ function normalizeStep(context: KernelContext, x: Placed, y: Placed, table: Buff
     name: 'batchNorm apply',
     rows,
     unit: 'image',
-    reads: [byRow(x), whole(table)],
-    writes: [byRow(y)],
+    reads: [ownRows(x), whole(table)],
+    writes: [ownRows(y)],
     cost: streamCost(8 * x.layout.size),
-    emit: ({ f, module, from }) => {
+    emit: ({ f, module, address }) => {
       const core = module.core(`normalize ${rowSize} ${pixel}`, ['i32', 'i32', 'i32'], (g) => {
         const [source, target, at] = g.params() as [Local, Local, Local];
         const load = (which: number) => (c: Expr, offset: number) => g.load(g.i32.add(at, c), slot(x, which) + offset);
@@ -44,8 +44,7 @@ function normalizeStep(context: KernelContext, x: Placed, y: Placed, table: Buff
           g.store(g.i32.add(target, element), offset, g.madd(centred, scale!, shift!));
         });
       });
-      const row = f.i32.mul(from, 4 * rowSize);
-      f.run(f.call(core, f.i32.add(row, x.buffer.address), f.i32.add(row, y.buffer.address), table.address));
+      f.run(f.call(core, address(x), address(y), table.address));
     },
   });
 }
@@ -216,10 +215,10 @@ function gradient(context: KernelContext, tensors: GradTensors, eps: number, bat
     name: 'batchNormGrad apply',
     rows,
     unit: 'image',
-    reads: [byRow(x), byRow(dy), whole(table)],
-    writes: [byRow(dx)],
+    reads: [ownRows(x), ownRows(dy), whole(table)],
+    writes: [ownRows(dx)],
     cost: streamCost(12 * x.layout.size),
-    emit: ({ f, module, from }) => {
+    emit: ({ f, module, address }) => {
       const key = `normalizeGrad ${rowSize} ${pixel} ${batchStatistics}`;
       const core = module.core(key, ['i32', 'i32', 'i32', 'i32'], (g) => {
         const [source, upstream, target, at] = g.params() as [Local, Local, Local, Local];
@@ -236,8 +235,6 @@ function gradient(context: KernelContext, tensors: GradTensors, eps: number, bat
           g.store(g.i32.add(target, element), offset, flush(g, result));
         });
       });
-      const row = f.i32.mul(from, 4 * rowSize);
-      const address = (of: Placed): Expr => f.i32.add(row, of.buffer.address);
       f.run(f.call(core, address(x), address(dy), address(dx), table.address));
     },
   });

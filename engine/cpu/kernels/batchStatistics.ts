@@ -1,6 +1,7 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
 import {
   byRow,
+  ownRows,
   emitSliceStart,
   sliceCount,
   whole,
@@ -63,14 +64,14 @@ function partStep(
     name,
     rows,
     unit: images ? 'image' : 'matrix',
-    reads: [...inputs.map((tensor) => byRow(tensor)), ...more],
+    reads: [...inputs.map((tensor) => ownRows(tensor)), ...more],
     writes: [byRow(parts)],
     cost: streamCost(8 * x.layout.size * inputs.length),
     emit: (scope) => {
       const { f, from, to, slice } = scope;
       const { func, extra } = core(scope);
       const pixels = f.i32.mul(f.i32.sub(to, from), rowSize / pixel);
-      const addresses = inputs.map(({ buffer }) => f.i32.add(f.i32.mul(from, 4 * rowSize), buffer.address));
+      const addresses = inputs.map((tensor) => scope.address(tensor));
       const part = f.i32.add(f.i32.mul(images ? from : slice, 2 * vector), parts.address);
       f.run(f.call(func, ...addresses, pixels, part, ...extra));
     },

@@ -1,6 +1,6 @@
-import type { Expr, Func, Local } from '../asm/func.ts';
+import type { Func, Local } from '../asm/func.ts';
 import type { Module } from '../asm/module.ts';
-import { byRow, whole, type Buffer, type KernelContext, type Placed } from '../step.ts';
+import { byRow, ownRows, whole, type Buffer, type KernelContext, type Placed } from '../step.ts';
 import { streamCost } from './kernel.ts';
 
 /** sum(source, target): target[c] = sum of `pixels` vectors, `pixel` floats apart, for four channels. */
@@ -33,15 +33,15 @@ export function columnSum(context: KernelContext, x: Placed, sums: Placed): void
       name: 'columnSum rows',
       rows,
       unit: 'image',
-      reads: [byRow(x)],
+      reads: [ownRows(x)],
       writes: [byRow(perRow)],
       cost: streamCost(4 * x.layout.size),
-      emit: ({ f, module, from }) => {
+      emit: ({ f, module, from, address }) => {
         const core = sumCore(module, pixels, pixel);
         const c = f.local('i32');
         f.for(c, 0, 4 * pixel, 16, () => {
-          const of = (base: number, row: number): Expr => f.i32.add(c, f.i32.add(f.i32.mul(from, row), base));
-          f.run(f.call(core, of(x.buffer.address, 4 * rowSize), of(perRow.address, 4 * pixel)));
+          const target = f.i32.add(f.i32.mul(from, 4 * pixel), perRow.address);
+          f.run(f.call(core, f.i32.add(c, address(x)), f.i32.add(c, target)));
         });
       },
     });

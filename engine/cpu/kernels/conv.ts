@@ -1,6 +1,7 @@
 import { pad4, type Layout } from '../layout.ts';
 import {
   byRow,
+  ownRows,
   emitSliceStart,
   sliceCount,
   whole,
@@ -19,15 +20,10 @@ import { packedSize } from './microkernel.ts';
 import { isPaddedInPlace, padCore } from './padImage.ts';
 import { sumSlices } from './sumSlices.ts';
 
-/** Address of row `from` of the tensor. */
-function rowAddress({ f, from }: RowScope, of: Placed): () => void {
-  return f.i32.add(f.i32.mul(from, 4 * of.layout.rowSize), of.buffer.address);
-}
-
 /** The image in its padded form: where it lies, if it needs no padding, else in scratch memory. */
 function emitPadded(scope: RowScope, image: Placed, padded: Padded): () => void {
   const [, , height = 1, width = 1] = image.shape;
-  const source = rowAddress(scope, image);
+  const source = scope.address(image);
   if (isPaddedInPlace(height, width, padded)) return source;
   const { f, module, scratch } = scope;
   f.run(f.call(padCore(module, height, width, image.layout.pixel, padded), source, scratch));
@@ -87,14 +83,14 @@ export const conv2d: CpuKernel<'conv2d'> = (instance, context) => {
     name: 'conv2d',
     rows: shape.rows,
     unit: 'image',
-    reads: [byRow(x), whole(packed), ...wholeIf(bias)],
-    writes: [byRow(y)],
+    reads: [ownRows(x), whole(packed), ...wholeIf(bias)],
+    writes: [ownRows(y)],
     cost: flopCost(convFlops(shape)),
     emit: (scope) => {
       const { f, module } = scope;
       const core = convCore(module, forwardSpec(shape, x.layout, y.layout), bias !== undefined);
       const image = emitPadded(scope, x, padded);
-      f.run(f.call(core, image, packed.address, rowAddress(scope, y), bias?.buffer.address ?? 0));
+      f.run(f.call(core, image, packed.address, scope.address(y), bias?.buffer.address ?? 0));
     },
   });
   return undefined;
@@ -130,8 +126,8 @@ export const conv2dGradInput: CpuKernel<'conv2dGradInput'> = (instance, context)
     name: 'conv2dGradInput',
     rows: shape.rows,
     unit: 'image',
-    reads: [byRow(dy), whole(packed)],
-    writes: [byRow(dx)],
+    reads: [ownRows(dy), whole(packed)],
+    writes: [ownRows(dx)],
     cost: flopCost(convFlops(shape) * attrs.stride[0] * attrs.stride[1]),
     emit: (scope) => {
       const { f, module } = scope;
@@ -151,7 +147,7 @@ export const conv2dGradInput: CpuKernel<'conv2dGradInput'> = (instance, context)
         dilationWidth: attrs.dilation[1],
       };
       const image = emitPadded(scope, dy, padded);
-      f.run(f.call(convCore(module, spec, false), image, packed.address, rowAddress(scope, dx), 0));
+      f.run(f.call(convCore(module, spec, false), image, packed.address, scope.address(dx), 0));
     },
   });
   return undefined;
@@ -177,7 +173,7 @@ export const conv2dGradWeight: CpuKernel<'conv2dGradWeight'> = (instance, contex
     name: 'conv2dGradWeight',
     rows: shape.rows,
     unit: 'image',
-    reads: [byRow(x), byRow(dy)],
+    reads: [ownRows(x), ownRows(dy)],
     writes: [byRow(parts)],
     cost: flopCost(convFlops(shape)),
     emit: (scope) => {
@@ -187,7 +183,7 @@ export const conv2dGradWeight: CpuKernel<'conv2dGradWeight'> = (instance, contex
       f.if(f.i32.eq(from, emitSliceStart(f, shape.rows, slice)), () => f.zero(part, bytes));
       const core = convGradWeightCore(module, forwardSpec(shape, x.layout, dy.layout));
       const image = emitPadded(scope, x, padded);
-      f.run(f.call(core, image, rowAddress(scope, dy), part));
+      f.run(f.call(core, image, scope.address(dy), part));
     },
   });
   sumSlices(context, parts, slices, dweight);

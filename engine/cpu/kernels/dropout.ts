@@ -1,7 +1,7 @@
 import type { Expr, Local } from '../asm/func.ts';
 import { randomSlot } from '../../ops/op.ts';
 import { streamKind } from '../../random.ts';
-import { byRow, whole, type Placed } from '../step.ts';
+import { byRow, ownRows, whole } from '../step.ts';
 import { streamCost, type CpuKernel } from './kernel.ts';
 
 const multiplier0 = 0xd2511f53;
@@ -97,10 +97,10 @@ export const dropout: CpuKernel<'dropout'> = ({ attrs, inputs, outputs }, contex
     name: 'dropout',
     rows,
     unit: 'image',
-    reads: [byRow(x), byRow(mask)],
-    writes: [byRow(y)],
+    reads: [ownRows(x), ownRows(mask)],
+    writes: [ownRows(y)],
     cost: streamCost(10 * y.layout.size),
-    emit: ({ f, module, from, to }) => {
+    emit: ({ f, module, from, to, address }) => {
       const core = module.core(`dropout ${attrs.scale} ${perChannel ? pixel : ''}`, types, (g) => {
         const [source, keep, target, size] = g.params() as [Local, Local, Local, Local];
         const [i, c] = g.locals('i32', 2) as [Local, Local];
@@ -119,10 +119,8 @@ export const dropout: CpuKernel<'dropout'> = ({ attrs, inputs, outputs }, contex
           g.for(i, c, size, pixel, () => vector(g.i32.shl(i, 2), keeps));
         });
       });
-      const address = ({ buffer, layout }: Placed, bytes: number): Expr =>
-        f.i32.add(f.i32.mul(from, bytes * layout.rowSize), buffer.address);
       const size = f.i32.mul(f.i32.sub(to, from), rowSize);
-      f.run(f.call(core, address(x, 4), address(mask, 1), address(y, 4), size));
+      f.run(f.call(core, address(x), address(mask), address(y), size));
     },
   });
 };

@@ -1,5 +1,5 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
-import { byRow, type KernelContext, type Placed } from '../step.ts';
+import { ownRows, type KernelContext, type Placed } from '../step.ts';
 import { streamCost } from './kernel.ts';
 
 /** Calls `body(offset)` for every vector of `bytes` bytes (a multiple of 16) from `at` on, `unroll` per turn. */
@@ -43,10 +43,10 @@ export function elementwise(context: KernelContext, spec: ElementwiseSpec): void
     name: key,
     rows,
     unit: 'image',
-    reads: inputs.map((input) => byRow(input)),
-    writes: [byRow(output)],
+    reads: inputs.map((input) => ownRows(input)),
+    writes: [ownRows(output)],
     cost: streamCost(4 * output.layout.size * (inputs.length + 1)) + vectors * (spec.vectorCost ?? 0),
-    emit: ({ f, module, from, to }) => {
+    emit: ({ f, module, from, to, address }) => {
       const core = module.core(`elementwise ${key}`, types, (g) => {
         const params = g.params();
         const bytes = params.at(-1)!;
@@ -58,7 +58,6 @@ export function elementwise(context: KernelContext, spec: ElementwiseSpec): void
           g.store(g.i32.add(target, at), offset, body(g, loads, temps));
         });
       });
-      const address = ({ buffer }: Placed): Expr => f.i32.add(f.i32.mul(from, 4 * rowSize), buffer.address);
       const bytes = f.i32.mul(f.i32.sub(to, from), 4 * rowSize);
       f.run(f.call(core, ...inputs.map(address), address(output), bytes));
     },

@@ -1,5 +1,5 @@
 import type { Expr, Local } from '../asm/func.ts';
-import { byRow, whole, type Placed } from '../step.ts';
+import { ownRows, whole, type Placed } from '../step.ts';
 import { scalarCost, type CpuKernel } from './kernel.ts';
 
 /** x = (pixel - offset) * scale; planes (one channel) four pixels at a time, others one by one. */
@@ -21,12 +21,12 @@ export const gatherImages: CpuKernel<'gatherImages'> = ({ inputs, outputs }, con
     rows,
     unit: 'image',
     reads: [whole(pixels), whole(indices), whole(offset), whole(scale)],
-    writes: [byRow(x)],
+    writes: [ownRows(x)],
     cost: scalarCost(isVector ? x.layout.size / 4 : x.layout.size),
-    emit: ({ f, from }) => {
+    emit: ({ f, from, address }) => {
       const [index, target, source, i, c] = f.locals('i32', 5) as [Local, Local, Local, Local, Local];
       f.set(index, f.loadI32(f.i32.shl(from, 2), indices.buffer.address));
-      f.set(target, f.i32.add(f.i32.mul(from, 4 * rowSize), x.buffer.address));
+      f.set(target, address(x));
       f.if(
         f.i32.ltS(index, 0),
         () => f.zero(target, 4 * rowSize),

@@ -1,7 +1,16 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
 import { pad4 } from '../layout.ts';
 import type { OpInstanceOf } from '../../plan/plan.ts';
-import { byRow, emitSliceStart, sliceCount, whole, wholeIf, type KernelContext, type Placed } from '../step.ts';
+import {
+  byRow,
+  ownRows,
+  emitSliceStart,
+  sliceCount,
+  whole,
+  wholeIf,
+  type KernelContext,
+  type Placed,
+} from '../step.ts';
 import { convFlops, convShape, type ConvShape } from './convShape.ts';
 import { scalarCost } from './kernel.ts';
 import { sumSlices } from './sumSlices.ts';
@@ -70,10 +79,6 @@ function cost(shape: ConvShape, lanes: Lanes): number {
   return scalarCost(convFlops(shape) / 2 / lanes.width);
 }
 
-function rowBase(f: Func, from: Local, of: Placed): Expr {
-  return f.i32.add(f.i32.mul(from, 4 * of.layout.rowSize), of.buffer.address);
-}
-
 /** Runs `body` for every tap of the window; `set` computes where the tap looks, `bounds` whether that exists. */
 function eachTap(
   f: Func,
@@ -120,10 +125,10 @@ export function groupedConv({ inputs, outputs, attrs }: OpInstanceOf<'conv2d'>, 
     name: 'groupedConv',
     rows: shape.rows,
     unit: 'image',
-    reads: [byRow(x), whole(weight), ...wholeIf(bias)],
-    writes: [byRow(y)],
+    reads: [ownRows(x), whole(weight), ...wholeIf(bias)],
+    writes: [ownRows(y)],
     cost: cost(shape, lanes),
-    emit: ({ f, from }) => {
+    emit: ({ f, address }) => {
       const [oh, ow, o, kh, kw, ih, iw, ci, a, w] = f.locals('i32', 10) as [
         ...[Local, Local, Local, Local, Local, Local, Local, Local, Local, Local],
       ];
@@ -137,7 +142,7 @@ export function groupedConv({ inputs, outputs, attrs }: OpInstanceOf<'conv2d'>, 
             const row = (): Expr => forwardTap(f, ih, oh, kh, 0, shape);
             const column = (): Expr => forwardTap(f, iw, ow, kw, 1, shape);
             eachTap(f, shape, kh, kw, row, column, () => {
-              f.set(a, f.i32.add(pixelAt(f, rowBase(f, from, x), ih, iw, shape.width, x), f.i32.shl(first, 2)));
+              f.set(a, f.i32.add(pixelAt(f, address(x), ih, iw, shape.width, x), f.i32.shl(first, 2)));
               const tap = f.i32.add(f.i32.mul(kh, shape.kernelWidth), kw);
               f.set(w, f.i32.add(f.i32.mul(tap, inPerGroup * weightRow), at));
               f.for(ci, 0, inPerGroup, 1, () => {
@@ -146,7 +151,7 @@ export function groupedConv({ inputs, outputs, attrs }: OpInstanceOf<'conv2d'>, 
                 f.inc(w, weightRow);
               });
             });
-            const target = f.i32.add(pixelAt(f, rowBase(f, from, y), oh, ow, shape.outWidth, y), at);
+            const target = f.i32.add(pixelAt(f, address(y), oh, ow, shape.outWidth, y), at);
             lanes.store(f, target, 0, sum);
           }),
         ),
@@ -165,10 +170,10 @@ export function groupedConvGradInput(instance: OpInstanceOf<'conv2dGradInput'>, 
     name: 'groupedConvGradInput',
     rows: shape.rows,
     unit: 'image',
-    reads: [byRow(dy), whole(weight)],
-    writes: [byRow(dx)],
+    reads: [ownRows(dy), whole(weight)],
+    writes: [ownRows(dx)],
     cost: cost(shape, lanes),
-    emit: ({ f, from }) => {
+    emit: ({ f, address }) => {
       const [ih, iw, c, kh, kw, oh, ow, oo, a, w] = f.locals('i32', 10) as [
         ...[Local, Local, Local, Local, Local, Local, Local, Local, Local, Local],
       ];
@@ -184,7 +189,7 @@ export function groupedConvGradInput(instance: OpInstanceOf<'conv2dGradInput'>, 
             const column = (): Expr => backwardTap(f, ow, iw, kw, 1, shape);
             eachTap(f, shape, kh, kw, row, column, () => {
               const out = f.i32.shl(firstOut, 2);
-              f.set(a, f.i32.add(pixelAt(f, rowBase(f, from, dy), oh, ow, shape.outWidth, dy), out));
+              f.set(a, f.i32.add(pixelAt(f, address(dy), oh, ow, shape.outWidth, dy), out));
               const tap = f.i32.add(f.i32.mul(kh, shape.kernelWidth), kw);
               const line = f.i32.add(f.i32.mul(tap, inPerGroup), inGroup);
               f.set(w, f.i32.add(f.i32.mul(line, weightRow), out));
@@ -194,7 +199,7 @@ export function groupedConvGradInput(instance: OpInstanceOf<'conv2dGradInput'>, 
                 f.inc(w, 4);
               });
             });
-            const target = f.i32.add(pixelAt(f, rowBase(f, from, dx), ih, iw, shape.width, dx), f.i32.shl(c, 2));
+            const target = f.i32.add(pixelAt(f, address(dx), ih, iw, shape.width, dx), f.i32.shl(c, 2));
             lanes.store(f, target, 0, sum);
           }),
         ),
@@ -216,10 +221,10 @@ export function groupedConvGradWeight(instance: OpInstanceOf<'conv2dGradWeight'>
     name: 'groupedConvGradWeight',
     rows: shape.rows,
     unit: 'image',
-    reads: [byRow(x), byRow(dy)],
+    reads: [ownRows(x), ownRows(dy)],
     writes: [byRow(parts)],
     cost: cost(shape, lanes),
-    emit: ({ f, from, slice }) => {
+    emit: ({ f, from, slice, address }) => {
       const [oh, ow, o, kh, kw, ih, iw, ci, part, w] = f.locals('i32', 10) as [
         ...[Local, Local, Local, Local, Local, Local, Local, Local, Local, Local],
       ];
@@ -238,8 +243,8 @@ export function groupedConvGradWeight(instance: OpInstanceOf<'conv2dGradWeight'>
                 f.if(forwardTap(f, ih, oh, kh, 0, shape), () =>
                   f.for(ow, 0, shape.outWidth, 1, () =>
                     f.if(forwardTap(f, iw, ow, kw, 1, shape), () => {
-                      const source = pixelAt(f, rowBase(f, from, x), ih, iw, shape.width, x);
-                      const gradient = pixelAt(f, rowBase(f, from, dy), oh, ow, shape.outWidth, dy);
+                      const source = pixelAt(f, address(x), ih, iw, shape.width, x);
+                      const gradient = pixelAt(f, address(dy), oh, ow, shape.outWidth, dy);
                       const a = lanes.load(f, f.i32.add(source, f.i32.shl(channel, 2)), 0);
                       const b = lanes.load(f, f.i32.add(gradient, f.i32.shl(o, 2)), 0);
                       f.set(sum, lanes.madd(f, a, b, sum));

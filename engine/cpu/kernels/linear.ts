@@ -1,5 +1,5 @@
 import { pad4 } from '../layout.ts';
-import { byRow, sliceSizes, whole, wholeIf } from '../step.ts';
+import { ownRows, sliceSizes, whole, wholeIf } from '../step.ts';
 import { columnSum } from './columnSum.ts';
 import { gemmCore, packTransposedCore, panelCount } from './gemm.ts';
 import { flopCost, streamCost, type CpuKernel } from './kernel.ts';
@@ -18,10 +18,10 @@ export const linear: CpuKernel<'linear'> = ({ inputs, outputs }, context) => {
     name: 'linear',
     rows,
     unit: 'matrix',
-    reads: [byRow(x), whole(weight), ...wholeIf(bias)],
-    writes: [byRow(y)],
+    reads: [ownRows(x), whole(weight), ...wholeIf(bias)],
+    writes: [ownRows(y)],
     cost: flopCost(2 * rows * depth * out),
-    emit: ({ f, module, from, to }) => {
+    emit: ({ f, module, from, to, address }) => {
       const spec = {
         depth,
         vectors: pad4(out) / 4,
@@ -33,9 +33,9 @@ export const linear: CpuKernel<'linear'> = ({ inputs, outputs }, context) => {
         bias: bias !== undefined,
       };
       const gemm = gemmCore(module, spec, sliceSizes(rows));
-      const a = f.i32.add(f.i32.mul(from, spec.aRow), x.buffer.address);
-      const c = f.i32.add(f.i32.mul(from, spec.cRow), y.buffer.address);
-      f.run(f.call(gemm, a, weight.buffer.address, c, bias?.buffer.address ?? 0, f.i32.sub(to, from)));
+      f.run(
+        f.call(gemm, address(x), weight.buffer.address, address(y), bias?.buffer.address ?? 0, f.i32.sub(to, from)),
+      );
     },
   });
 };
@@ -65,10 +65,10 @@ export const linearGradInput: CpuKernel<'linearGradInput'> = ({ inputs, outputs 
     name: 'linearGradInput',
     rows,
     unit: 'matrix',
-    reads: [byRow(dy), whole(packed)],
-    writes: [byRow(dx)],
+    reads: [ownRows(dy), whole(packed)],
+    writes: [ownRows(dx)],
     cost: flopCost(2 * rows * features * out),
-    emit: ({ f, module, from, to }) => {
+    emit: ({ f, module, from, to, address }) => {
       const spec = {
         depth: out,
         vectors: pad4(features) / 4,
@@ -80,9 +80,7 @@ export const linearGradInput: CpuKernel<'linearGradInput'> = ({ inputs, outputs 
         bias: false,
       };
       const gemm = gemmCore(module, spec, sliceSizes(rows));
-      const a = f.i32.add(f.i32.mul(from, spec.aRow), dy.buffer.address);
-      const c = f.i32.add(f.i32.mul(from, spec.cRow), dx.buffer.address);
-      f.run(f.call(gemm, a, packed.address, c, 0, f.i32.sub(to, from)));
+      f.run(f.call(gemm, address(dy), packed.address, address(dx), 0, f.i32.sub(to, from)));
     },
   });
 };

@@ -1,6 +1,6 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
 import type { Module } from '../asm/module.ts';
-import { byRow, type KernelContext, type Placed } from '../step.ts';
+import { ownRows, type KernelContext, type Placed } from '../step.ts';
 import { scalarCost, type CpuKernel } from './kernel.ts';
 import { eachWindow, isDisjoint, isTiling, poolKey, poolShape, type PoolShape, type WindowScope } from './windows.ts';
 
@@ -28,12 +28,10 @@ function imageStep(
     name,
     rows: shape.rows,
     unit: 'image',
-    reads: inputs.map((tensor) => byRow(tensor)),
-    writes: outputs.map((tensor) => byRow(tensor)),
+    reads: inputs.map((tensor) => ownRows(tensor)),
+    writes: outputs.map((tensor) => ownRows(tensor)),
     cost: scalarCost(vectors * (kernel[0] * kernel[1] + 2)),
-    emit: ({ f, module, from }) => {
-      const address = ({ layout, buffer }: Placed): Expr =>
-        f.i32.add(f.i32.mul(from, 4 * layout.rowSize), buffer.address);
+    emit: ({ f, module, address }) => {
       f.run(f.call(core(module), ...tensors.map(address)));
     },
   });
@@ -144,25 +142,24 @@ export const globalAvgPool2d: CpuKernel<'globalAvgPool2d'> = ({ inputs, outputs 
     name: 'globalAvgPool2d',
     rows,
     unit: 'image',
-    reads: [byRow(x)],
-    writes: [byRow(y)],
+    reads: [ownRows(x)],
+    writes: [ownRows(y)],
     cost: scalarCost(x.layout.size / 4),
-    emit: ({ f, from }) => {
+    emit: ({ f, address }) => {
       const [c, at, i] = f.locals('i32', 3) as [Local, Local, Local];
       const sums = f.locals('v128', 4);
       f.for(c, 0, 4 * pixel, 16, () => {
-        f.set(at, f.i32.add(c, f.i32.mul(from, 4 * rowSize)));
+        f.set(at, f.i32.add(c, address(x)));
         for (const sum of sums) f.set(sum, f.vec(0));
         f.for(i, 0, pixels >> 2, 1, () => {
-          sums.forEach((sum, k) => f.set(sum, f.v.add(sum, f.load(at, x.buffer.address + 4 * k * pixel))));
+          sums.forEach((sum, k) => f.set(sum, f.v.add(sum, f.load(at, 4 * k * pixel))));
           f.inc(at, 16 * pixel);
         });
         for (let k = 0; k < pixels % 4; k++) {
-          f.set(sums[k]!, f.v.add(sums[k]!, f.load(at, x.buffer.address + 4 * k * pixel)));
+          f.set(sums[k]!, f.v.add(sums[k]!, f.load(at, 4 * k * pixel)));
         }
         const total = f.v.add(f.v.add(sums[0]!, sums[1]!), f.v.add(sums[2]!, sums[3]!));
-        const target = f.i32.add(c, f.i32.mul(from, 4 * y.layout.rowSize));
-        f.store(target, y.buffer.address, f.v.div(total, f.vec(pixels)));
+        f.store(f.i32.add(c, address(y)), 0, f.v.div(total, f.vec(pixels)));
       });
     },
   });
@@ -178,18 +175,17 @@ export const globalAvgPool2dGrad: CpuKernel<'globalAvgPool2dGrad'> = ({ inputs, 
     name: 'globalAvgPool2dGrad',
     rows,
     unit: 'image',
-    reads: [byRow(dy)],
-    writes: [byRow(dx)],
+    reads: [ownRows(dy)],
+    writes: [ownRows(dx)],
     cost: scalarCost(dx.layout.size / 4),
-    emit: ({ f, from }) => {
+    emit: ({ f, address }) => {
       const [c, at, i] = f.locals('i32', 3) as [Local, Local, Local];
       const share = f.local('v128');
       f.for(c, 0, 4 * pixel, 16, () => {
-        const source = f.i32.add(c, f.i32.mul(from, 4 * dy.layout.rowSize));
-        f.set(share, f.v.div(f.load(source, dy.buffer.address), f.vec(pixels)));
-        f.set(at, f.i32.add(c, f.i32.mul(from, 4 * rowSize)));
+        f.set(share, f.v.div(f.load(f.i32.add(c, address(dy))), f.vec(pixels)));
+        f.set(at, f.i32.add(c, address(dx)));
         f.for(i, 0, pixels, 1, () => {
-          f.store(at, dx.buffer.address, share);
+          f.store(at, 0, share);
           f.inc(at, 4 * pixel);
         });
       });

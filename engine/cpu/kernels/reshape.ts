@@ -1,5 +1,5 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
-import { byRow, whole, type KernelContext, type Placed } from '../step.ts';
+import { ownRows, whole, type KernelContext, type Placed } from '../step.ts';
 import { elementwise } from './elementwise.ts';
 import { scalarCost, streamCost, type CpuKernel } from './kernel.ts';
 
@@ -20,13 +20,12 @@ function permute(context: KernelContext, image: Placed, flat: Placed, toFlat: bo
     name: toFlat ? 'flatten' : 'flattenGrad',
     rows,
     unit: 'image',
-    reads: [byRow(source)],
-    writes: [byRow(target)],
+    reads: [ownRows(source)],
+    writes: [ownRows(target)],
     cost: scalarCost(layout.size),
-    emit: ({ f, module, from }) => {
+    emit: ({ f, module, address }) => {
       const key = `permute ${pixels} ${channels} ${layout.pixel} ${toFlat}`;
       const core = module.core(key, ['i32', 'i32'], (g) => emitPermute(g, channels, pixels, layout.pixel, toFlat));
-      const address = (of: Placed): Expr => f.i32.add(f.i32.mul(from, 4 * of.layout.rowSize), of.buffer.address);
       f.run(f.call(core, address(image), address(flat)));
     },
   });
@@ -86,15 +85,15 @@ function copyRun(f: Func, target: Expr, source: Expr, floats: number): void {
 /** Moves parts into the joined tensor (or back). Along the batch axis it is one task, else row by row. */
 function join(context: KernelContext, parts: readonly Placed[], joined: Placed, axis: number, gather: boolean): void {
   const { outer, run, step } = joinOf(joined, axis);
-  const { rows, rowSize } = joined.layout;
+  const { rows } = joined.layout;
   const byBatch = axis === 0;
-  const emitRow = (f: Func, row: Expr): void => {
+  const emitRow = (f: Func, address: (of: Placed) => Expr): void => {
     const turn = f.local('i32');
     let start = 0;
     for (const part of parts) {
       const floats = run(part);
-      const partRow = f.i32.add(f.i32.mul(row, 4 * part.layout.rowSize), part.buffer.address);
-      const joinedRow = f.i32.add(f.i32.mul(row, 4 * rowSize), joined.buffer.address + 4 * start);
+      const partRow = address(part);
+      const joinedRow = f.i32.add(address(joined), 4 * start);
       const joinedStep = axis === 1 ? joined.layout.pixel : parts.reduce((sum, each) => sum + run(each), 0);
       f.for(turn, 0, outer, 1, () => {
         const inPart = f.i32.add(partRow, f.i32.mul(turn, 4 * step(part)));
@@ -116,7 +115,7 @@ function join(context: KernelContext, parts: readonly Placed[], joined: Placed, 
       reads: sources.map((tensor) => whole(tensor)),
       writes: targets.map((tensor) => whole(tensor)),
       cost,
-      emit: ({ f }) => emitRow(f, f.int(0)),
+      emit: ({ f }) => emitRow(f, ({ buffer }) => f.int(buffer.address)),
     });
     return;
   }
@@ -125,10 +124,10 @@ function join(context: KernelContext, parts: readonly Placed[], joined: Placed, 
     name,
     rows,
     unit: 'image',
-    reads: sources.map((tensor) => byRow(tensor)),
-    writes: targets.map((tensor) => byRow(tensor)),
+    reads: sources.map((tensor) => ownRows(tensor)),
+    writes: targets.map((tensor) => ownRows(tensor)),
     cost,
-    emit: ({ f, from }) => emitRow(f, from),
+    emit: ({ f, address }) => emitRow(f, address),
   });
 }
 
