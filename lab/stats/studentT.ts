@@ -1,41 +1,6 @@
+import { betaFraction } from './incompleteBeta.ts';
 import { logGammaHalfStep } from './logGamma.ts';
-
-/** Both tails of a distribution at one place, each computed without subtracting from 1. */
-export interface Tails {
-  /** P(T <= t) */
-  readonly cdf: number;
-  /** P(T > t) */
-  readonly sf: number;
-}
-
-const tiny = 1e-300;
-const maximumTerms = 100_000;
-
-/**
- * The continued fraction of the incomplete beta function I_x(a, b) (NIST DLMF 8.17.22), by the modified Lentz method. It
- * converges fast for x < (a + 1) / (a + b + 2).
- */
-function betaFraction(x: number, a: number, b: number): number {
-  let c = 1;
-  let d = 1 - ((a + b) * x) / (a + 1);
-  d = 1 / (Math.abs(d) < tiny ? tiny : d);
-  let value = d;
-  for (let m = 1; m <= maximumTerms; m++) {
-    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
-    const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
-    let change = 1;
-    for (const term of [even, odd]) {
-      d = 1 + term * d;
-      d = 1 / (Math.abs(d) < tiny ? tiny : d);
-      c = 1 + term / c;
-      if (Math.abs(c) < tiny) c = tiny;
-      change = c * d;
-      value *= change;
-    }
-    if (Math.abs(change - 1) < 1e-16) break;
-  }
-  return value;
-}
+import { undefinedTails, type Tails } from './tails.ts';
 
 /** P(T > t) for t >= 0: half of I_x(df / 2, 1 / 2) at x = df / (df + t²). */
 function upperTail(t: number, df: number): number {
@@ -59,7 +24,7 @@ function upperTail(t: number, df: number): number {
  * below 1e-10 up to a million degrees of freedom.
  */
 export function studentT(t: number, df: number): Tails {
-  if (Number.isNaN(t) || !(df > 0)) return { cdf: Number.NaN, sf: Number.NaN };
+  if (Number.isNaN(t) || !(df > 0)) return undefinedTails;
   const tail = upperTail(Math.abs(t), df);
   return t >= 0 ? { cdf: 1 - tail, sf: tail } : { cdf: tail, sf: 1 - tail };
 }

@@ -10,6 +10,7 @@ import { losses } from './groups/losses.ts';
 import { optimizers } from './groups/optimizers.ts';
 import { rng } from './groups/rng.ts';
 import { schedules } from './groups/schedules.ts';
+import { statistics } from './groups/statistics.ts';
 import { trajectories } from './groups/trajectories.ts';
 
 export interface GroupReport {
@@ -33,6 +34,7 @@ const adapters: Partial<Record<GroupName, GroupAdapter>> = {
   optimizers,
   schedules,
   trajectories,
+  statistics,
   rng,
 };
 
