@@ -1,3 +1,4 @@
+import { readdirSync, rmSync } from 'node:fs';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabError } from '../lab/contract/errors.ts';
@@ -54,6 +55,13 @@ export function createCheckpointFiles(folder: string): CheckpointFiles {
       }
     },
   };
+}
+
+/** Removes what a process left that was killed while it wrote. For whoever holds the history alone. */
+export function removeUnfinished(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (/\.\d+\.part$/.test(name)) rmSync(join(folder, name), { force: true });
+  }
 }
 
 /** Names come from the database; one that would leave the folder is refused all the same. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openStore } from '../db/open.node.ts';
 import { createLab, type Lab, type LabSettings } from '../lab/index.ts';
-import { createCheckpointFiles } from './checkpoints.ts';
+import { createCheckpointFiles, removeUnfinished } from './checkpoints.ts';
 import { createDatasets } from './datasets.ts';
 import { homeFolder, openHome } from './home.ts';
 import { describeMachine } from './machine.ts';
@@ -44,6 +44,8 @@ export async function compose(options: ComposeOptions = {}): Promise<Composition
   const datasets = createDatasets(datasetsFolder(options.resources));
   const store = openStore(home.folder);
   try {
+    // only now: before, another process may have been writing there
+    removeUnfinished(home.checkpoints);
     const lab = createLab({
       store,
       datasets,

@@ -115,7 +115,11 @@ async function otherGroup(lab: Lab, runs: readonly RunRecord[]): Promise<string 
 
 function advice(runs: readonly RunRecord[], other: string | null, stream: Stream): string {
   const lines: string[] = [];
-  const open = runs.filter((run) => run.status !== 'finished');
+  const failed = runs.filter((run) => run.status === 'failed');
+  for (const run of failed) {
+    lines.push(`What happened to ${run.id}, step by step:`, `  ${stream.style.bold(commandLine(`show ${run.id}`))}`);
+  }
+  const open = runs.filter((run) => run.status !== 'finished' && run.status !== 'failed');
   if (open.length > 0) {
     lines.push(`${counted(open.length, 'run')} did not finish. Go on from the last checkpoint with:`);
     lines.push(`  ${stream.style.bold(commandLine(`resume ${open.map((run) => run.id).join(' ')}`))}`);

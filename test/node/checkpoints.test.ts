@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createCheckpointFiles } from '../../node/checkpoints.ts';
+import { createCheckpointFiles, removeUnfinished } from '../../node/checkpoints.ts';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'ablate-checkpoints-'))));
@@ -48,6 +48,13 @@ describe('checkpoint files', () => {
     });
     expect(await files.read('run.safetensors')).toEqual(Uint8Array.of(1, 2, 3));
     expect(readdirSync(folder)).toEqual(['run.safetensors']);
+  });
+
+  it('of a process that was killed while it wrote are cleared away, whole ones are not', () => {
+    for (const name of ['a-last-1.safetensors', 'a-last-2.safetensors.123.part', 'b.part'])
+      writeFileSync(join(folder, name), '');
+    removeUnfinished(folder);
+    expect(readdirSync(folder).sort()).toEqual(['a-last-1.safetensors', 'b.part']);
   });
 
   it('name the folder that cannot be written', async () => {

@@ -125,6 +125,27 @@ describe('run, list, show, compare', () => {
   });
 });
 
+describe('a run that fails', () => {
+  it('ends the command with 1 and says where it went wrong; the others go on', async () => {
+    const home = join(shell.folder, 'failing');
+    const path = shell.file('failing.json', tinySpec);
+    const words = ['--set', 'training.optimizer.learningRate=1e30', '--seeds', '1,2', '--home', home];
+    const { code, out, err } = await runHere('run', path, ...words, '--json');
+    expect(code).toBe(1);
+    const { runs } = JSON.parse(out) as { runs: RunRecord[] };
+    expect(runs.map((run) => [run.status, run.error?.code])).toEqual([
+      ['failed', 'nonFinite'],
+      ['failed', 'nonFinite'],
+    ]);
+    for (const run of runs) {
+      expect(err).toContain(run.error!.message);
+      expect(run.error!.message).toMatch(/step \d+/);
+      expect(err).toContain(`show ${run.id}`);
+    }
+    expect((await runHere('show', runs[0]!.id, '--home', home)).out).toContain(runs[0]!.error!.message.split('\n')[0]);
+  });
+});
+
 describe('bad input', () => {
   it('of JSON: file, line and column', async () => {
     const path = shell.file('broken.json', '{\n  "ablate": 1,\n  "name": \'x\'\n}\n');

@@ -126,7 +126,7 @@ describe('Ctrl+C', () => {
       '--checkpoint-seconds',
       '600',
     ]);
-    await until('progress', () => /step|[1-9]\d* *\/200,000 steps/.test(started.text()), started);
+    await until('progress', () => /\b[1-9][\d,]*\/200,000 steps/.test(started.text()), started);
     started.child.kill('SIGINT');
     const { code, err } = await started.finished;
     expect(code).toBe(130);

@@ -8,6 +8,7 @@ import { WebSocket } from 'ws';
 import type { LabClient } from '../../lab/contract/client.ts';
 import { methods } from '../../lab/contract/methods.ts';
 import { connectLab } from '../../lab/contract/rpc.ts';
+import { compose } from '../../node/compose.ts';
 import { openCommand } from '../../node/serve/browser.ts';
 import { serve, type Serving } from '../../node/serve/main.ts';
 import { tinySpec } from './cliProcess.ts';
@@ -307,6 +308,30 @@ describe('a start that cannot be', () => {
       code: 'usage',
       message: expect.stringMatching(/page is not built.*npm run build:web/) as string,
     });
+  });
+});
+
+describe('the end', () => {
+  it('has a running run write a checkpoint, tells open pages, and gives the history back', async () => {
+    const home = join(folder, 'ending');
+    const next = await serve({ port: 0, home, page });
+    const long = { ...tinySpec, training: { ...tinySpec.training, length: { steps: 5_000_000 } } };
+    const [run] = await next.lab.call('runs.create', { spec: long });
+    await vi.waitFor(
+      async () => expect((await next.lab.call('runs.get', { id: run!.id })).step).toBeGreaterThan(0),
+      30_000,
+    );
+    const socket = new WebSocket(`ws://127.0.0.1:${next.port}/socket?token=${new URL(next.address).hash.slice(7)}`);
+    await new Promise((resolve) => socket.on('open', resolve));
+    const closed = new Promise<number>((resolve) => socket.on('close', resolve));
+    await next.close();
+    expect(await closed).toBe(1001);
+    const { lab, close } = await compose({ home, autoStart: false });
+    const found = await lab.call('runs.get', { id: run!.id });
+    await close();
+    expect(found.status).toBe('interrupted');
+    expect(found.checkpointStep).toBe(found.step);
+    expect(found.step).toBeGreaterThan(0);
   });
 });
 

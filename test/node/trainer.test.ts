@@ -9,7 +9,6 @@ import { tinySpec } from './cliProcess.ts';
 vi.setConfig({ testTimeout: 60_000 });
 
 const realEntry = new URL('../../engine/worker/entry.node.ts', import.meta.url);
-const fixture = (name: string) => new URL(`./fixtures/${name}.ts`, import.meta.url);
 
 /** Random images that carry their label in one bright row, so that there is something to learn. */
 function images(): DatasetImages {
@@ -138,18 +137,18 @@ describe('a worker that fails', () => {
   };
 
   it('by an exit without a word: unexpected, with the code and what it wrote to stderr', async () => {
-    const error = failureOf(await train({ entry: fixture('exitingWorker') }).done);
+    const error = failureOf(await train({ entry: new URL('./fixtures/exitingWorker.ts', import.meta.url) }).done);
     expect(error.code).toBe('unexpected');
     expect(error.message).toMatch(/died at step 7: it ended with exit code 3.*the last drop.*Resume the run/s);
   });
 
   it('by an error that nobody caught', async () => {
-    const error = failureOf(await train({ entry: fixture('throwingWorker') }).done);
+    const error = failureOf(await train({ entry: new URL('./fixtures/throwingWorker.ts', import.meta.url) }).done);
     expect(error).toMatchObject({ code: 'unexpected', message: expect.stringContaining('out of blue') as string });
   });
 
   it('by a program that is not there', async () => {
-    const error = failureOf(await train({ entry: fixture('noSuchWorker') }).done);
+    const error = failureOf(await train({ entry: new URL('noSuchWorker.ts', import.meta.url) }).done);
     expect(error.code).toBe('unexpected');
     expect(error.message).toContain('noSuchWorker');
   });
