@@ -11,8 +11,10 @@ export function niceStep(span: number, count: number): number {
 
 /** The smallest range of whole steps around the values, with `count` steps or so. */
 export function niceRange(low: number, high: number, count = 5): { min: number; max: number; step: number } {
-  if (low === high) {
-    const pad = Math.abs(low) > 0 ? Math.abs(low) * 0.1 : 1;
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  // values closer than double precision can tick apart count as one
+  if (high - low <= size * 1e-9 || high - low < 1e-30) {
+    const pad = size > 1e-12 ? size * 0.1 : 1;
     low -= pad;
     high += pad;
   }
@@ -49,8 +51,8 @@ export function ticks(min: number, max: number, count: number): number[] {
 
 /** Takes away what floating point added to a multiple of `step`. */
 function round(value: number, step: number): number {
-  const digits = Math.min(20, Math.max(0, 2 - Math.floor(Math.log10(step))));
-  return Number(value.toFixed(digits));
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(step)));
+  return Number(value.toFixed(Math.min(100, digits)));
 }
 
 /** Moves labels apart that would cover each other: wanted centres in, centres out, in the same order. */

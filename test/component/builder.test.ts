@@ -1,0 +1,149 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { checkGraph, type GraphDocument } from '../../engine/index.ts';
+import { chainLayers, insertAfter, removeNode, replaceNode, setProp } from '../../renderer/builder/edit.ts';
+import { layoutGraph, wirePath, type LayoutNode } from '../../renderer/builder/layout.ts';
+import { inspectModel, lengthOf, type SpecNode } from '../../renderer/builder/model.ts';
+import { decodeBase64 } from '../../renderer/builder/samples.ts';
+import { makeSpec, mnist } from './fakeLab.ts';
+
+const chain = (): SpecNode[] => makeSpec().model.nodes;
+const check = (nodes: SpecNode[]) => checkGraph({ nodes }, { inputShape: [1, 28, 28], classes: 10 });
+
+describe('editing a network', () => {
+  it('puts every layer of the palette into a chain and takes it out again without a trace', () => {
+    for (const layer of chainLayers()) {
+      const { nodes, id } = insertAfter(chain(), 'image', layer);
+      expect(nodes.map((node) => node.id)).toEqual(['image', id, 'flatten', 'dense1', 'sigmoid1', 'classes']);
+      expect(removeNode(nodes, id)).toEqual(chain());
+    }
+  });
+
+  it('keeps the wiring of branches', () => {
+    const residual: SpecNode[] = [
+      { id: 'image', layer: 'input' },
+      { id: 'flatten', layer: 'flatten' },
+      { id: 'a', layer: 'dense' },
+      { id: 'b', layer: 'dense' },
+      { id: 'add', layer: 'add', inputs: ['a', 'b'] },
+      { id: 'out', layer: 'dense', props: { units: 10 } },
+    ];
+    const { nodes, id } = insertAfter(residual, 'a', 'relu');
+    expect(nodes.find((node) => node.id === 'add')?.inputs).toEqual([id, 'b']);
+    expect(check(nodes).ok).toBe(true);
+    // what is left to read is the node before, so it is not written out
+    expect(removeNode(residual, 'b').find((node) => node.id === 'add')).toEqual({ id: 'add', layer: 'add' });
+    expect(removeNode(residual, 'nobody')).toEqual(residual);
+  });
+
+  it('replaces a layer in its place and keeps properties that both have', () => {
+    const nodes: SpecNode[] = [
+      { id: 'image', layer: 'input' },
+      { id: 'pool', layer: 'maxPool2d', props: { kernel: [3, 3] } },
+      { id: 'out', layer: 'flatten' },
+    ];
+    const { nodes: next, id } = replaceNode(nodes, 'pool', 'avgPool2d');
+    expect(next[1]).toEqual({ id, layer: 'avgPool2d', props: { kernel: [3, 3] } });
+    expect(replaceNode(nodes, 'pool', 'relu').nodes[1]).not.toHaveProperty('props');
+  });
+
+  it('sets a property, and puts its default back', () => {
+    const nodes = setProp(chain(), 'dense1', 'units', 50);
+    expect(nodes[2]!.props).toEqual({ units: 50 });
+    expect(setProp(nodes, 'dense1', 'units', undefined)[2]).toEqual({ id: 'dense1', layer: 'dense' });
+  });
+});
+
+describe('inspecting a network', () => {
+  it('shows the effective network with what the switches put in', () => {
+    const spec = makeSpec((next) => (next.model.batchNorm = 'before'));
+    const { nodes, faults, cost } = inspectModel(spec, mnist);
+    expect(faults).toEqual([]);
+    expect(nodes.filter((node) => node.inserted).map((node) => node.layer)).toEqual(['batchNorm']);
+    // 784*100 weights, gamma and beta in the place of the bias, 100*10 + 10
+    expect(cost?.parameters).toBe(78_400 + 200 + 1010);
+    expect(nodes.find((node) => node.id === 'dense1')?.outputShape).toEqual([100]);
+  });
+
+  it('shows a faulty network as it is drawn, with its faults on the nodes and no totals', () => {
+    const spec = makeSpec((next) => {
+      next.model.nodes = removeNode(next.model.nodes, 'flatten');
+      next.model.batchNorm = 'before';
+    });
+    const { nodes, cost, faults } = inspectModel(spec, mnist);
+    expect(cost).toBeNull();
+    expect(faults.length).toBeGreaterThan(0);
+    const dense = nodes.find((node) => node.id === 'dense1');
+    expect(dense?.faults[0]?.message).toContain('flatten');
+    expect(dense?.properties).toContain('100 units');
+    expect(nodes.some((node) => node.inserted)).toBe(false);
+  });
+
+  it('survives layers that nobody knows', () => {
+    const spec = makeSpec((next) => next.model.nodes.splice(3, 1, { id: 'odd', layer: 'wormhole' }));
+    const { nodes } = inspectModel(spec, mnist);
+    expect(nodes.find((node) => node.id === 'odd')).toMatchObject({ title: 'wormhole', outputShape: null });
+  });
+
+  it('counts steps as the lab does: the last batch that is not full is left out', () => {
+    expect(lengthOf(makeSpec(), mnist)).toEqual({ trainImages: 55_000, stepsPerEpoch: 916, totalSteps: 4580 });
+    const short = makeSpec((next) => {
+      next.data.trainImages = 100;
+      next.training.length = { epochs: 0.01 };
+    });
+    expect(lengthOf(short, mnist)).toEqual({ trainImages: 100, stepsPerEpoch: 1, totalSteps: 1 });
+  });
+
+  it('decodes sample images', () => expect([...decodeBase64(btoa('\u0000\u00ff'))]).toEqual([0, 255]));
+});
+
+describe('layout', () => {
+  const size = { width: 208, height: 70 };
+  const line = (n: number): LayoutNode[] =>
+    Array.from({ length: n }, (_, i) => ({ id: `n${i}`, inputs: i > 0 ? [`n${i - 1}`] : [], ...size }));
+
+  it('never lets cards overlap, and breaks tall networks into columns', () => {
+    const graph = fc
+      .integer({ min: 1, max: 24 })
+      .chain((n) =>
+        fc.tuple(
+          ...Array.from({ length: n }, (_, i) =>
+            i === 0 ? fc.constant([] as number[]) : fc.array(fc.nat(i - 1), { minLength: 1, maxLength: 2 }),
+          ),
+        ),
+      );
+    fc.assert(
+      fc.property(graph, (inputs) => {
+        const nodes = inputs.map((list, i) => ({ id: `n${i}`, inputs: list.map((k) => `n${k}`), ...size }));
+        const { nodes: places, wires, width, height } = layoutGraph(nodes, { width: 900, height: 700 });
+        const boxes = [...places.values()];
+        for (let i = 0; i < boxes.length; i++) {
+          const a = boxes[i]!;
+          expect(a.x).toBeGreaterThanOrEqual(-1e-6);
+          expect(a.x + size.width).toBeLessThanOrEqual(width + 1e-6);
+          expect(a.y + size.height).toBeLessThanOrEqual(height + 1e-6);
+          for (const b of boxes.slice(i + 1)) {
+            const apart = Math.abs(a.x - b.x) >= size.width - 1e-6 || Math.abs(a.y - b.y) >= size.height - 1e-6;
+            expect(apart).toBe(true);
+          }
+        }
+        for (const wire of wires) expect(wirePath(wire.points, wire.broken)).toMatch(/^M[-\d. ]+[LC]/);
+      }),
+      { numRuns: 40 },
+    );
+    const tall = layoutGraph(line(16), { width: 1000, height: 700 });
+    expect(new Set([...tall.nodes.values()].map((place) => place.x)).size).toBeGreaterThan(1);
+    expect(tall.height).toBeLessThan(16 * 100);
+  });
+
+  it('keeps a short chain in one column', () => {
+    const { nodes, wires } = layoutGraph(line(4), { width: 1000, height: 800 });
+    expect(new Set([...nodes.values()].map((place) => place.x)).size).toBe(1);
+    expect(wires.every((wire) => !wire.broken)).toBe(true);
+  });
+
+  it('passes over wires from nodes that are not there', () => {
+    const { wires } = layoutGraph([{ id: 'a', inputs: ['ghost', 'a'], ...size }], { width: 500, height: 500 });
+    expect(wires).toEqual([]);
+  });
+});
