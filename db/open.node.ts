@@ -19,6 +19,11 @@ export const historyFile = 'history.sqlite';
 const lockFile = 'history.lock';
 const ownerFile = 'history.owner.json';
 const backupFolder = 'backups';
+/**
+ * Locks that this process holds. A handle that nothing names any more is collected, and its lock would go with it while the
+ * process believes to be alone.
+ */
+const held = new Set<Sqlite.Database>();
 /** An ending process needs a moment to let go. */
 const lockPatience = 1000;
 
@@ -52,7 +57,7 @@ export function openStore(home: string, options: OpenOptions = {}): Store {
     );
   } catch (error) {
     db?.close();
-    lock.close();
+    release(lock);
     throw translate(error, file);
   }
 }
@@ -72,8 +77,13 @@ function closeAll(db: Sqlite.Database, lock: Sqlite.Database, home: string): voi
     db.close();
     rmSync(join(home, ownerFile), { force: true });
   } finally {
-    lock.close();
+    release(lock);
   }
+}
+
+function release(lock: Sqlite.Database): void {
+  held.delete(lock);
+  lock.close();
 }
 
 function makeFolder(home: string): void {
@@ -99,6 +109,7 @@ function takeLock(home: string): Sqlite.Database {
     lock = new Sqlite(file, { timeout: lockPatience });
     lock.pragma('journal_mode = DELETE');
     lock.exec('BEGIN EXCLUSIVE');
+    held.add(lock);
     return lock;
   } catch (error) {
     lock?.close();
