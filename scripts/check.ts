@@ -31,7 +31,8 @@ for (const { name, command } of steps) {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(`${status === 0 ? 'ok' : 'FAILED'}  ${name} (${seconds} s)`);
+  // not every tool ends its last line
+  console.log(`\n${status === 0 ? 'ok' : 'FAILED'}  ${name} (${seconds} s)`);
   if (status !== 0) failed.push(name);
 }
 console.log(failed.length === 0 ? 'All checks passed.' : `Failed: ${failed.join(', ')}`);
