@@ -11,6 +11,7 @@ import { schedule, type Schedule } from './schedule.ts';
 import { placePrivate } from './privateRows.ts';
 import type { Buffer, KernelContext, Placed, Step } from './step.ts';
 import { counterBytes, countersStart, defaultPatience, emitBarrier, emitCommand, emitHelperLoop } from './sync.ts';
+import { updateLists } from './updateLists.ts';
 
 const pageBytes = 65_536;
 /** wasm32 addresses 4 GiB; the last page is left out so that no address computation wraps around. */
@@ -100,23 +101,6 @@ function placeTensors(plan: Plan, layouts: readonly Layout[]): { tensors: Placed
   return { tensors, persistent };
 }
 
-/** Lists that an optimiser walks in parallel: each is laid out without gaps, so that a whole list is one stretch of memory. */
-function flatLists(plan: Plan): readonly (readonly TensorId[])[] {
-  return plan.segments.flatMap(({ ops }) =>
-    ops.flatMap((instance): (readonly TensorId[])[] => {
-      if (instance.op === 'sgdUpdate') {
-        const { parameters, gradients, velocities } = instance.inputs;
-        return [parameters, gradients, velocities];
-      }
-      if (instance.op === 'adamUpdate') {
-        const { parameters, gradients, firstMoments, secondMoments } = instance.inputs;
-        return [parameters, gradients, firstMoments, secondMoments];
-      }
-      return [];
-    }),
-  );
-}
-
 function placePersistent(plan: Plan, tensors: readonly Placed[], persistent: Set<Buffer>, base: number): number {
   const rest = new Set(persistent);
   let at = base;
@@ -126,7 +110,7 @@ function placePersistent(plan: Plan, tensors: readonly Placed[], persistent: Set
     buffer.address = at;
     at += Math.ceil(buffer.bytes / 16) * 16;
   };
-  for (const list of flatLists(plan)) {
+  for (const list of plan.segments.flatMap(({ ops }) => ops.flatMap(updateLists))) {
     at = align(at + 16);
     list.forEach(put);
   }

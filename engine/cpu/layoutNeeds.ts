@@ -1,5 +1,6 @@
 import type { TensorId } from '../ops/op.ts';
 import type { OpInstance } from '../plan/plan.ts';
+import { updateLists } from './updateLists.ts';
 
 /** What an op's kernel asks of a tensor's layout; 'any' is content with whatever the others want. */
 export type LayoutNeed = 'any' | 'planeOrNatural' | 'natural' | 'raw' | 'linearWeight' | 'convWeight';
@@ -126,13 +127,15 @@ export function layoutNeeds(instance: OpInstance): LayoutNeeds {
       return needs(naturals(instance.inputs.logits));
     case 'record':
       return needs([[instance.inputs.history, 'raw']]);
-    case 'sgdUpdate': {
-      const { parameters, gradients, velocities } = instance.inputs;
-      return needs([], transposed([parameters, gradients, velocities]));
-    }
-    case 'adamUpdate': {
-      const { parameters, gradients, firstMoments, secondMoments } = instance.inputs;
-      return needs([], transposed([parameters, gradients, firstMoments, secondMoments]));
-    }
+    case 'sgdUpdate':
+    case 'adamUpdate':
+    case 'rmspropUpdate':
+    case 'adagradUpdate':
+    case 'adamaxUpdate':
+    case 'nadamUpdate':
+    case 'clipGradientNorm':
+    case 'clipGradientValue':
+    case 'l1Penalty':
+      return needs([], transposed(updateLists(instance)));
   }
 }

@@ -1,10 +1,13 @@
 import type { OpInstance, OpInstanceOf } from '../plan/plan.ts';
 import { activation, activationGrad } from './activation.ts';
+import { adagradUpdate } from './adagradUpdate.ts';
 import { adamUpdate } from './adamUpdate.ts';
+import { adamaxUpdate } from './adamaxUpdate.ts';
 import { add } from './add.ts';
 import { avgPool2d, avgPool2dGrad } from './avgPool2d.ts';
 import { batchNorm, batchNormGrad } from './batchNorm.ts';
 import { batchNormInference, batchNormInferenceGrad } from './batchNormInference.ts';
+import { clipGradientNorm, clipGradientValue } from './clipGradient.ts';
 import { concat, concatGrad } from './concat.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
 import { countCorrect } from './countCorrect.ts';
@@ -13,10 +16,13 @@ import { dropout, dropoutMask } from './dropout.ts';
 import { flatten, flattenGrad } from './flatten.ts';
 import { gatherImages, gatherLabels } from './gather.ts';
 import { globalAvgPool2d, globalAvgPool2dGrad } from './globalAvgPool2d.ts';
+import { l1Penalty } from './l1Penalty.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { maxPool2d, maxPool2dGrad } from './maxPool2d.ts';
+import { nadamUpdate } from './nadamUpdate.ts';
 import type { OpName, TensorId } from './op.ts';
 import { record } from './record.ts';
+import { rmspropUpdate } from './rmspropUpdate.ts';
 import { sgdUpdate } from './sgdUpdate.ts';
 import { softmaxCrossEntropy } from './softmaxCrossEntropy.ts';
 
@@ -54,6 +60,13 @@ export const ops: { readonly [N in OpName]: OpDefinition<N> } = {
   record,
   sgdUpdate,
   adamUpdate,
+  rmspropUpdate,
+  adagradUpdate,
+  adamaxUpdate,
+  nadamUpdate,
+  clipGradientNorm,
+  clipGradientValue,
+  l1Penalty,
 };
 
 // The name of an instance picks the definition for its own type; the type checker cannot follow that through a union.

@@ -28,6 +28,8 @@ export interface ActivationAttrs {
   readonly fn: ActivationName;
   /** Leaky ReLU's slope for x < 0. */
   readonly slope?: number;
+  /** ELU: minus its limit for x to minus infinity; 0 or more. Left out: 1. */
+  readonly alpha?: number;
   /** GELU: 'none' is the exact form with erf, 'tanh' the approximation. */
   readonly approximate?: 'none' | 'tanh';
 }
@@ -217,6 +219,92 @@ export interface Ops {
     };
     outputs: None;
   };
+  /**
+   * In place. g = gradient + weightDecay * p; v = alpha v + (1-alpha) g^2; centered: a = alpha a + (1-alpha) g, and a^2 is
+   * taken off v; s = g / (sqrt(v) + eps); with momentum: b = momentum * b + s, and s = b; p -= lr * s.
+   * Lists of what is off are empty.
+   */
+  rmspropUpdate: {
+    attrs: {
+      readonly alpha: number;
+      readonly eps: number;
+      readonly weightDecay: number;
+      readonly momentum: number;
+      readonly centered: boolean;
+    };
+    inputs: {
+      hyper: TensorId;
+      parameters: readonly TensorId[];
+      gradients: readonly TensorId[];
+      squares: readonly TensorId[];
+      averages: readonly TensorId[];
+      velocities: readonly TensorId[];
+    };
+    outputs: None;
+  };
+  /** In place. g = gradient + weightDecay * p; s += g^2; p -= lr * g / (sqrt(s) + eps). */
+  adagradUpdate: {
+    attrs: { readonly eps: number; readonly weightDecay: number };
+    inputs: {
+      hyper: TensorId;
+      parameters: readonly TensorId[];
+      gradients: readonly TensorId[];
+      squareSums: readonly TensorId[];
+    };
+    outputs: None;
+  };
+  /**
+   * In place. g = gradient + weightDecay * p; m = b1 m + (1-b1) g; u = max(b2 u, |g| + eps);
+   * p -= lr * hyper[correction1] * m / u.
+   */
+  adamaxUpdate: {
+    attrs: { readonly beta1: number; readonly beta2: number; readonly eps: number; readonly weightDecay: number };
+    inputs: {
+      hyper: TensorId;
+      parameters: readonly TensorId[];
+      gradients: readonly TensorId[];
+      firstMoments: readonly TensorId[];
+      infinityNorms: readonly TensorId[];
+    };
+    outputs: None;
+  };
+  /**
+   * In place. g, m and v as in Adam; p -= lr * (hyper[gradientPart] * g + hyper[correction1] * m) /
+   * (sqrt(v * hyper[correction2]) + eps).
+   */
+  nadamUpdate: {
+    attrs: { readonly beta1: number; readonly beta2: number; readonly eps: number; readonly weightDecay: number };
+    inputs: {
+      hyper: TensorId;
+      parameters: readonly TensorId[];
+      gradients: readonly TensorId[];
+      firstMoments: readonly TensorId[];
+      secondMoments: readonly TensorId[];
+    };
+    outputs: None;
+  };
+
+  /**
+   * In place on every gradient: norm = sqrt of the sum of squares over all of them; g *= min(1, maximum / (norm + 1e-6)).
+   * norm f32 [1]. A norm that is not a number makes every gradient so.
+   */
+  clipGradientNorm: {
+    attrs: { readonly maximum: number };
+    inputs: { gradients: readonly TensorId[] };
+    outputs: { norm: TensorId };
+  };
+  /** In place: g = min(max(g, -maximum), maximum). A NaN stays. */
+  clipGradientValue: {
+    attrs: { readonly maximum: number };
+    inputs: { gradients: readonly TensorId[] };
+    outputs: None;
+  };
+  /** In place on every gradient: g += strength * sign(p), the gradient of strength * sum |p|; sign(0) = 0. */
+  l1Penalty: {
+    attrs: { readonly strength: number };
+    inputs: { parameters: readonly TensorId[]; gradients: readonly TensorId[] };
+    outputs: None;
+  };
 }
 
 export type OpName = keyof Ops;
@@ -224,8 +312,11 @@ export type OpAttrs<N extends OpName> = Ops[N]['attrs'];
 export type OpInputs<N extends OpName> = Ops[N]['inputs'];
 export type OpOutputs<N extends OpName> = Ops[N]['outputs'];
 
-/** Where the scalars of a step stand in the `hyper` tensor (f32 [4]). */
-export const hyperSlot = { learningRate: 0, dampening: 1, correction1: 2, correction2: 3 } as const;
+/**
+ * Where the scalars of a step stand in the `hyper` tensor (f32 [4]). An optimiser reads those that its op names; `dampening`
+ * and `gradientPart` are both factors of the gradient and share a place.
+ */
+export const hyperSlot = { learningRate: 0, dampening: 1, gradientPart: 1, correction1: 2, correction2: 3 } as const;
 export const hyperSize = 4;
 /** Where seed and step stand in the `random` tensor (i32 [3], bits of unsigned words). */
 export const randomSlot = { seedLow: 0, seedHigh: 1, step: 2 } as const;

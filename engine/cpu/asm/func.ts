@@ -1,5 +1,5 @@
 import { float32Bytes, float64Bytes, int32Bytes, signed, unsigned } from './encode.ts';
-import { f32Ops, f32x4Ops, f64Ops, i32Ops, i32x4Ops, i64Ops } from './opcodes.ts';
+import { f32Ops, f32x4Ops, f64Ops, f64x2Ops, i32Ops, i32x4Ops, i64Ops } from './opcodes.ts';
 
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 export const valueTypeByte: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
@@ -35,6 +35,7 @@ export class Func {
   readonly f32: Methods<typeof f32Ops>;
   readonly f64: Methods<typeof f64Ops>;
   readonly v: Methods<typeof f32x4Ops>;
+  readonly vd: Methods<typeof f64x2Ops>;
   readonly vi: Methods<typeof i32x4Ops>;
 
   constructor(
@@ -55,6 +56,7 @@ export class Func {
     this.f32 = this.#family(f32Ops);
     this.f64 = this.#family(f64Ops);
     this.v = this.#family(f32x4Ops);
+    this.vd = this.#family(f64x2Ops);
     this.vi = this.#family(i32x4Ops);
   }
 

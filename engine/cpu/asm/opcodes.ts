@@ -47,10 +47,12 @@ export const f32Ops = {
 export const f64Ops = {
   lt: 0x63,
   gt: 0x64,
+  sqrt: 0x9f,
   add: 0xa0,
   sub: 0xa1,
   mul: 0xa2,
   div: 0xa3,
+  min: 0xa4,
   convertS: 0xb7,
   convertU: 0xb8,
   promote: 0xbb,
@@ -86,6 +88,14 @@ export const f32x4Ops = {
   /** pmax(a, b) = a < b ? b : a. A NaN in a stays, one in b is dropped. */
   pmax: [0xfd, 235, 1],
   convertU: [0xfd, 251, 1],
+} as const;
+
+/** Two f64 lanes. */
+export const f64x2Ops = {
+  /** The two low f32 lanes as f64. */
+  promoteLow: [0xfd, 95],
+  add: [0xfd, 240, 1],
+  mul: [0xfd, 242, 1],
 } as const;
 
 export const i32x4Ops = {

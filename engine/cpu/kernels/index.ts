@@ -4,13 +4,14 @@ import type { KernelContext } from '../step.ts';
 import { activation, activationGrad } from './activation.ts';
 import { add } from './add.ts';
 import { batchNorm, batchNormGrad, batchNormInference, batchNormInferenceGrad } from './batchNorm.ts';
+import { clipGradientNorm, clipGradientValue, l1Penalty } from './clip.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv.ts';
 import { dropout, dropoutMask } from './dropout.ts';
 import { gatherImages, gatherLabels } from './gather.ts';
 import type { CpuKernel } from './kernel.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, record, softmaxCrossEntropy } from './loss.ts';
-import { adamUpdate, sgdUpdate } from './optimizer.ts';
+import { adagradUpdate, adamaxUpdate, adamUpdate, nadamUpdate, rmspropUpdate, sgdUpdate } from './optimizer.ts';
 import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool.ts';
 import { concat, concatGrad, flatten, flattenGrad } from './reshape.ts';
 
@@ -48,6 +49,13 @@ export const kernels: { readonly [N in OpName]: CpuKernel<N> } = {
   record,
   sgdUpdate,
   adamUpdate,
+  rmspropUpdate,
+  adagradUpdate,
+  adamaxUpdate,
+  nadamUpdate,
+  clipGradientNorm,
+  clipGradientValue,
+  l1Penalty,
 };
 
 /** The steps of one op of a plan. */

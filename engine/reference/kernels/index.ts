@@ -7,7 +7,8 @@ import { dropout, dropoutMask } from './dropout.ts';
 import { gatherImages, gatherLabels } from './gather.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, softmaxCrossEntropy } from './loss.ts';
-import { adamUpdate, sgdUpdate } from './optimizers.ts';
+import { clipGradientNorm, clipGradientValue, l1Penalty } from './gradients.ts';
+import { adagradUpdate, adamaxUpdate, adamUpdate, nadamUpdate, rmspropUpdate, sgdUpdate } from './optimizers.ts';
 import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool2d.ts';
 import { record } from './record.ts';
 import { add, concat, concatGrad, flatten, flattenGrad } from './shape.ts';
@@ -46,4 +47,11 @@ export const kernels: { readonly [N in OpName]: ReferenceKernel<N> } = {
   record,
   sgdUpdate,
   adamUpdate,
+  rmspropUpdate,
+  adagradUpdate,
+  adamaxUpdate,
+  nadamUpdate,
+  clipGradientNorm,
+  clipGradientValue,
+  l1Penalty,
 };

@@ -1,4 +1,5 @@
 import { noise, type Trial, type TrialTensor } from './trial.ts';
+import { updateTrials } from './updateTrials.ts';
 
 /** Every kernel at shapes that are awkward for it: odd counts, one row, one pixel, remainders of every tile. */
 
@@ -458,34 +459,6 @@ function lossTrials(): Trial[] {
   });
 }
 
-function updateTrials(): Trial[] {
-  const shapes = [[5, 3], [5], [130, 70], [1], [6, 2, 3, 3]];
-  const list = shapes.map((shape) => t(...shape));
-  const squares = shapes.map((shape) => positive(...shape));
-  const hyper = given([0.05, 0.7, 1.3, 1.1]);
-  const sgd = (name: string, attrs: object, velocities: readonly TrialTensor[]): Trial => ({
-    name: `sgdUpdate ${name}`,
-    op: 'sgdUpdate',
-    attrs,
-    inputs: { hyper, parameters: list, gradients: list, velocities },
-    outputs: {},
-  });
-  const adam = (decoupled: boolean): Trial => ({
-    name: `adamUpdate ${decoupled}`,
-    op: 'adamUpdate',
-    attrs: { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.02, decoupled },
-    inputs: { hyper, parameters: list, gradients: list, firstMoments: list, secondMoments: squares },
-    outputs: {},
-  });
-  return [
-    sgd('plain', { momentum: 0, weightDecay: 0, nesterov: false }, []),
-    sgd('momentum', { momentum: 0.9, weightDecay: 0.01, nesterov: false }, list),
-    sgd('nesterov', { momentum: 0.9, weightDecay: 0.01, nesterov: true }, list),
-    adam(false),
-    adam(true),
-  ];
-}
-
 export const trials: readonly Trial[] = [
   ...linearTrials(),
   ...convTrials(),
@@ -495,5 +468,5 @@ export const trials: readonly Trial[] = [
   ...activationTrials(),
   ...dataTrials(),
   ...lossTrials(),
-  ...updateTrials(),
+  ...updateTrials,
 ];
