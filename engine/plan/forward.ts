@@ -4,29 +4,42 @@ import type { Mode } from '../layers/layer.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { PlanBuilder } from './builder.ts';
 
-/** What every segment of a model reads. */
-export interface SharedTensors {
+/** What every forward pass of a model reads. */
+export interface ModelTensors {
   readonly builder: PlanBuilder;
   readonly checked: CheckedGraph;
   /** Parameters and buffers by "<node>.<name>". */
   readonly named: ReadonlyMap<string, TensorId>;
+  readonly random: TensorId;
+}
+
+/** What every segment of a training plan reads. */
+export interface SharedTensors extends ModelTensors {
   readonly offset: TensorId;
   readonly scale: TensorId;
   readonly trainPixels: TensorId;
   readonly trainLabels: TensorId;
   readonly trainIndices: TensorId;
   readonly hyper: TensorId;
-  readonly random: TensorId;
 }
 
-export interface ForwardOptions {
+interface SegmentOptions {
   readonly segment: string;
   readonly mode: Mode;
   /** In front of the names of the segment's own tensors. */
   readonly prefix: string;
-  readonly data: { readonly pixels: TensorId; readonly labels: TensorId; readonly indices: TensorId };
   /** Where the model's output goes; undefined: a tensor of the segment. */
   readonly logits: TensorId | undefined;
+}
+
+export interface ForwardOptions extends SegmentOptions {
+  readonly data: { readonly pixels: TensorId; readonly labels: TensorId; readonly indices: TensorId };
+}
+
+export interface ModelOptions extends SegmentOptions {
+  readonly batch: number;
+  /** The value of the input node; `output` makes the tensor that it usually has. */
+  readonly input: (node: string, output: () => TensorId) => TensorId;
 }
 
 /** Appends the gathering of a batch and the forward pass of the model. Returns its output and the targets. */
@@ -34,13 +47,30 @@ export function lowerForward(
   shared: SharedTensors,
   options: ForwardOptions,
 ): { readonly logits: TensorId; readonly target: TensorId } {
-  const { builder, checked } = shared;
-  const { segment, mode, prefix, data } = options;
+  const { builder } = shared;
+  const { prefix, data } = options;
   const batch = builder.shape(data.indices)[0]!;
+  let target: TensorId | undefined;
+  const logits = lowerModel(shared, {
+    ...options,
+    batch,
+    input: (node, output) => {
+      const x = output();
+      target = builder.tensor(`${prefix}${node}.target`, [batch], 'i32', 'activation', node);
+      gather(shared, options, node, x, target);
+      return x;
+    },
+  });
+  return { logits, target: target! };
+}
+
+/** Appends the forward pass of the model on whatever `input` gives it. Returns its output. */
+export function lowerModel(shared: ModelTensors, options: ModelOptions): TensorId {
+  const { builder, checked } = shared;
+  const { segment, mode, prefix, batch } = options;
   const nodes = new Map(checked.nodes.map((node) => [node.id, node]));
   const source = sourceOf(nodes.get(checked.outputId)!, nodes, mode);
   const values = new Map<string, TensorId>();
-  let target: TensorId | undefined;
 
   for (const node of checked.nodes) {
     const output = (): TensorId =>
@@ -48,10 +78,7 @@ export function lowerForward(
         ? options.logits
         : builder.tensor(`${prefix}${node.id}.y`, [batch, ...node.outputShape], 'f32', 'activation', node.id);
     if (node.layer === 'input') {
-      const x = output();
-      target = builder.tensor(`${prefix}${node.id}.target`, [batch], 'i32', 'activation', node.id);
-      gather(shared, options, node.id, x, target);
-      values.set(node.id, x);
+      values.set(node.id, options.input(node.id, output));
     } else if (isIdentity(node, mode)) {
       values.set(node.id, values.get(node.inputs[0]!)!);
     } else {
@@ -72,7 +99,7 @@ export function lowerForward(
       });
     }
   }
-  return { logits: values.get(checked.outputId)!, target: target! };
+  return values.get(checked.outputId)!;
 }
 
 function gather(
