@@ -2,7 +2,7 @@ import type Sqlite from 'better-sqlite3';
 import type { Store } from '../lab/ports.ts';
 import { translating } from './errors.ts';
 import { wrap } from './sql.ts';
-import { dropCheckpoints, getCheckpoint, putCheckpoint } from './tables/checkpoints.ts';
+import { checkpointFiles, dropCheckpoints, getCheckpoint, putCheckpoint } from './tables/checkpoints.ts';
 import { appendEvent } from './tables/events.ts';
 import * as runs from './tables/runs.ts';
 import { appendSeries, readSeries, truncateSeries } from './tables/series.ts';
@@ -30,6 +30,7 @@ export function createStore(raw: Sqlite.Database, file: string, close: () => voi
       putCheckpoint: (record) => transaction(() => putCheckpoint(db, record)),
       getCheckpoint: (id, role) => getCheckpoint(db, id, role),
       dropCheckpoints: (id) => transaction(() => dropCheckpoints(db, id)),
+      checkpointFiles: () => checkpointFiles(db),
       getSetting: (key) => getSetting(db, key),
       setSetting: (key, value) => setSetting(db, key, value),
       transaction,

@@ -69,6 +69,8 @@ export interface Store {
   getCheckpoint(id: string, role: 'last' | 'best'): CheckpointRecord | null;
   /** Forgets the checkpoints of a run; returns the files that nothing names any more. */
   dropCheckpoints(id: string): string[];
+  /** Every file that a record names, of deleted runs too. */
+  checkpointFiles(): string[];
   getSetting(key: string): unknown;
   setSetting(key: string, value: unknown): void;
   /** All writes of `body` or none. */
@@ -100,6 +102,8 @@ export interface CheckpointFiles {
   /** Throws a LabError that names the file when it is missing or cannot be read. */
   read(name: string): Promise<Uint8Array>;
   remove(name: string): Promise<void>;
+  /** Names of the checkpoints that lie there. */
+  list(): Promise<string[]>;
 }
 
 export interface Datasets {

@@ -1,5 +1,5 @@
 import { readdirSync, rmSync } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabError } from '../lab/contract/errors.ts';
 import type { CheckpointFiles } from '../lab/ports.ts';
@@ -54,6 +54,9 @@ export function createCheckpointFiles(folder: string): CheckpointFiles {
         throw diskError(error, path, 'remove the checkpoint');
       }
     },
+
+    // only names that this program gives: whatever else someone keeps in the folder is theirs
+    list: async () => (await readdir(folder)).filter((name) => /^r\w+-(last|best)-\d.*\.safetensors$/.test(name)),
   };
 }
 

@@ -36,3 +36,7 @@ export function dropCheckpoints(db: WritableDb, runId: string): string[] {
   db.run('DELETE FROM checkpoints WHERE run_id = ?', runId);
   return files.filter((file) => !db.get('SELECT 1 FROM checkpoints WHERE file = ?', file));
 }
+
+export function checkpointFiles(db: ReadableDb): string[] {
+  return db.rows('SELECT DISTINCT file FROM checkpoints ORDER BY file').map(([file]) => file as string);
+}

@@ -66,8 +66,8 @@ export class RunQueue {
   async start(autoStart: boolean): Promise<void> {
     const { store, clock, checkpoints } = this.#options;
     // all of them, whatever a clock that was set back says
-    for (const file of store.purgeDeleted(Number.MAX_SAFE_INTEGER))
-      await checkpoints.remove(file).catch(() => undefined);
+    store.purgeDeleted(Number.MAX_SAFE_INTEGER);
+    await removeUnnamed(store, checkpoints);
     for (const run of store.listRuns({ status: ['running', 'paused'] }).runs) {
       if (run.status === 'paused' && run.startedAt === null) continue;
       const from = run.checkpointStep === null ? 'from the start' : `from step ${run.checkpointStep}`;
@@ -326,4 +326,14 @@ export class RunQueue {
 
 function wrongState(run: Pick<RunDetails, 'id' | 'status'>, wish: string, rule: string): LabError {
   return new LabError('state', `Run ${run.id} is ${run.status}. ${rule} ${wish}.`);
+}
+
+/**
+ * Removes checkpoints that no record names: those of purged runs, and one that was written but not yet recorded when its
+ * process died. What cannot be removed costs room, not truth.
+ */
+async function removeUnnamed(store: Store, checkpoints: CheckpointFiles): Promise<void> {
+  const named = new Set(store.checkpointFiles());
+  const files = await checkpoints.list().catch(() => []);
+  for (const file of files) if (!named.has(file)) await checkpoints.remove(file).catch(() => undefined);
 }

@@ -66,6 +66,9 @@ export class FakeFiles implements CheckpointFiles {
     this.files.delete(name);
     this.log.push(`remove ${name}`);
   }
+  async list(): Promise<string[]> {
+    return [...this.files.keys()];
+  }
 }
 
 /** One worker, steered by a test. Commands are only noted unless `obedient`. */

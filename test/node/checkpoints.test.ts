@@ -22,6 +22,17 @@ describe('checkpoint files', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  it('list the checkpoints and nothing else that lies there', async () => {
+    const files = createCheckpointFiles(folder);
+    for (const name of ['r1-last-10.safetensors', 'r1-best-5-ab12cd34.safetensors']) {
+      await files.write(name, new Uint8Array(3));
+    }
+    for (const name of ['mine.safetensors', 'r1-last-20.safetensors.77.part', 'notes.txt']) {
+      writeFileSync(join(folder, name), '');
+    }
+    expect((await files.list()).sort()).toEqual(['r1-best-5-ab12cd34.safetensors', 'r1-last-10.safetensors']);
+  });
+
   it('say which file is missing', async () => {
     await expect(createCheckpointFiles(folder).read('gone.safetensors')).rejects.toMatchObject({
       code: 'checkpoint',

@@ -47,6 +47,15 @@ describe('after a crash', () => {
     expect(done.startedAt).toBe(run.startedAt);
   });
 
+  it('a checkpoint that was written but never recorded is swept away, the recorded ones stay', async () => {
+    const before = await trained();
+    const recorded = [...before.files.files.keys()];
+    await before.files.write(`${before.id}-last-29.safetensors`, new Uint8Array(3));
+    const { files } = await before.crash();
+    expect(recorded.length).toBeGreaterThan(0);
+    expect([...files.files.keys()]).toEqual(recorded);
+  });
+
   it('a run without a checkpoint begins anew', async () => {
     const before = await bench();
     const [run] = await before.lab.call('runs.create', { spec: smallSpec });
