@@ -5,16 +5,22 @@ import { concat } from './concat.ts';
 import { conv2d } from './conv2d.ts';
 import { dense } from './dense.ts';
 import { dropout } from './dropout.ts';
+import { elu } from './elu.ts';
 import { flatten } from './flatten.ts';
 import { gelu } from './gelu.ts';
 import { globalAvgPool2d } from './globalAvgPool2d.ts';
+import { hardSwish } from './hardSwish.ts';
 import { input } from './input.ts';
 import type { LayerDefinition } from './layer.ts';
 import type { LayerName } from './layerName.ts';
 import { leakyRelu } from './leakyRelu.ts';
 import { maxPool2d } from './maxPool2d.ts';
+import { mish } from './mish.ts';
 import { relu } from './relu.ts';
+import { selu } from './selu.ts';
 import { sigmoid } from './sigmoid.ts';
+import { silu } from './silu.ts';
+import { softplus } from './softplus.ts';
 import { tanh } from './tanh.ts';
 
 // A layer's methods take its own properties; by name, callers hand over whatever that name's schema let through.
@@ -35,7 +41,13 @@ export const layers: { readonly [N in LayerName]: LayerDefinition } = {
   tanh: any(tanh),
   relu: any(relu),
   leakyRelu: any(leakyRelu),
+  elu: any(elu),
+  selu: any(selu),
   gelu: any(gelu),
+  silu: any(silu),
+  softplus: any(softplus),
+  hardSwish: any(hardSwish),
+  mish: any(mish),
   add: any(add),
   concat: any(concat),
 };

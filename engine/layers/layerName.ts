@@ -13,7 +13,13 @@ export const layerNames = [
   'tanh',
   'relu',
   'leakyRelu',
+  'elu',
+  'selu',
   'gelu',
+  'silu',
+  'softplus',
+  'hardSwish',
+  'mish',
   'add',
   'concat',
 ] as const;

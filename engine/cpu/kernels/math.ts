@@ -26,17 +26,49 @@ const expPolynomial = [
 /** exp(87) and exp(-87) are normal float32 numbers. */
 export const expLimit = 87;
 
-/** target = exp(x) for x within -87..88 (clamp it first), about 1 ulp; NaN gives NaN. `spare` is overwritten. */
-export function emitExp(f: Func, target: Local, x: Expr, spare: Local): void {
+/** Polynomial with the highest coefficient first. `x` is used several times. */
+export function horner(f: Func, coefficients: readonly number[], x: Expr): Expr {
+  const [first, ...rest] = coefficients.map((c) => f.vec(c));
+  return rest.reduce((sum, c) => f.madd(sum, x, c), first!);
+}
+
+/** x = r + k ln 2 with whole k and |r| <= ln 2 / 2: target = exp(r) - 1, and k in the low bits of `spare`. */
+function emitReducedExpm1(f: Func, target: Local, x: Expr, spare: Local): void {
   f.set(target, x);
   f.set(spare, f.madd(target, f.vec(log2e), f.vec(roundingBias)));
   const rounded = f.v.sub(spare, f.vec(roundingBias));
   f.set(target, f.nmadd(rounded, f.vec(ln2High), target));
   f.set(target, f.nmadd(rounded, f.vec(ln2Low), target));
-  const [first, ...rest] = expPolynomial.map((c) => f.vec(c));
-  const polynomial = rest.reduce((sum, c) => f.madd(sum, target, c), first!);
-  const value = f.v.add(f.madd(polynomial, f.v.mul(target, target), target), f.vec(1));
-  f.set(target, f.v.mul(value, f.vi.add(f.vi.shl(spare, 23), f.ivec(0x3f800000))));
+  f.set(target, f.madd(horner(f, expPolynomial, target), f.v.mul(target, target), target));
+}
+
+/** 2^k for k in the low bits of `spare`. */
+function powerOfTwo(f: Func, spare: Local): Expr {
+  return f.vi.add(f.vi.shl(spare, 23), f.ivec(0x3f800000));
+}
+
+/** target = exp(x) for x within -87..88 (clamp it first), about 1 ulp; NaN gives NaN. `spare` is overwritten. */
+export function emitExp(f: Func, target: Local, x: Expr, spare: Local): void {
+  emitReducedExpm1(f, target, x, spare);
+  f.set(target, f.v.mul(f.v.add(target, f.vec(1)), powerOfTwo(f, spare)));
+}
+
+/** target = exp(x) - 1 for x within -87..88, without loss of digits near 0; NaN gives NaN. `spare` is overwritten. */
+export function emitExpm1(f: Func, target: Local, x: Expr, spare: Local): void {
+  emitReducedExpm1(f, target, x, spare);
+  f.set(spare, powerOfTwo(f, spare));
+  f.set(target, f.madd(target, spare, f.v.sub(spare, f.vec(1))));
+}
+
+/** ln(1 + x) = 2 atanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...), s = x / (x + 2) <= 1/3: the first term left out is below 2e-9. */
+const atanhSeries = [1 / 15, 1 / 13, 1 / 11, 1 / 9, 1 / 7, 1 / 5, 1 / 3, 1];
+
+/** target = ln(1 + x) for 0 <= x <= 1, about 2 ulp; NaN gives NaN. `spare` is overwritten. */
+export function emitLog1p(f: Func, target: Local, x: Expr, spare: Local): void {
+  f.set(target, x);
+  f.set(target, f.v.div(target, f.v.add(target, f.vec(2))));
+  f.set(spare, f.v.mul(target, target));
+  f.set(target, f.v.mul(f.v.add(target, target), horner(f, atanhSeries, spare)));
 }
 
 /** Natural logarithm of a positive f64, to some 1e-16 relative. `x` is overwritten; a NaN or infinity passes through. */

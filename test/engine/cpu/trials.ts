@@ -1,3 +1,4 @@
+import { activationGradNeeds } from '../../../engine/ops/activationName.ts';
 import { noise, type Trial, type TrialTensor } from './trial.ts';
 import { updateTrials } from './updateTrials.ts';
 
@@ -330,13 +331,20 @@ function activationTrials(): Trial[] {
     { fn: 'tanh' },
     { fn: 'relu' },
     { fn: 'leakyRelu', slope: 0.2 },
+    { fn: 'elu', alpha: 1.7 },
+    { fn: 'elu' },
+    { fn: 'selu' },
     { fn: 'gelu', approximate: 'none' },
     { fn: 'gelu', approximate: 'tanh' },
-  ];
+    { fn: 'silu' },
+    { fn: 'softplus' },
+    { fn: 'hardSwish' },
+    { fn: 'mish' },
+  ] as const;
   const wide = { shape: [5, 3, 7, 2], values: (i: number) => 8 * noise(2)(i) };
   return functions.flatMap((attrs): Trial[] => {
     const name = JSON.stringify(attrs);
-    const needsX = attrs.fn === 'leakyRelu' || attrs.fn === 'gelu';
+    const needsX = activationGradNeeds[attrs.fn] === 'x';
     return [
       { name: `activation ${name}`, op: 'activation', attrs, inputs: { x: wide }, outputs: { y: t(...wide.shape) } },
       {

@@ -131,10 +131,11 @@ export class FuzzBuilder {
       }
       case 'activation': {
         const y = this.activation(`${name}.y`, shape);
-        // Leaky ReLU alone has a slope, GELU alone a form.
+        // Leaky ReLU alone has a slope, ELU alone an alpha, GELU alone a form.
         const attrs = {
           fn: node.fn,
           ...(node.fn === 'leakyRelu' && { slope: node.slope }),
+          ...(node.fn === 'elu' && { alpha: Math.abs(node.slope) * 5 }),
           ...(node.fn === 'gelu' && { approximate: node.approximate }),
         };
         this.emit({ op: 'activation', attrs, inputs: { x }, outputs: { y } });

@@ -2,6 +2,7 @@ import type { GraphDocument, NodeDocument } from '../../../engine/graph/document
 import { isLayerName } from '../../../engine/layers/layerName.ts';
 import type { GoldenCase } from '../cases.ts';
 import { GoldenDataError, Unsupported } from '../errors.ts';
+import { engineOpName } from './names.ts';
 
 /** A node of a model as the reference data write it. */
 interface GoldenNode {
@@ -35,7 +36,7 @@ function nodesOf(golden: GoldenCase): readonly GoldenNode[] {
 function layerOf({ op, attrs }: GoldenNode): Pick<NodeDocument, 'layer' | 'props'> {
   const translate = translations[op];
   if (translate !== undefined) return translate(attrs);
-  const layer = op.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  const layer = engineOpName(op);
   if (!isLayerName(layer)) throw new Unsupported(op);
   return { layer, props: attrs };
 }

@@ -9,6 +9,7 @@ import type { Outputs } from '../trial.ts';
 import { booleanOf, choiceOf, inputOf, numberOf, numbersOf, pairOf } from './adapter.ts';
 import type { GroupAdapter } from './adapter.ts';
 import { batchNorm, batchNormSequence } from './batchNorm.ts';
+import { engineOpName } from './names.ts';
 
 /** Builds the plan of a case and says where its outputs lie. */
 type CaseBuilder = (golden: GoldenCase, trial: Trial) => Outputs;
@@ -161,17 +162,13 @@ const dropout: CaseBuilder = (golden, trial) => {
   return outputs;
 };
 
-/** Reference data write leaky_relu where the engine writes leakyRelu. */
-function camelCase(name: string): string {
-  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-}
-
 const activation: CaseBuilder = (golden, trial) => {
-  const fn = activationNames.find((name) => name === camelCase(golden.op));
+  const fn = activationNames.find((name) => name === engineOpName(golden.op));
   if (fn === undefined) throw new Unsupported(golden.op);
   const attrs = {
     fn,
     ...('slope' in golden.attrs && { slope: numberOf(golden, 'slope') }),
+    ...('alpha' in golden.attrs && { alpha: numberOf(golden, 'alpha') }),
     ...('approximate' in golden.attrs && { approximate: choiceOf(golden, 'approximate', ['none', 'tanh']) }),
   };
   const { x, dy, y, dx, outputs } = unary(golden, trial, engineShape);
