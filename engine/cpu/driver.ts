@@ -4,8 +4,13 @@ import { unitCost, unitRuns, type Level, type RowGroup, type TaskGroup, type Uni
 import { emitSliceStart, rowBytes, sliceCount, type Placed, type RowStep } from './step.ts';
 import { counterBytes, countersStart } from './sync.ts';
 
-/** Below this much work (ns) a level, or a unit within one, is not worth spreading over threads. */
-export const defaultWorthSharing = 4_000;
+/**
+ * Below this much work (ns) a level, or a unit within one, is not worth spreading over threads: a barrier costs about
+ * 1 us on a quiet machine, more on a busy one.
+ */
+export const defaultWorthSharing = 6_000;
+/** A whole segment below this many times as much runs on one thread: waking the others would take longer. */
+const segmentFactor = 10;
 
 interface EmittedUnit {
   readonly tasks: number;
@@ -121,11 +126,13 @@ export function emitSegment(
   firstCounter: number,
   worthSharing: number,
 ): EmittedSegment {
+  const total = levels.flatMap(({ units }) => units).reduce((sum, unit) => sum + unitCost(unit), 0);
+  const many = threads > 1 && total >= segmentFactor * worthSharing;
   const emitted = levels.map((level): EmittedLevel => {
     const units = level.units.map((unit) => emitUnit(module, unit));
     const cost = units.reduce((sum, unit) => sum + unit.cost, 0);
     const parts = units.reduce((sum, unit) => sum + pieces(unit, worthSharing), 0);
-    return { units, shared: threads > 1 && parts > 1 && cost >= worthSharing };
+    return { units, shared: many && parts > 1 && cost >= worthSharing };
   });
   const f = module.func(label, ['i32', 'i32'], 'i32');
   const [scratch, isHelper] = f.params() as [Local, Local];

@@ -9,7 +9,7 @@ import { gelu } from './activations/gelu.ts';
 import { hardSwish, mish, silu, softplus } from './activations/swish.ts';
 import { elementwise } from './elementwise.ts';
 import type { CpuKernel } from './kernel.ts';
-import { emitExp, expLimit, flush, horner } from './math.ts';
+import { emitExp, expLimit, flush, horner, negligibleFactor } from './math.ts';
 
 /** tanh for |x| < 0.625 as x + x^3 p(x^2): Cephes' minimax polynomial for tanhf. */
 const tanhPolynomial = [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1];
@@ -64,13 +64,23 @@ function keyOf(name: string, { fn, slope, alpha, approximate }: ActivationAttrs)
   return `${name} ${fn} ${slope ?? ''} ${alpha ?? ''} ${approximate ?? ''}`;
 }
 
+/** Functions that give nothing smaller than what comes in: they need no flush. */
+function keepsSize({ fn }: ActivationAttrs): boolean {
+  return fn === 'relu' || fn === 'leakyRelu';
+}
+
 export const activation: CpuKernel<'activation'> = ({ attrs, inputs, outputs }, context) => {
   elementwise(context, {
     key: keyOf('activation', attrs),
     inputs: [context.tensor(inputs.x)],
     output: context.tensor(outputs.y),
     vectorCost: code[attrs.fn].cost,
-    body: (f, [x], temps) => code[attrs.fn].value(f, x!, temps, attrs),
+    body: (f, [x], temps) => {
+      const value = code[attrs.fn].value(f, x!, temps, attrs);
+      if (keepsSize(attrs)) return value;
+      const result = temps[1]!;
+      return after(() => f.set(result, value), flush(f, result, negligibleFactor));
+    },
   });
 };
 
@@ -79,7 +89,6 @@ export const activationGrad: CpuKernel<'activationGrad'> = ({ attrs, inputs, out
   const of = context.optional(inputs[needed]);
   if (!of)
     throw new EngineError('plan', `activationGrad of ${attrs.fn} needs ${needed}, which the plan does not give.`);
-  const keepsSize = attrs.fn === 'relu' || attrs.fn === 'leakyRelu';
   elementwise(context, {
     key: keyOf('activationGrad', attrs),
     inputs: [of, context.tensor(inputs.dy)],
@@ -87,7 +96,7 @@ export const activationGrad: CpuKernel<'activationGrad'> = ({ attrs, inputs, out
     vectorCost: code[attrs.fn].cost,
     body: (f, [value, dy], temps) => {
       const gradient = code[attrs.fn].gradient(f, value!, dy!, temps, attrs);
-      if (keepsSize) return gradient;
+      if (keepsSize(attrs)) return gradient;
       const result = temps[1]!;
       return after(() => f.set(result, gradient), flush(f, result));
     },

@@ -2,7 +2,7 @@ import type { Expr, Func, Local } from '../asm/func.ts';
 import { randomSlot } from '../../ops/op.ts';
 import { byRow, whole, wholeIf, type Placed } from '../step.ts';
 import { scalarCost, type CpuKernel } from './kernel.ts';
-import { emitExp, emitLog, expLimit, flush } from './math.ts';
+import { emitExp, emitLog, flush } from './math.ts';
 
 /** Whether lane i of vector `v` of a row of `classes` values is one of them. */
 function laneMask(f: Func, v: number, classes: number): Expr {
@@ -10,9 +10,12 @@ function laneMask(f: Func, v: number, classes: number): Expr {
   return f.ivec([lane(0), lane(1), lane(2), lane(3)]);
 }
 
-/** Bounds of a logit minus the row's largest, so that its exponential is neither denormal nor infinite. */
+/** exp(-60) is nothing beside the largest logit's 1, and its products with the gradient's factors are no denormals yet. */
+const leastLogit = -60;
+
+/** A logit minus the row's largest, bounded below. */
 function shifted(f: Func, x: Expr, largest: Local): Expr {
-  return f.v.pmax(f.v.sub(x, largest), f.vec(-expLimit));
+  return f.v.pmax(f.v.sub(x, largest), f.vec(leastLogit));
 }
 
 /**

@@ -1,11 +1,16 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
 
-/** Below this a gradient or moment counts as zero: products of such numbers would be denormals, which cost a hundredfold. */
+/**
+ * Below this a gradient or moment counts as zero. Denormals cost a hundredfold, and gradients (1e-20 or more) times
+ * activations (1e-17 or more) are none yet.
+ */
 const negligible = 1e-20;
+/** The same for activations, and for gradients that are squared. */
+export const negligibleFactor = 1e-17;
 
-/** value, or 0 where |value| < 1e-20. A NaN stays. `value` is used twice. */
-export function flush(f: Func, value: Expr): Expr {
-  return f.v.andnot(value, f.v.lt(f.v.abs(value), f.vec(negligible)));
+/** value, or 0 where |value| < limit. A NaN stays. `value` is used twice. */
+export function flush(f: Func, value: Expr, limit = negligible): Expr {
+  return f.v.andnot(value, f.v.lt(f.v.abs(value), f.vec(limit)));
 }
 
 /** low <= value <= high; a NaN stays (it is the first operand of both). */

@@ -3,7 +3,7 @@ import type { Expr, Func, Local } from '../asm/func.ts';
 import type { KernelContext } from '../step.ts';
 import { flatStep, placedList, type Place } from './flat.ts';
 import type { CpuKernel } from './kernel.ts';
-import { flush } from './math.ts';
+import { flush, negligibleFactor } from './math.ts';
 
 type Slot = keyof typeof hyperSlot;
 
@@ -70,7 +70,7 @@ function decay({ f, p, g }: Vectors, weightDecay: number): void {
 /** target = keep * state + (1 - keep) * value, without denormals, stored back. */
 function mean(f: Func, place: Place, keep: number, value: Local, target: Local): void {
   f.set(target, f.v.mul(f.load(place.address, place.offset), f.vec(keep)));
-  f.set(target, f.madd(value, f.vec(1 - keep), target));
+  f.set(target, f.madd(flush(f, value), f.vec(1 - keep), target));
   f.set(target, flush(f, target));
   f.store(place.address, place.offset, target);
 }
@@ -82,7 +82,7 @@ const negligibleSquare = 1e-37;
 function meanSquare(f: Func, place: Place, keep: number, share: number, value: Local, target: Local): void {
   const old = f.load(place.address, place.offset);
   f.set(target, keep === 1 ? old : f.v.mul(old, f.vec(keep)));
-  const square = f.v.mul(value, value);
+  const square = f.v.mul(flush(f, value, negligibleFactor), value);
   f.set(target, share === 1 ? f.v.add(square, target) : f.madd(square, f.vec(share), target));
   f.set(target, f.v.andnot(target, f.v.lt(target, f.vec(negligibleSquare))));
   f.store(place.address, place.offset, target);

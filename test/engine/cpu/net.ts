@@ -39,13 +39,14 @@ export function lowerNet(
   inputShape: readonly [number, number, number],
   batchSize: number,
   optimizer: OptimizerSettings,
+  evaluationBatch = batchSize,
 ): Net {
   const document: GraphDocument = { nodes: [{ id: 'input', layer: 'input' }, ...layers] };
   const checked = checkGraph(document, { inputShape, classes: 10 });
   if (!checked.ok) throw new Error(checked.faults.map(({ message }) => message).join('\n'));
   const plan = lowerTraining(checked, {
     batchSize,
-    evaluationBatch: batchSize,
+    evaluationBatch,
     inputShape,
     trainImages: images,
     testImages: images,
