@@ -24,6 +24,9 @@ export interface Tolerance {
   readonly rel: number;
 }
 
+/** A number, or a list of rows for each axis of a tensor. */
+export type NestedValues = number | null | readonly NestedValues[];
+
 /** One case with its tensors at hand. */
 export interface GoldenCase {
   readonly id: string;
@@ -34,7 +37,7 @@ export interface GoldenCase {
   readonly tolerance: Tolerance;
   readonly tolerances: Readonly<Record<string, Tolerance>>;
   /** The same outputs in double precision, for what is computed in doubles; null means undefined (NaN). */
-  readonly values: Readonly<Record<string, number | null | readonly (number | null)[]>>;
+  readonly values: Readonly<Record<string, NestedValues>>;
   readonly valuesTolerance: Tolerance | undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { Shape, TensorValues } from '../../engine/tensor.ts';
 import { formatShape, sizeOf } from '../../engine/tensor.ts';
-import type { GoldenCase, Tolerance } from './cases.ts';
+import type { GoldenCase, NestedValues, Tolerance } from './cases.ts';
 
 /** What the engine gives for an output. Float64Array marks a result in double precision, held to the tighter tolerance. */
 export interface Output {
@@ -53,8 +53,9 @@ export function compareCase(golden: GoldenCase, outputs: ReadonlyMap<string, Out
   return worst;
 }
 
-function doublesOf(values: number | null | readonly (number | null)[]): Float64Array {
-  const list = typeof values === 'object' && values !== null ? values : [values];
+/** Row by row, as the tensors lie; null means undefined. */
+function doublesOf(values: NestedValues): Float64Array {
+  const list = Array.isArray(values) ? (values.flat(Infinity) as (number | null)[]) : [values as number | null];
   return Float64Array.from(list, (value) => value ?? NaN);
 }
 

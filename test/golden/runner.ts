@@ -5,8 +5,10 @@ import { compareCase } from './compare.ts';
 import type { Failure } from './compare.ts';
 import { GoldenDataError, Unsupported } from './errors.ts';
 import type { Device, GroupAdapter } from './groups/adapter.ts';
+import { diagnostics } from './groups/diagnostics.ts';
 import { layers } from './groups/layers.ts';
 import { losses } from './groups/losses.ts';
+import { metrics } from './groups/metrics.ts';
 import { optimizers } from './groups/optimizers.ts';
 import { rng } from './groups/rng.ts';
 import { schedules } from './groups/schedules.ts';
@@ -34,6 +36,8 @@ const adapters: Partial<Record<GroupName, GroupAdapter>> = {
   optimizers,
   schedules,
   trajectories,
+  diagnostics,
+  metrics,
   statistics,
   rng,
 };
