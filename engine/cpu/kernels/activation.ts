@@ -64,10 +64,8 @@ function keyOf(name: string, { fn, slope, alpha, approximate }: ActivationAttrs)
   return `${name} ${fn} ${slope ?? ''} ${alpha ?? ''} ${approximate ?? ''}`;
 }
 
-/** Functions that give nothing smaller than what comes in: they need no flush. */
-function keepsSize({ fn }: ActivationAttrs): boolean {
-  return fn === 'relu' || fn === 'leakyRelu';
-}
+/** Functions that go to 0 on one side; near 0 all others give what comes in, and its sign may matter. */
+const vanishing: ReadonlySet<ActivationName> = new Set(['sigmoid', 'gelu', 'silu', 'softplus', 'mish']);
 
 export const activation: CpuKernel<'activation'> = ({ attrs, inputs, outputs }, context) => {
   elementwise(context, {
@@ -77,7 +75,7 @@ export const activation: CpuKernel<'activation'> = ({ attrs, inputs, outputs }, 
     vectorCost: code[attrs.fn].cost,
     body: (f, [x], temps) => {
       const value = code[attrs.fn].value(f, x!, temps, attrs);
-      if (keepsSize(attrs)) return value;
+      if (!vanishing.has(attrs.fn)) return value;
       const result = temps[1]!;
       return after(() => f.set(result, value), flush(f, result, negligibleFactor));
     },
@@ -89,6 +87,7 @@ export const activationGrad: CpuKernel<'activationGrad'> = ({ attrs, inputs, out
   const of = context.optional(inputs[needed]);
   if (!of)
     throw new EngineError('plan', `activationGrad of ${attrs.fn} needs ${needed}, which the plan does not give.`);
+  const keepsSize = attrs.fn === 'relu' || attrs.fn === 'leakyRelu';
   elementwise(context, {
     key: keyOf('activationGrad', attrs),
     inputs: [of, context.tensor(inputs.dy)],
@@ -96,7 +95,7 @@ export const activationGrad: CpuKernel<'activationGrad'> = ({ attrs, inputs, out
     vectorCost: code[attrs.fn].cost,
     body: (f, [value, dy], temps) => {
       const gradient = code[attrs.fn].gradient(f, value!, dy!, temps, attrs);
-      if (keepsSize(attrs)) return gradient;
+      if (keepsSize) return gradient;
       const result = temps[1]!;
       return after(() => f.set(result, gradient), flush(f, result));
     },
