@@ -11,16 +11,22 @@ export interface TorchTiming {
 
 const script = fileURLToPath(new URL('torch.py', import.meta.url));
 
+/** The first is whatever the user prefers, the second Debian's own, which python3-torch belongs to. */
+const pythons = ['python3', '/usr/bin/python3'];
+
+const python = pythons.find((candidate) => spawnSync(candidate, ['-c', 'import torch']).status === 0);
+
 /** Why PyTorch cannot be measured here, or null. */
 export function torchMissing(): string | null {
-  const probe = spawnSync('python3', ['-c', 'import torch'], { encoding: 'utf8' });
-  if (probe.error) return 'no python3';
-  return probe.status === 0 ? null : 'python3 has no torch (Debian: apt-get install python3-torch libopenblas0-openmp)';
+  if (python !== undefined) return null;
+  return 'no python3 with torch (Debian: apt-get install python3-torch libopenblas0-openmp)';
 }
 
 /** Times the workload in PyTorch, in the same minutes as the rest. Throws with PyTorch's last words if it fails. */
 export function timeTorch(workload: string, threads: number, seconds: number): TorchTiming {
-  const run = spawnSync('python3', [script, workload, String(threads), String(seconds)], { encoding: 'utf8' });
+  const run = spawnSync(python ?? 'python3', [script, workload, String(threads), String(seconds)], {
+    encoding: 'utf8',
+  });
   if (run.status !== 0) throw new Error(`PyTorch failed on ${workload}: ${run.stderr.trim().split('\n').at(-1)}`);
   return JSON.parse(run.stdout) as TorchTiming;
 }
