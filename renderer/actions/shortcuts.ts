@@ -33,8 +33,8 @@ export function printShortcut(shortcut: string, mac: boolean): string {
 
 /** Whether the keys belong to where the text cursor is. */
 export function typing(target: EventTarget | null): boolean {
-  if (!(target instanceof HTMLElement)) return false;
-  return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+  if (target instanceof HTMLInputElement) return !/^(checkbox|radio|range|button|submit|file|color)$/.test(target.type);
+  return target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
 export const isMac = (): boolean => /Mac|iPhone|iPad/.test(navigator.platform);

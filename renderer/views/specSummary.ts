@@ -1,6 +1,6 @@
 /** A spec in a few lines, for people. */
 import type { Spec } from '../../lab/contract/spec.ts';
-import { count, integer, percent, setting } from '../format.ts';
+import { count, integer, percent, plural, setting } from '../format.ts';
 
 export const preprocessingWords: Record<Spec['data']['preprocessing'], string> = {
   raw: 'Raw, 0 to 255',
@@ -36,7 +36,9 @@ export function scheduleWords(schedule: Spec['training']['schedule']): string {
 }
 
 export const lengthWords = (length: Spec['training']['length']): string =>
-  'epochs' in length ? `${setting(length.epochs)} epochs` : `${integer(length.steps)} steps`;
+  'epochs' in length
+    ? `${setting(length.epochs)} ${length.epochs === 1 ? 'epoch' : 'epochs'}`
+    : plural(length.steps, 'step');
 
 export function specSummary(spec: Spec, datasetTitle: string): { label: string; value: string }[] {
   const { data, model, training } = spec;

@@ -34,9 +34,11 @@ export function verdict(comparison: Comparison): string | undefined {
       reached.push(`${label} after ${integer(Math.round(value.mean))} steps${some}`);
     }
   });
-  if (reached.length === 0) return `None of the arms has reached ${goal} yet.`;
+  const open = comparison.arms.some((arm) => arm.runs.some((run) => live.includes(run.status)));
+  if (reached.length === 0)
+    return open ? `None of the arms has reached ${goal} yet.` : `None of the arms reached ${goal}.`;
   const first = `${goal} was reached by ${listing(reached)}.`;
-  const rest = missed.length > 0 ? ` Not yet by ${listing(missed)}.` : '';
+  const rest = missed.length > 0 ? ` ${open ? 'Not yet' : 'Never'} by ${listing(missed)}.` : '';
   return `${first}${rest}${ratioText(comparison, row)}`;
 }
 

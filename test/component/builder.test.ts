@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkGraph, type GraphDocument } from '../../engine/index.ts';
+import { checkGraph } from '../../engine/index.ts';
 import { chainLayers, insertAfter, removeNode, replaceNode, setProp } from '../../renderer/builder/edit.ts';
 import { layoutGraph, wirePath, type LayoutNode } from '../../renderer/builder/layout.ts';
 import { inspectModel, lengthOf, type SpecNode } from '../../renderer/builder/model.ts';
