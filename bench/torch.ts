@@ -9,7 +9,7 @@ export interface TorchTiming {
   readonly blas: string;
 }
 
-const script = fileURLToPath(new URL('torch.py', import.meta.url));
+const script = fileURLToPath(new URL('pytorch.py', import.meta.url));
 
 /** The first is whatever the user prefers, the second Debian's own, which python3-torch belongs to. */
 const pythons = ['python3', '/usr/bin/python3'];

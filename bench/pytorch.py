@@ -1,4 +1,4 @@
-"""Times one of Ablate's benchmark workloads in PyTorch: torch.py WORKLOAD THREADS SECONDS, prints one line of JSON."""
+"""Times one of Ablate's benchmark workloads in PyTorch: pytorch.py WORKLOAD THREADS SECONDS, prints one line of JSON."""
 
 import json
 import sys
