@@ -18,11 +18,12 @@ export function pad4(n: number): number {
  * - natural: images [N, C, spatial...] as N, spatial, C; features [N, F]; both with C or F padded to a multiple of 4
  * - plane: images of one channel without padding between pixels
  * - linearWeight: [out, in] as in, out; convWeight: [out, in, kH, kW] as kH, kW, in, out; out padded to a multiple of 4
+ * - row: values of one image, [C, spatial...] or [F], as they stand in a natural tensor
  * - raw: row-major
  * What stands in padding is never read into a value.
  */
 export interface Layout {
-  readonly kind: 'natural' | 'plane' | 'linearWeight' | 'convWeight' | 'raw';
+  readonly kind: 'natural' | 'plane' | 'row' | 'linearWeight' | 'convWeight' | 'raw';
   readonly strides: readonly number[];
   /** Elements, with padding. */
   readonly size: number;
@@ -64,6 +65,10 @@ export function makeLayout(kind: Layout['kind'], shape: Shape): Layout {
       return shape.length >= 2 ? imageLayout(shape, false) : oneRow('natural', rowMajor(shape), sizeOf(shape));
     case 'plane':
       return imageLayout(shape, true);
+    case 'row': {
+      const { strides, rowSize } = imageLayout([1, ...shape], false);
+      return oneRow(kind, strides.slice(1), rowSize);
+    }
     case 'linearWeight':
       return oneRow(kind, [1, pad4(outer)], inner * pad4(outer));
     case 'convWeight': {
@@ -149,7 +154,7 @@ class LayoutGroups {
   }
 }
 
-const strong: readonly LayoutNeed[] = ['raw', 'linearWeight', 'convWeight'];
+const strong: readonly LayoutNeed[] = ['raw', 'row', 'linearWeight', 'convWeight'];
 
 function kindOf(needs: ReadonlySet<LayoutNeed>, spec: TensorSpec): Layout['kind'] {
   const wanted = strong.filter((need) => needs.has(need));

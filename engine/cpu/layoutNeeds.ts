@@ -3,7 +3,7 @@ import type { OpInstance } from '../plan/plan.ts';
 import { updateLists } from './updateLists.ts';
 
 /** What an op's kernel asks of a tensor's layout; 'any' is content with whatever the others want. */
-export type LayoutNeed = 'any' | 'planeOrNatural' | 'natural' | 'raw' | 'linearWeight' | 'convWeight';
+export type LayoutNeed = 'any' | 'planeOrNatural' | 'natural' | 'raw' | 'row' | 'linearWeight' | 'convWeight';
 
 export interface LayoutNeeds {
   /** Needs other than 'any'. */
@@ -30,6 +30,17 @@ function transposed(lists: readonly (readonly TensorId[])[]): TensorId[][] {
 
 function defined(...ids: readonly (TensorId | undefined)[]): TensorId[] {
   return ids.filter((id) => id !== undefined);
+}
+
+/** Two images, both planes or neither. */
+function imagesAlike(a: TensorId, b: TensorId): LayoutNeeds {
+  return needs(
+    [
+      [a, 'planeOrNatural'],
+      [b, 'planeOrNatural'],
+    ],
+    [[a, b]],
+  );
 }
 
 /** The layouts that each op's kernel is written for. */
@@ -102,6 +113,35 @@ export function layoutNeeds(instance: OpInstance): LayoutNeeds {
       const { dx, dgamma, dbeta } = instance.outputs;
       return needs(naturals(x, dy, gamma, runningMean, runningVar, dx, dgamma, dbeta));
     }
+    case 'groupNorm': {
+      const { x, gamma, beta } = instance.inputs;
+      const { y, mean, variance } = instance.outputs;
+      return needs(naturals(x, gamma, beta, y, mean, variance));
+    }
+    case 'groupNormGrad': {
+      const { x, dy, gamma, mean, variance } = instance.inputs;
+      const { dx, dgamma, dbeta } = instance.outputs;
+      return needs(naturals(x, dy, gamma, mean, variance, dx, dgamma, dbeta));
+    }
+    case 'layerNorm': {
+      const { x, gamma, beta } = instance.inputs;
+      const { y, mean, variance } = instance.outputs;
+      return needs([[gamma, 'row'], [beta, 'row'], ...naturals(x, y, mean, variance)]);
+    }
+    case 'layerNormGrad': {
+      const { x, dy, gamma, mean, variance } = instance.inputs;
+      const { dx, dgamma, dbeta } = instance.outputs;
+      const rows: Wanted[] = [
+        [gamma, 'row'],
+        [dgamma, 'row'],
+        [dbeta, 'row'],
+      ];
+      return needs([...rows, ...naturals(x, dy, mean, variance, dx)]);
+    }
+    case 'resize':
+      return imagesAlike(instance.inputs.x, instance.outputs.y);
+    case 'resizeGrad':
+      return imagesAlike(instance.inputs.dy, instance.outputs.dx);
     case 'dropoutMask':
       return needs(naturals(instance.outputs.mask));
     case 'dropout': {

@@ -16,12 +16,15 @@ import { dropout, dropoutMask } from './dropout.ts';
 import { flatten, flattenGrad } from './flatten.ts';
 import { gatherImages, gatherLabels } from './gather.ts';
 import { globalAvgPool2d, globalAvgPool2dGrad } from './globalAvgPool2d.ts';
+import { groupNorm, groupNormGrad } from './groupNorm.ts';
 import { l1Penalty } from './l1Penalty.ts';
+import { layerNorm, layerNormGrad } from './layerNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { maxPool2d, maxPool2dGrad } from './maxPool2d.ts';
 import { nadamUpdate } from './nadamUpdate.ts';
 import type { OpName, TensorId } from './op.ts';
 import { record } from './record.ts';
+import { resize, resizeGrad } from './resize.ts';
 import { rmspropUpdate } from './rmspropUpdate.ts';
 import { sgdUpdate } from './sgdUpdate.ts';
 import { softmaxCrossEntropy } from './softmaxCrossEntropy.ts';
@@ -48,6 +51,12 @@ export const ops: { readonly [N in OpName]: OpDefinition<N> } = {
   batchNormGrad,
   batchNormInference,
   batchNormInferenceGrad,
+  groupNorm,
+  groupNormGrad,
+  layerNorm,
+  layerNormGrad,
+  resize,
+  resizeGrad,
   dropoutMask,
   dropout,
   activation,

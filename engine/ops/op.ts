@@ -1,4 +1,5 @@
 import type { ActivationName } from './activationName.ts';
+import type { ResizeMode } from './resample.ts';
 
 /** Position of a tensor in its plan's table. */
 export type TensorId = number;
@@ -133,6 +134,42 @@ export interface Ops {
     inputs: { x: TensorId; dy: TensorId; gamma?: TensorId; runningMean: TensorId; runningVar: TensorId };
     outputs: { dx: TensorId; dgamma?: TensorId; dbeta?: TensorId };
   };
+
+  /**
+   * Each image by itself: y = (x - mean) / sqrt(var + eps) * gamma + beta with mean and biased variance of C / groups
+   * neighbouring channels. x [N, C, H, W] (or [N, C]), gamma and beta [C]; mean and variance [N, groups].
+   */
+  groupNorm: {
+    attrs: { readonly groups: number; readonly eps: number };
+    inputs: { x: TensorId; gamma?: TensorId; beta?: TensorId };
+    outputs: { y: TensorId; mean: TensorId; variance: TensorId };
+  };
+  groupNormGrad: {
+    attrs: { readonly groups: number; readonly eps: number };
+    inputs: { x: TensorId; dy: TensorId; gamma?: TensorId; mean: TensorId; variance: TensorId };
+    outputs: { dx: TensorId; dgamma?: TensorId; dbeta?: TensorId };
+  };
+  /**
+   * The same over all values of an image, with a gamma and beta for each of them: x [N, F] or [N, C, H, W], gamma and beta
+   * [F] or [C, H, W]; mean and variance [N, 1].
+   */
+  layerNorm: {
+    attrs: { readonly eps: number };
+    inputs: { x: TensorId; gamma?: TensorId; beta?: TensorId };
+    outputs: { y: TensorId; mean: TensorId; variance: TensorId };
+  };
+  layerNormGrad: {
+    attrs: { readonly eps: number };
+    inputs: { x: TensorId; dy: TensorId; gamma?: TensorId; mean: TensorId; variance: TensorId };
+    outputs: { dx: TensorId; dgamma?: TensorId; dbeta?: TensorId };
+  };
+
+  /**
+   * Images to y's height and width, each axis by the taps of `resizeTaps` (resample.ts). x [N, C, H, W]; y [N, C, H', W'].
+   * Mode 'area' is adaptive average pooling.
+   */
+  resize: { attrs: { readonly mode: ResizeMode }; inputs: { x: TensorId }; outputs: { y: TensorId } };
+  resizeGrad: { attrs: { readonly mode: ResizeMode }; inputs: { dy: TensorId }; outputs: { dx: TensorId } };
 
   /**
    * mask u8: 1 keeps. Element (n, c, h, w) takes word c % 4 of Philox4x32-10 with counter

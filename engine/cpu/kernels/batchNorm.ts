@@ -53,7 +53,7 @@ function normalizeStep(context: KernelContext, x: Placed, y: Placed, table: Buff
  * Every vector of an image, with the channels' coefficients in locals while the loop runs over the pixels, or along a lone
  * row. `body` works on the vector at element + offset.
  */
-function eachElement(
+export function eachElement(
   f: Func,
   rowSize: number,
   pixel: number,

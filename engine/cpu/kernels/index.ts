@@ -8,11 +8,14 @@ import { clipGradientNorm, clipGradientValue, l1Penalty } from './clip.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv.ts';
 import { dropout, dropoutMask } from './dropout.ts';
 import { gatherImages, gatherLabels } from './gather.ts';
+import { groupNorm, groupNormGrad } from './groupNorm.ts';
 import type { CpuKernel } from './kernel.ts';
+import { layerNorm, layerNormGrad } from './layerNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, record, softmaxCrossEntropy } from './loss.ts';
 import { adagradUpdate, adamaxUpdate, adamUpdate, nadamUpdate, rmspropUpdate, sgdUpdate } from './optimizer.ts';
 import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool.ts';
+import { resize, resizeGrad } from './resize.ts';
 import { concat, concatGrad, flatten, flattenGrad } from './reshape.ts';
 
 /** One kernel per op; a missing one fails the type check. */
@@ -37,6 +40,12 @@ export const kernels: { readonly [N in OpName]: CpuKernel<N> } = {
   batchNormGrad,
   batchNormInference,
   batchNormInferenceGrad,
+  groupNorm,
+  groupNormGrad,
+  layerNorm,
+  layerNormGrad,
+  resize,
+  resizeGrad,
   dropoutMask,
   dropout,
   activation,

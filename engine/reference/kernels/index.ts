@@ -5,11 +5,13 @@ import { batchNorm, batchNormGrad, batchNormInference, batchNormInferenceGrad } 
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
 import { dropout, dropoutMask } from './dropout.ts';
 import { gatherImages, gatherLabels } from './gather.ts';
+import { groupNorm, groupNormGrad, layerNorm, layerNormGrad } from './groupNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, softmaxCrossEntropy } from './loss.ts';
 import { clipGradientNorm, clipGradientValue, l1Penalty } from './gradients.ts';
 import { adagradUpdate, adamaxUpdate, adamUpdate, nadamUpdate, rmspropUpdate, sgdUpdate } from './optimizers.ts';
 import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool2d.ts';
+import { resize, resizeGrad } from './resize.ts';
 import { record } from './record.ts';
 import { add, concat, concatGrad, flatten, flattenGrad } from './shape.ts';
 
@@ -35,6 +37,12 @@ export const kernels: { readonly [N in OpName]: ReferenceKernel<N> } = {
   batchNormGrad,
   batchNormInference,
   batchNormInferenceGrad,
+  groupNorm,
+  groupNormGrad,
+  layerNorm,
+  layerNormGrad,
+  resize,
+  resizeGrad,
   dropoutMask,
   dropout,
   activation,

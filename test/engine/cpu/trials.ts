@@ -1,4 +1,5 @@
 import { activationGradNeeds } from '../../../engine/ops/activationName.ts';
+import { resizeModes } from '../../../engine/ops/resample.ts';
 import { noise, type Trial, type TrialTensor } from './trial.ts';
 import { updateTrials } from './updateTrials.ts';
 
@@ -210,6 +211,81 @@ function normTrials(): Trial[] {
       },
     ];
   });
+}
+
+function imageNormTrials(): Trial[] {
+  const cases = [
+    { shape: [3, 6, 4, 5], groups: 2 },
+    { shape: [2, 5, 3, 3], groups: 1 },
+    { shape: [9, 7, 2, 1], groups: 7 },
+    { shape: [7, 12], groups: 3 },
+    { shape: [1, 1, 5, 3], groups: 1 },
+    { shape: [19, 32, 4, 4], groups: 8 },
+    { shape: [2, 10, 6], groups: 5 },
+  ];
+  return cases.flatMap(({ shape, groups }): Trial[] => {
+    const [rows, channels] = shape as [number, number];
+    const x = t(...shape);
+    const name = `${shape.join('x')} in ${groups}`;
+    const affine = (own: readonly number[]) => ({ gamma: positive(...own), beta: t(...own) });
+    const forward = (
+      op: 'groupNorm' | 'layerNorm',
+      attrs: object,
+      own: readonly number[],
+      sections: number,
+    ): Trial[] => {
+      const { gamma, beta } = affine(own);
+      const mean = t(rows, sections);
+      const variance = positive(rows, sections);
+      const sums = { dgamma: t(...own), dbeta: t(...own) };
+      const back = `${op}Grad` as const;
+      return [
+        { name: `${op} ${name}`, op, attrs, inputs: { x, gamma, beta }, outputs: { y: x, mean, variance } },
+        { name: `${op} bare ${name}`, op, attrs, inputs: { x }, outputs: { y: x, mean, variance } },
+        {
+          name: `${back} ${name}`,
+          op: back,
+          attrs,
+          inputs: { x, dy: x, gamma, mean, variance },
+          outputs: { dx: x, ...sums },
+        },
+        { name: `${back} bare ${name}`, op: back, attrs, inputs: { x, dy: x, mean, variance }, outputs: { dx: x } },
+      ];
+    };
+    return [
+      ...forward('groupNorm', { groups, eps: 1e-3 }, [channels], groups),
+      ...forward('layerNorm', { eps: 1e-5 }, shape.slice(1), 1),
+    ];
+  });
+}
+
+function resizeTrials(): Trial[] {
+  const sizes = [
+    { x: [3, 1, 28, 28], out: [20, 20] },
+    { x: [2, 5, 7, 6], out: [3, 9] },
+    { x: [9, 1, 5, 3], out: [8, 8] },
+    { x: [2, 8, 4, 4], out: [1, 1] },
+    { x: [2, 3, 5, 4], out: [5, 4] },
+    { x: [1, 4, 1, 1], out: [3, 2] },
+    { x: [2, 2, 3, 5], out: [17, 2] },
+  ];
+  return sizes.flatMap(({ x, out }) =>
+    resizeModes.flatMap((mode): Trial[] => {
+      const name = `${mode} ${x.join('x')} to ${out.join('x')}`;
+      const large = t(...x);
+      const small = t(x[0]!, x[1]!, ...out);
+      return [
+        { name: `resize ${name}`, op: 'resize', attrs: { mode }, inputs: { x: large }, outputs: { y: small } },
+        {
+          name: `resizeGrad ${name}`,
+          op: 'resizeGrad',
+          attrs: { mode },
+          inputs: { dy: small },
+          outputs: { dx: large },
+        },
+      ];
+    }),
+  );
 }
 
 function shapeTrials(): Trial[] {
@@ -472,6 +548,8 @@ export const trials: readonly Trial[] = [
   ...convTrials(),
   ...poolTrials(),
   ...normTrials(),
+  ...imageNormTrials(),
+  ...resizeTrials(),
   ...shapeTrials(),
   ...activationTrials(),
   ...dataTrials(),

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { activationNames } from '../../../engine/ops/activationName.ts';
 import { ops } from '../../../engine/ops/index.ts';
 import type { ConvAttrs, OpName, TensorId, Window2d } from '../../../engine/ops/op.ts';
+import { resizeModes } from '../../../engine/ops/resample.ts';
 import type { Shape } from '../../../engine/tensor.ts';
 import { GradientTrial } from './finiteDifference.ts';
 
@@ -124,6 +125,50 @@ function batchNorm(op: 'batchNorm' | 'batchNormInference', title: string, shape:
   };
 }
 
+function imageNorm(
+  op: 'groupNorm' | 'layerNorm',
+  title: string,
+  shape: Shape,
+  groups: number,
+  affine: boolean,
+): GradientCase {
+  return {
+    op,
+    title,
+    build(trial) {
+      const own = op === 'groupNorm' ? [shape[1]!] : shape.slice(1);
+      const sections = [shape[0]!, op === 'groupNorm' ? groups : 1];
+      const x = trial.variable('x', shape);
+      const weights = affine ? { gamma: trial.variable('gamma', own), beta: trial.variable('beta', own) } : {};
+      const y = trial.result('y', shape);
+      const outputs = { y, mean: trial.result('mean', sections), variance: trial.result('variance', sections) };
+      const inputs = { x, ...weights };
+      if (op === 'groupNorm') trial.forward({ op, attrs: { groups, eps: 0.01 }, inputs, outputs });
+      else trial.forward({ op, attrs: { eps: 0.01 }, inputs, outputs });
+      return y;
+    },
+  };
+}
+
+const resizes = resizeModes.flatMap((mode) =>
+  [
+    [5, 4, 3, 7],
+    [6, 6, 2, 3],
+    [2, 3, 5, 4],
+  ].map(([height, width, outHeight, outWidth]): GradientCase => {
+    return {
+      op: 'resize',
+      title: `${mode} ${height}x${width} to ${outHeight}x${outWidth}`,
+      build(trial) {
+        const x = trial.variable('x', [2, 1, height!, width!]);
+        const y = trial.result('y', [2, 1, outHeight!, outWidth!]);
+        trial.forward({ op: 'resize', attrs: { mode }, inputs: { x }, outputs: { y } });
+        return y;
+      },
+    };
+  }),
+);
+
 function dropout(title: string, xShape: Shape, maskShape: Shape): GradientCase {
   return {
     op: 'dropout',
@@ -226,6 +271,13 @@ const cases: readonly GradientCase[] = [
   batchNorm('batchNorm', 'not affine', [5, 2], false),
   batchNorm('batchNormInference', 'images', [2, 3, 2, 2], true),
   batchNorm('batchNormInference', 'not affine', [4, 3], false),
+  imageNorm('groupNorm', 'two groups', [2, 4, 2, 3], 2, true),
+  imageNorm('groupNorm', 'one channel each', [2, 3, 3, 2], 3, true),
+  imageNorm('groupNorm', 'features, not affine', [3, 6], 2, false),
+  imageNorm('layerNorm', 'features', [3, 5], 1, true),
+  imageNorm('layerNorm', 'images', [2, 2, 3, 2], 1, true),
+  imageNorm('layerNorm', 'not affine', [3, 4], 1, false),
+  ...resizes,
   dropout('single values', [3, 4], [3, 4]),
   dropout('whole channels', [2, 3, 2, 2], [2, 3]),
   ...activations,

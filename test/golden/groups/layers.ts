@@ -9,6 +9,7 @@ import type { Outputs } from '../trial.ts';
 import { booleanOf, choiceOf, inputOf, numberOf, numbersOf, pairOf } from './adapter.ts';
 import type { GroupAdapter } from './adapter.ts';
 import { batchNorm, batchNormSequence } from './batchNorm.ts';
+import { adaptiveAvgPool2d, groupNorm, layerNorm, resize } from './norm.ts';
 import { engineOpName } from './names.ts';
 
 /** Builds the plan of a case and says where its outputs lie. */
@@ -188,6 +189,10 @@ const builders: Readonly<Record<string, CaseBuilder>> = {
   add,
   concat,
   batch_norm: batchNorm,
+  group_norm: groupNorm,
+  layer_norm: layerNorm,
+  adaptive_avg_pool2d: adaptiveAvgPool2d,
+  resize,
   dropout,
 };
 
