@@ -10,7 +10,7 @@ import { counterBytes, countersStart } from './sync.ts';
  */
 export const defaultWorthSharing = 6_000;
 /** A whole segment below this many times as much runs on one thread: waking the others would take longer. */
-const segmentFactor = 10;
+const segmentFactor = 25;
 
 interface EmittedUnit {
   readonly tasks: number;
