@@ -80,10 +80,6 @@ export function makeLayout(kind: Layout['kind'], shape: Shape): Layout {
   }
 }
 
-export function sameLayout(a: Layout, b: Layout): boolean {
-  return a.kind === b.kind && a.size === b.size && a.strides.join() === b.strides.join();
-}
-
 function isRowMajor(layout: Layout, shape: Shape): boolean {
   const dense = rowMajor(shape);
   return shape.every((extent, d) => extent === 1 || layout.strides[d] === dense[d]);
