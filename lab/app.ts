@@ -11,6 +11,7 @@ import { datasetHandlers } from './datasets/handlers.ts';
 import type { CheckpointFiles, Clock, Datasets, Machine, Store, Trainer } from './ports.ts';
 import { runHandlers } from './runs/handlers.ts';
 import { RunQueue } from './runs/queue.ts';
+import { RunVerifier } from './runs/verify.ts';
 import { specHandlers } from './spec/handlers.ts';
 
 /** What the lab is built from. Only the ports are required; everything else has a default. */
@@ -85,12 +86,14 @@ export function createLab(options: LabOptions): Lab {
   const settings = { ...defaultSettings, ...options.settings };
   const engineVersion = options.engineVersion ?? options.version;
   const queue = new RunQueue({ ...options, settings, engineVersion, emit });
+  const threads = (): number => queue.record().threadsPerRun;
+  const verifier = new RunVerifier({ ...options, engineVersion, threads, emit });
   const handlers = joinHandlers({
     app: appHandlers({ ...options, engineVersion, queue }),
     datasets: datasetHandlers(options.datasets),
     architectures: architectureHandlers(),
     spec: specHandlers(options.datasets),
-    runs: runHandlers({ ...options, engineVersion, queue, emit }),
+    runs: runHandlers({ ...options, engineVersion, queue, verifier, emit }),
     compare: compareHandlers(options),
   });
   let closing: Promise<void> | null = null;
@@ -118,7 +121,10 @@ export function createLab(options: LabOptions): Lab {
       return () => listeners.delete(own);
     },
     start: ({ autoStart = true } = {}) => queue.start(autoStart),
-    close: () => (closing ??= queue.close()),
+    close: () => {
+      verifier.close();
+      return (closing ??= queue.close());
+    },
   };
 }
 

@@ -12,6 +12,8 @@ export interface LabEvents {
     truncatedTo?: number;
     series: { name: SeriesName; steps: number[]; values: (number | null)[]; seconds: number[] }[];
   };
+  /** How far a replay (`runs.verify`) is: about four a second. */
+  'run.verifying': { id: string; step: number; steps: number };
   'queue.changed': { queue: QueueRecord };
 }
 export type LabEventName = keyof LabEvents;

@@ -11,6 +11,7 @@ import {
   seriesNameSchema,
   seriesSchema,
   templateSchema,
+  verificationSchema,
 } from './records.ts';
 
 const runId = z.string().min(1).max(64);
@@ -80,6 +81,14 @@ export const methods = {
     output: runRecordSchema,
   },
   'runs.stop': { input: z.strictObject({ id: runId }), output: runRecordSchema },
+  /**
+   * Replays a finished run from its spec and compares result hash and curves; `steps`: the first steps of any run that is not
+   * running, and their curves. Answers at the end of the replay; 'run.verifying' tells how far it is. One at a time.
+   */
+  'runs.verify': {
+    input: z.strictObject({ id: runId, steps: z.int().min(1).optional() }),
+    output: verificationSchema,
+  },
   'runs.update': {
     input: z.strictObject({
       id: runId,

@@ -95,6 +95,36 @@ export const seriesSchema = z.object({
 });
 export type Series = z.output<typeof seriesSchema>;
 
+/** What a replay of a run says about it. */
+export const verificationSchema = z.object({
+  run: z.string(),
+  /** Everything that was compared agrees, bit for bit. */
+  identical: z.boolean(),
+  /** Whether the whole run was replayed, or its first `steps` steps. */
+  whole: z.boolean(),
+  steps: z.number(),
+  /** Result hashes; null when only the first steps were replayed. */
+  recordedHash: z.string().nullable(),
+  replayedHash: z.string().nullable(),
+  /** Values of curves that were compared. */
+  compared: z.number(),
+  /** Where the curves part; a value that is not finite, or not recorded, is null. */
+  firstDifference: z
+    .object({
+      series: seriesNameSchema,
+      step: z.number(),
+      recorded: z.number().nullable(),
+      replayed: z.number().nullable(),
+    })
+    .nullable(),
+  recordedEngine: z.string(),
+  replayedEngine: z.string(),
+  /** Of the replay. */
+  threads: z.number(),
+  seconds: z.number(),
+});
+export type Verification = z.output<typeof verificationSchema>;
+
 export const datasetRecordSchema = z.object({
   id: z.string(),
   title: z.string(),

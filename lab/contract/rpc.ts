@@ -29,6 +29,7 @@ const eventNames = {
   'run.deleted': true,
   'run.restored': true,
   'run.series': true,
+  'run.verifying': true,
   'queue.changed': true,
 } as const satisfies Record<LabEventName, true>;
 const eventSchema = z.object({

@@ -1,13 +1,14 @@
 import type { Handlers } from '../app.ts';
 import type { LabEvent } from '../contract/client.ts';
 import { LabError } from '../contract/errors.ts';
-import type { RunRecord } from '../contract/records.ts';
+import type { RunDetails, RunRecord } from '../contract/records.ts';
 import type { Clock, Datasets, Store } from '../ports.ts';
 import { requireSpec } from '../spec/check.ts';
 import { newRun, type NewRun } from './create.ts';
 import { findRun } from './find.ts';
 import type { RunQueue } from './queue.ts';
 import { thinSeries } from './thin.ts';
+import type { RunVerifier } from './verify.ts';
 
 export interface RunHandlersOptions {
   readonly store: Store;
@@ -15,17 +16,21 @@ export interface RunHandlersOptions {
   readonly clock: Clock;
   readonly engineVersion: string;
   readonly queue: RunQueue;
+  readonly verifier: RunVerifier;
   readonly emit: (event: LabEvent) => void;
 }
 
 export function runHandlers(options: RunHandlersOptions): Handlers {
-  const { store, datasets, clock, engineVersion, queue, emit } = options;
+  const { store, datasets, clock, engineVersion, queue, verifier, emit } = options;
 
-  const get = (text: string): RunRecord => {
+  const details = (text: string): RunDetails => {
     const id = findRun(store, text);
     const run = store.getRun(id);
     if (!run) throw new LabError('notFound', `There is no run ${id} in this history.`);
-    const { spec: _spec, events: _events, ...record } = run;
+    return run;
+  };
+  const get = (text: string): RunRecord => {
+    const { spec: _spec, events: _events, ...record } = details(text);
     return record;
   };
 
@@ -50,12 +55,9 @@ export function runHandlers(options: RunHandlersOptions): Handlers {
 
     'runs.list': (filter) => store.listRuns(filter),
 
-    'runs.get': ({ id: text }) => {
-      const id = findRun(store, text);
-      const run = store.getRun(id);
-      if (!run) throw new LabError('notFound', `There is no run ${id} in this history.`);
-      return run;
-    },
+    'runs.get': ({ id }) => details(id),
+
+    'runs.verify': ({ id, steps }) => verifier.verify(details(id), steps),
 
     'runs.series': ({ id, names, maxPoints }) =>
       store.readSeries(findRun(store, id), names).map((series) => thinSeries(series, maxPoints)),

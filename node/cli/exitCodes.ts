@@ -1,7 +1,7 @@
 /** Exit codes of every command; docs/terminal.md and `help` print this list. */
 export const exitCodes: readonly { readonly code: number; readonly meaning: string }[] = [
   { code: 0, meaning: 'done' },
-  { code: 1, meaning: 'a run failed, or the lab did not do what was asked' },
+  { code: 1, meaning: 'a run failed, a replay differs, or the lab did not do what was asked' },
   { code: 2, meaning: 'the command was used in a way it does not have' },
   { code: 3, meaning: 'bad input: a spec, a graph, a file or a data set has faults' },
   { code: 4, meaning: 'no such run or group, or several that begin alike' },

@@ -144,6 +144,7 @@ export class RunsState {
         this.queue = event.data.queue;
         break;
       case 'run.series':
+      case 'run.verifying':
         break;
     }
   }

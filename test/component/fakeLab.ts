@@ -209,6 +209,23 @@ export class FakeLab implements LabServer {
     'runs.series': ({ id }: { id: string }) => this.series.get(id) ?? [],
     'runs.pause': ({ id }: { id: string }) => this.change(id, { status: 'paused' }),
     'runs.resume': ({ id }: { id: string }) => this.change(id, { status: 'running' }),
+    'runs.verify': ({ id, steps }: MethodInput<'runs.verify'>) => {
+      const run = this.runs.find((each) => each.id === id);
+      return {
+        run: id,
+        identical: true,
+        whole: steps === undefined,
+        steps: steps ?? run?.step ?? 0,
+        recordedHash: run?.resultHash ?? null,
+        replayedHash: run?.resultHash ?? null,
+        compared: 3,
+        firstDifference: null,
+        recordedEngine: '0.0.0',
+        replayedEngine: '0.0.0',
+        threads: 1,
+        seconds: 1,
+      };
+    },
     'runs.stop': ({ id }: { id: string }) => this.change(id, { status: 'stopped' }),
     'runs.update': ({ id, ...patch }: MethodInput<'runs.update'>) =>
       this.change(id, Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined))),

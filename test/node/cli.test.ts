@@ -1,7 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { comparisonSchema, runDetailsSchema, runRecordSchema, type RunRecord } from '../../lab/contract/records.ts';
+import { openStore } from '../../db/open.node.ts';
+import {
+  comparisonSchema,
+  runDetailsSchema,
+  runRecordSchema,
+  verificationSchema,
+  type RunRecord,
+  type Verification,
+} from '../../lab/contract/records.ts';
 import { jsonHere, runHere } from './cliHere.ts';
 import { Shell, tinySpec } from './cliProcess.ts';
 
@@ -91,6 +99,33 @@ describe('run, list, show, compare', () => {
     expect(record.series.find((each) => each.name === 'validation.accuracy')?.steps).toEqual([10, 20, 30, 40]);
     const again = await here('show', plain[0]!.id, '--spec');
     expect((await shell.start(['spec', 'check', '-'], { input: again.out }).finished).code).toBe(0);
+  });
+
+  it('replays a run and states whether it is identical', async () => {
+    const { id, resultHash } = plain[0]!;
+    const { out, code } = await here('verify', id);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^✓ identical .*whole run\n\s+40 steps replayed/);
+    expect(out.split(resultHash!)).toHaveLength(3);
+    const first = await json<Verification>('verify', id, '--steps', '15');
+    expect(verificationSchema.parse(first)).toMatchObject({ run: id, identical: true, whole: false, steps: 15 });
+    expect(first.compared).toBeGreaterThanOrEqual(45);
+    expect((await here('show', id)).out).toContain('The whole run replayed');
+    expect((await here('verify', id, '--steps', '41')).err).toContain('made 40 steps');
+    expect((await here('verify')).code).toBe(2);
+    // a history that says something else than what the spec leads to
+    const store = openStore(shell.home);
+    store.updateRun(id, { resultHash: resultHash!.replace(/^./, (digit) => (digit === '0' ? '1' : '0')) });
+    store.close();
+    try {
+      const differing = await here('verify', id);
+      expect(differing.code).toBe(1);
+      expect(differing.out).toMatch(/^✗ differs/);
+    } finally {
+      const again = openStore(shell.home);
+      again.updateRun(id, { resultHash });
+      again.close();
+    }
   });
 
   it('compares groups: what was changed, what differs along with it, and numbers with intervals in words', async () => {

@@ -9,6 +9,7 @@ import { serveCommand } from './serve.ts';
 import { showCommand } from './show.ts';
 import { specCheckCommand } from './specCheck.ts';
 import { specSchemaCommand } from './specSchema.ts';
+import { verifyCommand } from './verify.ts';
 
 /** Every command, in the order of help. A new one is a file and a line here. */
 export const commands: readonly Command[] = [
@@ -16,6 +17,7 @@ export const commands: readonly Command[] = [
   resumeCommand,
   listCommand,
   showCommand,
+  verifyCommand,
   compareCommand,
   dataListCommand,
   modelDescribeCommand,
