@@ -161,6 +161,18 @@ export function layoutNeeds(instance: OpInstance): LayoutNeeds {
       return needs(naturals(...instance.inputs.xs, instance.outputs.y));
     case 'concatGrad':
       return needs(naturals(...instance.outputs.dxs, instance.inputs.dy));
+    case 'softmax':
+    case 'logSoftmax':
+      return needs(naturals(instance.inputs.x, instance.outputs.y));
+    case 'softmaxGrad':
+    case 'logSoftmaxGrad':
+      return needs(naturals(instance.inputs.y, instance.inputs.dy, instance.outputs.dx));
+    case 'elementwiseLoss': {
+      const { prediction, target } = instance.inputs;
+      return needs(naturals(prediction, target, instance.outputs.dprediction));
+    }
+    case 'multiMarginLoss':
+      return needs(naturals(instance.inputs.logits, instance.outputs.dlogits));
     case 'softmaxCrossEntropy':
       return needs(naturals(instance.inputs.logits, instance.inputs.classWeight, instance.outputs.dlogits));
     case 'countCorrect':

@@ -13,6 +13,7 @@ import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
 import { countCorrect } from './countCorrect.ts';
 import type { GradientContext, OpCheck, OpDefinition } from './definition.ts';
 import { dropout, dropoutMask } from './dropout.ts';
+import { elementwiseLoss } from './elementwiseLoss.ts';
 import { flatten, flattenGrad } from './flatten.ts';
 import { gatherImages, gatherLabels } from './gather.ts';
 import { globalAvgPool2d, globalAvgPool2dGrad } from './globalAvgPool2d.ts';
@@ -22,11 +23,13 @@ import { layerNorm, layerNormGrad } from './layerNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { maxPool2d, maxPool2dGrad } from './maxPool2d.ts';
 import { nadamUpdate } from './nadamUpdate.ts';
+import { multiMarginLoss } from './multiMarginLoss.ts';
 import type { OpName, TensorId } from './op.ts';
 import { record } from './record.ts';
 import { resize, resizeGrad } from './resize.ts';
 import { rmspropUpdate } from './rmspropUpdate.ts';
 import { sgdUpdate } from './sgdUpdate.ts';
+import { logSoftmax, logSoftmaxGrad, softmax, softmaxGrad } from './softmax.ts';
 import { softmaxCrossEntropy } from './softmaxCrossEntropy.ts';
 
 /** Every op's shape rule, in-place inputs and gradient. */
@@ -64,7 +67,13 @@ export const ops: { readonly [N in OpName]: OpDefinition<N> } = {
   add,
   concat,
   concatGrad,
+  softmax,
+  softmaxGrad,
+  logSoftmax,
+  logSoftmaxGrad,
   softmaxCrossEntropy,
+  elementwiseLoss,
+  multiMarginLoss,
   countCorrect,
   record,
   sgdUpdate,

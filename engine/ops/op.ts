@@ -35,6 +35,15 @@ export interface ActivationAttrs {
   readonly approximate?: 'none' | 'tanh';
 }
 
+/** One axis of a tensor, counted from 0. */
+export interface AxisAttrs {
+  readonly axis: number;
+}
+
+/** Losses of every element by itself. */
+export const elementwiseLossNames = ['mse', 'mae', 'huber', 'binaryCrossEntropy'] as const;
+export type ElementwiseLossName = (typeof elementwiseLossNames)[number];
+
 type None = Readonly<Record<never, never>>;
 
 /**
@@ -200,6 +209,15 @@ export interface Ops {
   concat: { attrs: { readonly axis: number }; inputs: { xs: readonly TensorId[] }; outputs: { y: TensorId } };
   concatGrad: { attrs: { readonly axis: number }; inputs: { dy: TensorId }; outputs: { dxs: readonly TensorId[] } };
 
+  /** Along an axis from 1 on, x of 2 to 4 axes: y = exp(x) / sum exp(x). */
+  softmax: { attrs: AxisAttrs; inputs: { x: TensorId }; outputs: { y: TensorId } };
+  /** dx = y (dy - sum(y dy)). */
+  softmaxGrad: { attrs: AxisAttrs; inputs: { y: TensorId; dy: TensorId }; outputs: { dx: TensorId } };
+  /** Along an axis from 1 on, x of 2 to 4 axes: y = x - ln(sum exp(x)). */
+  logSoftmax: { attrs: AxisAttrs; inputs: { x: TensorId }; outputs: { y: TensorId } };
+  /** dx = dy - exp(y) sum(dy). */
+  logSoftmaxGrad: { attrs: AxisAttrs; inputs: { y: TensorId; dy: TensorId }; outputs: { dx: TensorId } };
+
   /**
    * Softmax and cross entropy in one. logits [N, K], target i32 [N] (-1: the row counts for nothing), classWeight [K];
    * loss f32 [1], dlogits [N, K] where asked for. 'mean' divides by the number of counted rows (by the sum of the targets'
@@ -208,6 +226,33 @@ export interface Ops {
   softmaxCrossEntropy: {
     attrs: { readonly reduction: 'mean' | 'sum'; readonly labelSmoothing: number };
     inputs: { logits: TensorId; target: TensorId; classWeight?: TensorId };
+    outputs: { loss: TensorId; dlogits?: TensorId };
+  };
+  /**
+   * The sum over all elements of, with x the prediction, t its target and d = x - t: mse d^2; mae |d| (derivative 0 at d = 0);
+   * huber d^2 / 2 up to |d| = delta, from there delta (|d| - delta / 2); binaryCrossEntropy, of a logit x and t from 0 to 1,
+   * ln(1 + exp(x)) - x t. target is f32 of the prediction's shape, or i32 [N] beside predictions [N, K], and then stands for 1 at
+   * the class and 0 elsewhere (-1: the row counts for nothing). loss f32 [1], dprediction where asked for. 'mean' divides by the
+   * number of elements in counted rows, 'rowMeans' sums the mean of every row.
+   */
+  elementwiseLoss: {
+    attrs: {
+      readonly fn: ElementwiseLossName;
+      readonly reduction: 'mean' | 'sum' | 'rowMeans';
+      /** Huber's, above 0. Left out: 1. */
+      readonly delta?: number;
+    };
+    inputs: { prediction: TensorId; target: TensorId };
+    outputs: { loss: TensorId; dprediction?: TensorId };
+  };
+  /**
+   * Hinge loss of several classes: a row's is sum over k != t of max(0, margin - x[t] + x[k])^p / K (derivative 0 at the hinge).
+   * logits [N, K], target i32 [N] (-1: the row counts for nothing); loss f32 [1], dlogits [N, K] where asked for. 'mean' divides
+   * by the number of counted rows.
+   */
+  multiMarginLoss: {
+    attrs: { readonly p: 1 | 2; readonly margin: number; readonly reduction: 'mean' | 'sum' };
+    inputs: { logits: TensorId; target: TensorId };
     outputs: { loss: TensorId; dlogits?: TensorId };
   };
   /** correct f32 [1]: rows whose first largest logit is the target. */

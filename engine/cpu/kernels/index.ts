@@ -7,16 +7,19 @@ import { batchNorm, batchNormGrad, batchNormInference, batchNormInferenceGrad } 
 import { clipGradientNorm, clipGradientValue, l1Penalty } from './clip.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv.ts';
 import { dropout, dropoutMask } from './dropout.ts';
+import { elementwiseLoss } from './elementwiseLoss.ts';
 import { gatherImages, gatherLabels } from './gather.ts';
 import { groupNorm, groupNormGrad } from './groupNorm.ts';
 import type { CpuKernel } from './kernel.ts';
 import { layerNorm, layerNormGrad } from './layerNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, record, softmaxCrossEntropy } from './loss.ts';
+import { multiMarginLoss } from './multiMarginLoss.ts';
 import { adagradUpdate, adamaxUpdate, adamUpdate, nadamUpdate, rmspropUpdate, sgdUpdate } from './optimizer.ts';
 import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool.ts';
 import { resize, resizeGrad } from './resize.ts';
 import { concat, concatGrad, flatten, flattenGrad } from './reshape.ts';
+import { logSoftmax, logSoftmaxGrad, softmax, softmaxGrad } from './softmax.ts';
 
 /** One kernel per op; a missing one fails the type check. */
 export const kernels: { readonly [N in OpName]: CpuKernel<N> } = {
@@ -53,7 +56,13 @@ export const kernels: { readonly [N in OpName]: CpuKernel<N> } = {
   add,
   concat,
   concatGrad,
+  softmax,
+  softmaxGrad,
+  logSoftmax,
+  logSoftmaxGrad,
   softmaxCrossEntropy,
+  elementwiseLoss,
+  multiMarginLoss,
   countCorrect,
   record,
   sgdUpdate,

@@ -76,6 +76,24 @@ export function emitLog1p(f: Func, target: Local, x: Expr, spare: Local): void {
   f.set(target, f.v.mul(f.v.add(target, target), horner(f, atanhSeries, spare)));
 }
 
+/** The float32 sqrt(1/2) as bits, and where a float32's exponent begins. */
+const rootHalfBits = 0x3f3504f3;
+const exponentShift = 23;
+
+/** target = ln(x) for x from 1 to 2^100, about 2 ulp; a NaN or infinity gives NaN. `x` is kept, `spares` are overwritten. */
+export function emitLogFrom1(f: Func, target: Local, x: Local, spares: readonly [Local, Local]): void {
+  const [exponent, s] = spares;
+  // x = m * 2^k with sqrt(1/2) <= m < sqrt(2); ln m = 2 atanh(s), s = (m - 1) / (m + 1), |s| < 0.172.
+  f.set(exponent, f.vi.shrU(f.vi.sub(x, f.ivec(rootHalfBits)), exponentShift));
+  f.set(s, f.vi.sub(x, f.vi.shl(exponent, exponentShift)));
+  f.set(s, f.v.div(f.v.sub(s, f.vec(1)), f.v.add(s, f.vec(1))));
+  f.set(target, f.v.mul(s, s));
+  f.set(target, f.v.mul(f.v.add(s, s), horner(f, atanhSeries.slice(3), target)));
+  f.set(exponent, f.v.convertU(exponent));
+  f.set(target, f.madd(exponent, f.vec(ln2High), f.madd(exponent, f.vec(ln2Low), target)));
+  f.set(target, f.v.add(target, f.v.sub(x, x)));
+}
+
 /** Natural logarithm of a positive f64, to some 1e-16 relative. `x` is overwritten; a NaN or infinity passes through. */
 export function emitLog(f: Func, target: Local, x: Local, bits: Local, exponent: Local): void {
   f.set(target, x);

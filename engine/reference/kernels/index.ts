@@ -4,16 +4,19 @@ import { activation, activationGrad } from './activation.ts';
 import { batchNorm, batchNormGrad, batchNormInference, batchNormInferenceGrad } from './batchNorm.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
 import { dropout, dropoutMask } from './dropout.ts';
+import { elementwiseLoss } from './elementwiseLoss.ts';
 import { gatherImages, gatherLabels } from './gather.ts';
 import { groupNorm, groupNormGrad, layerNorm, layerNormGrad } from './groupNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, softmaxCrossEntropy } from './loss.ts';
+import { multiMarginLoss } from './multiMarginLoss.ts';
 import { clipGradientNorm, clipGradientValue, l1Penalty } from './gradients.ts';
 import { adagradUpdate, adamaxUpdate, adamUpdate, nadamUpdate, rmspropUpdate, sgdUpdate } from './optimizers.ts';
 import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool2d.ts';
 import { resize, resizeGrad } from './resize.ts';
 import { record } from './record.ts';
 import { add, concat, concatGrad, flatten, flattenGrad } from './shape.ts';
+import { logSoftmax, logSoftmaxGrad, softmax, softmaxGrad } from './softmax.ts';
 
 /** One kernel per op; a missing one fails the type check. */
 export const kernels: { readonly [N in OpName]: ReferenceKernel<N> } = {
@@ -50,7 +53,13 @@ export const kernels: { readonly [N in OpName]: ReferenceKernel<N> } = {
   add,
   concat,
   concatGrad,
+  softmax,
+  softmaxGrad,
+  logSoftmax,
+  logSoftmaxGrad,
   softmaxCrossEntropy,
+  elementwiseLoss,
+  multiMarginLoss,
   countCorrect,
   record,
   sgdUpdate,

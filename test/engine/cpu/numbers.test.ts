@@ -65,9 +65,18 @@ describe('NaN', () => {
   /** Ops in which one bad input number must reach an output. */
   const ops = ['linear', 'linearGradInput', 'linearGradWeight', 'conv2d', 'conv2dGradInput', 'conv2dGradWeight'];
   const more = ['maxPool2d', 'avgPool2d', 'avgPool2dGrad', 'globalAvgPool2d', 'globalAvgPool2dGrad', 'flatten'];
-  const rest = ['batchNorm', 'batchNormGrad', 'batchNormInference', 'add', 'concat', 'softmaxCrossEntropy'];
+  const losses = [
+    'softmaxCrossEntropy',
+    'elementwiseLoss',
+    'multiMarginLoss',
+    'softmax',
+    'softmaxGrad',
+    'logSoftmax',
+    'logSoftmaxGrad',
+  ];
+  const rest = ['batchNorm', 'batchNormGrad', 'batchNormInference', 'add', 'concat'];
 
-  it.each([...ops, ...more, ...rest])('goes through %s', async (op) => {
+  it.each([...ops, ...more, ...rest, ...losses])('goes through %s', async (op) => {
     const candidates = trials.filter((trial) => trial.op === op);
     expect(candidates.length).toBeGreaterThan(0);
     for (const trial of candidates) {

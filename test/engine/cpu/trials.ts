@@ -1,5 +1,6 @@
-import { activationGradNeeds } from '../../../engine/ops/activationName.ts';
 import { resizeModes } from '../../../engine/ops/resample.ts';
+import { activationTrials } from './activationTrials.ts';
+import { lossTrials } from './lossTrials.ts';
 import { noise, type Trial, type TrialTensor } from './trial.ts';
 import { updateTrials } from './updateTrials.ts';
 
@@ -401,39 +402,6 @@ function shapeTrials(): Trial[] {
   ];
 }
 
-function activationTrials(): Trial[] {
-  const functions = [
-    { fn: 'sigmoid' },
-    { fn: 'tanh' },
-    { fn: 'relu' },
-    { fn: 'leakyRelu', slope: 0.2 },
-    { fn: 'elu', alpha: 1.7 },
-    { fn: 'elu' },
-    { fn: 'selu' },
-    { fn: 'gelu', approximate: 'none' },
-    { fn: 'gelu', approximate: 'tanh' },
-    { fn: 'silu' },
-    { fn: 'softplus' },
-    { fn: 'hardSwish' },
-    { fn: 'mish' },
-  ] as const;
-  const wide = { shape: [5, 3, 7, 2], values: (i: number) => 8 * noise(2)(i) };
-  return functions.flatMap((attrs): Trial[] => {
-    const name = JSON.stringify(attrs);
-    const needsX = activationGradNeeds[attrs.fn] === 'x';
-    return [
-      { name: `activation ${name}`, op: 'activation', attrs, inputs: { x: wide }, outputs: { y: t(...wide.shape) } },
-      {
-        name: `activationGrad ${name}`,
-        op: 'activationGrad',
-        attrs,
-        inputs: needsX ? { x: wide, dy: t(...wide.shape) } : { y: positive(...wide.shape), dy: t(...wide.shape) },
-        outputs: { dx: t(...wide.shape) },
-      },
-    ];
-  });
-}
-
 function dataTrials(): Trial[] {
   const indices = given([3, -1, 0, 4, 2, 2, 1], 'i32');
   const random = given([123456789, -7, 41], 'i32');
@@ -502,47 +470,6 @@ function dataTrials(): Trial[] {
   ];
 }
 
-function lossTrials(): Trial[] {
-  const logits = (...shape: number[]): TrialTensor => ({ shape, values: (i) => 5 * noise(4)(i) });
-  const attrs = [
-    { reduction: 'mean', labelSmoothing: 0 },
-    { reduction: 'sum', labelSmoothing: 0.1 },
-    { reduction: 'mean', labelSmoothing: 0.2, weighted: true },
-  ];
-  const sizes = [
-    [1, 1],
-    [5, 3],
-    [60, 10],
-    [17, 101],
-  ];
-  return sizes.flatMap(([rows = 1, classes = 1]): Trial[] => {
-    const target: TrialTensor = { shape: [rows], dtype: 'i32', values: (i) => (i === 3 ? -1 : (5 * i) % classes) };
-    return [
-      ...attrs.map(({ weighted, ...each }): Trial => ({
-        name: `softmaxCrossEntropy ${rows}x${classes} ${JSON.stringify(each)}`,
-        op: 'softmaxCrossEntropy',
-        attrs: each,
-        inputs: { logits: logits(rows, classes), target, ...(weighted ? { classWeight: positive(classes) } : {}) },
-        outputs: { loss: t(1), dlogits: t(rows, classes) },
-      })),
-      {
-        name: `softmaxCrossEntropy without gradient ${rows}x${classes}`,
-        op: 'softmaxCrossEntropy',
-        attrs: { reduction: 'sum', labelSmoothing: 0 },
-        inputs: { logits: logits(rows, classes), target },
-        outputs: { loss: t(1) },
-      },
-      {
-        name: `countCorrect ${rows}x${classes}`,
-        op: 'countCorrect',
-        attrs: {},
-        inputs: { logits: { shape: [rows, classes], values: (i) => Math.round(2 * noise(6)(i)) }, target },
-        outputs: { correct: t(1) },
-      },
-    ];
-  });
-}
-
 export const trials: readonly Trial[] = [
   ...linearTrials(),
   ...convTrials(),
@@ -553,6 +480,6 @@ export const trials: readonly Trial[] = [
   ...shapeTrials(),
   ...activationTrials(),
   ...dataTrials(),
-  ...lossTrials(),
+  ...lossTrials,
   ...updateTrials,
 ];

@@ -179,6 +179,18 @@ const activation: CaseBuilder = (golden, trial) => {
   return outputs;
 };
 
+/** The axis may be counted from the end. */
+const lines =
+  (op: 'softmax' | 'logSoftmax'): CaseBuilder =>
+  (golden, trial) => {
+    const { x, dy, y, dx, outputs } = unary(golden, trial);
+    const axis = numberOf(golden, 'axis');
+    const attrs = { axis: axis < 0 ? axis + inputOf(golden, 'x').shape.length : axis };
+    trial.op(op, attrs, { x }, { y });
+    trial.op(`${op}Grad`, attrs, { y, dy }, { dx }, 'backward');
+    return outputs;
+  };
+
 const builders: Readonly<Record<string, CaseBuilder>> = {
   linear,
   conv2d,
@@ -194,6 +206,8 @@ const builders: Readonly<Record<string, CaseBuilder>> = {
   adaptive_avg_pool2d: adaptiveAvgPool2d,
   resize,
   dropout,
+  softmax: lines('softmax'),
+  log_softmax: lines('logSoftmax'),
 };
 
 export const layers: GroupAdapter = (golden, device) => {
