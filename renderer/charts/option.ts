@@ -1,7 +1,7 @@
 /** From curves to what ECharts draws. No state, no DOM: colours come in as text. */
 import type { Curve } from './model.ts';
 import { percentTick, tickText } from './model.ts';
-import { extentY, pointCount, visible, type Points } from './points.ts';
+import { extentY, pointCount, thin, visible, type Points } from './points.ts';
 import { logRange, niceRange, niceStep } from './scale.ts';
 
 export interface Palette {
@@ -51,7 +51,7 @@ export function rangeY(picture: Picture): { min: number; max: number; step: numb
   if (low > high)
     return y.log ? { min: 0.1, max: 1, step: 1 } : { min: y.from ?? 0, max: y.to ?? 1, step: niceStep(1, count) };
   if (y.log) return { ...logRange(low, high), step: 1 };
-  const range = niceRange(low, high, count);
+  const range = niceRange(Math.max(low, y.from ?? low), Math.min(high, y.to ?? high), count);
   // a fixed end (accuracy: 1) is kept to even when the next round number lies beyond it
   return {
     min: y.from === undefined ? range.min : Math.max(range.min, y.from),
@@ -116,7 +116,7 @@ const logText = (value: number): string =>
   value >= 0.001 && value < 10_000 ? String(Number(value.toPrecision(6))) : value.toExponential(0);
 
 function lineSeries(curve: Curve, order: number, picture: Picture, palette: Palette): Record<string, unknown> {
-  const part = visible(curve.points, picture.x.from, picture.x.to);
+  const part = thin(visible(curve.points, picture.x.from, picture.x.to), 2 * picture.width);
   const single = pointCount(part) === 1;
   return {
     type: 'line',
@@ -126,8 +126,6 @@ function lineSeries(curve: Curve, order: number, picture: Picture, palette: Pale
     showSymbol: single,
     symbol: 'circle',
     symbolSize: 5,
-    // spikes stay: the lowest and highest value of each pixel are drawn
-    ...(pointCount(part) > 2000 && { sampling: 'minmax' }),
     clip: true,
     silent: true,
     emphasis: { disabled: true },
@@ -135,7 +133,7 @@ function lineSeries(curve: Curve, order: number, picture: Picture, palette: Pale
     lineStyle: {
       color: palette.series[curve.color]!,
       width: curve.width ?? (curve.faint ? 1 : 1.75),
-      opacity: curve.faint ? 0.25 : 1,
+      opacity: curve.faint ? 0.22 : 1,
       type: curve.dash ? [5, 4] : 'solid',
       join: 'round',
     },

@@ -90,3 +90,41 @@ export function smooth(points: Points, weight: number): Points {
   }
   return out;
 }
+
+/**
+ * At most about `most` points that draw the same picture: of each stretch of equal width the first, lowest, highest and last
+ * stay, so spikes and gaps do too. Charts get no more than the screen can show, however long a run is.
+ */
+export function thin(points: Points, most: number): Points {
+  const n = pointCount(points);
+  if (n <= most) return points;
+  const buckets = Math.max(1, Math.floor(most / 4));
+  const start = points[0]!;
+  const width = (points[2 * (n - 1)]! - start) / buckets || 1;
+  const out = new Float64Array(8 * (buckets + 1));
+  let length = 0;
+  const put = (i: number): void => {
+    out[length++] = points[2 * i]!;
+    out[length++] = points[2 * i + 1]!;
+  };
+  for (let i = 0; i < n;) {
+    const bucket = Math.floor((points[2 * i]! - start) / width);
+    let low = i;
+    let high = i;
+    let last = i;
+    for (let k = i + 1; k < n && Math.floor((points[2 * k]! - start) / width) === bucket; k++) {
+      const y = points[2 * k + 1]!;
+      // a gap at the beginning must not hide the values behind it
+      if (y < points[2 * low + 1]! || Number.isNaN(points[2 * low + 1])) low = k;
+      if (y > points[2 * high + 1]! || Number.isNaN(points[2 * high + 1])) high = k;
+      last = k;
+    }
+    let before = -1;
+    for (const at of [i, Math.min(low, high), Math.max(low, high), last]) {
+      if (at !== before) put(at);
+      before = at;
+    }
+    i = last + 1;
+  }
+  return out.subarray(0, length);
+}

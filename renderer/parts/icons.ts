@@ -40,4 +40,5 @@ export { default as UndoIcon } from '@lucide/svelte/icons/undo-2';
 export { default as UnzoomIcon } from '@lucide/svelte/icons/zoom-out';
 export { default as ReplaceIcon } from '@lucide/svelte/icons/replace';
 export { default as CurveIcon } from '@lucide/svelte/icons/chart-spline';
+export { default as ReplayIcon } from '@lucide/svelte/icons/rotate-ccw';
 export { default as CopyIcon } from '@lucide/svelte/icons/copy';

@@ -53,7 +53,7 @@ function ratioText(comparison: Comparison, row: Comparison['table'][number]): st
   const word = difference.ratio < 1 ? 'fewer' : 'more';
   const interval =
     difference.low === null || difference.high === null
-      ? ' One seed each says nothing about chance; add seeds for an interval.'
+      ? ` ${difference.paired ? 'One pair of seeds' : 'One seed each'} says nothing about chance; add seeds for an interval.`
       : ` Difference ${integer(Math.round(difference.mean))} steps, 95\u202f% interval ${integer(Math.round(difference.low))} to ${integer(Math.round(difference.high))}, ${difference.n} ${difference.paired ? 'pairs of seeds' : 'seeds'}.`;
   return ` That is ${significant(factor, 2)} times ${word} steps than ${quote(comparison.arms[base]!.label)}.${interval}`;
 }

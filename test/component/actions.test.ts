@@ -6,6 +6,7 @@ import { demonstrationArm } from '../../renderer/actions/start.ts';
 import { parseNumber } from '../../renderer/parts/parseNumber.ts';
 import { columns, fitting, searched, slice, sorted } from '../../renderer/views/columns.ts';
 import { specSummary } from '../../renderer/views/specSummary.ts';
+import { verificationWords } from '../../renderer/views/verificationWords.ts';
 import { verdict } from '../../renderer/views/verdict.ts';
 import type { Comparison } from '../../lab/contract/records.ts';
 import { makeRun, makeSpec } from './fakeLab.ts';
@@ -177,6 +178,19 @@ describe('words', () => {
     );
   });
 
+  it('name the first difference of a replay', () => {
+    const same = {
+      ...{ run: 'r', identical: true, whole: true, steps: 100, recordedHash: 'a', replayedHash: 'a', compared: 9 },
+      ...{ firstDifference: null, recordedEngine: '1', replayedEngine: '1', threads: 1, seconds: 1 },
+    };
+    expect(verificationWords({ ...same, whole: false })).toContain('first 100 steps came to the same');
+    const firstDifference = { series: 'train.loss' as const, step: 12, recorded: 0.5, replayed: null };
+    expect(verificationWords({ ...same, identical: false, firstDifference, replayedEngine: '2' })).toBe(
+      'The replay differs from step 12 on: train loss is 0.5000 in the record and – in the replay. The run was made by engine 1, the replay by 2.',
+    );
+    expect(verificationWords({ ...same, identical: false })).toContain('though the curves agree');
+  });
+
   it('claim nothing from one seed, and nothing before it is reached', () => {
     const none = { mean: null, sd: null, n: 0, missing: 1, difference: null };
     expect(plain(verdict(comparison({ values: [none, none] }, 1)))).toBe('None of the arms reached 90 %.');
@@ -197,7 +211,7 @@ describe('words', () => {
       },
       1,
     );
-    expect(verdict(one)).toContain('One seed each says nothing about chance');
+    expect(verdict(one)).toContain('One pair of seeds says nothing about chance');
     const some = { mean: 600, sd: null, n: 1, missing: 2, difference: null };
     expect(verdict(comparison({ values: [some, some] }, 3, 'running'))).toContain('(1 of 3 seeds so far)');
     expect(verdict(comparison({ values: [some, some] }, 3))).toContain('(only 1 of 3 seeds did)');

@@ -166,6 +166,15 @@ describe('a run', () => {
     await expect.element(page.getByRole('button', { name: 'Resume run' })).toBeVisible();
   });
 
+  it('is checked by a replay on demand', async () => {
+    const run = makeRun();
+    lab.runs = [run];
+    await open(`#/run/${run.id}`);
+    await page.getByRole('button', { name: /Train it again/ }).click();
+    await expect.element(page.getByText('The replay came to the same result, bit for bit.')).toBeVisible();
+    expect(lab.callsOf('runs.verify')).toEqual([{ id: run.id }]);
+  });
+
   it('says what went wrong', async () => {
     const message = 'The loss is not a number at step 12, first in dense1.';
     const run = makeRun({ status: 'failed', error: { code: 'nonFinite', message, faults: [{ message }] } });

@@ -4,7 +4,7 @@ import { curvesCsv } from '../../renderer/charts/export.ts';
 import { ChartGroup } from '../../renderer/charts/group.svelte.ts';
 import { tickText } from '../../renderer/charts/model.ts';
 import { chartOption, outlines, rangeY, type Palette, type Picture } from '../../renderer/charts/option.ts';
-import { extentY, interleave, lastPoint, nearest, smooth, visible } from '../../renderer/charts/points.ts';
+import { extentY, interleave, lastPoint, nearest, smooth, thin, visible } from '../../renderer/charts/points.ts';
 import { growingEnd, logRange, niceRange, niceStep, spread, ticks } from '../../renderer/charts/scale.ts';
 
 const points = (...values: number[]): Float64Array => Float64Array.from(values);
@@ -44,6 +44,28 @@ describe('points', () => {
     const gap = smooth(points(0, 1, 1, Number.NaN, 2, 3), 0.5);
     expect(gap[3]).toBeNaN();
     expect(gap[5]).toBeCloseTo((0.25 + 1.5) / 0.75, 12);
+  });
+
+  it('thins long curves and keeps ends, order, lowest and highest', () => {
+    const value = fc.oneof(
+      { weight: 9, arbitrary: fc.double({ min: -5, max: 5, noNaN: true }) },
+      fc.constant(Number.NaN),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(value, { minLength: 1, maxLength: 400 }),
+        fc.integer({ min: 4, max: 60 }),
+        (values, most) => {
+          const curve = interleave(values.keys().toArray(), values);
+          const few = thin(curve, most);
+          expect(few.length).toBeLessThanOrEqual(2 * most + 8);
+          expect(extentY(few)).toEqual(extentY(curve));
+          expect(few[0]).toBe(0);
+          expect(few.at(-2)).toBe(values.length - 1);
+          for (let i = 2; i < few.length; i += 2) expect(few[i]).toBeGreaterThan(few[i - 2]!);
+        },
+      ),
+    );
   });
 
   it('gives the extent of what a logarithm can show', () => {
@@ -131,21 +153,19 @@ describe('chart option', () => {
   it('draws decades on a logarithmic axis and a frame without curves', () => {
     expect(rangeY(picture({ y: { log: true, percent: false } }))).toMatchObject({ min: 0.1, max: 1 });
     expect(rangeY(picture({ curves: [] }))).toMatchObject({ min: 0, max: 1 });
-    const option = chartOption(picture(), palette) as {
-      animation: boolean;
-      series: { sampling?: string; data: Float64Array }[];
-    };
+    const option = chartOption(picture(), palette) as { animation: boolean; series: { data: Float64Array }[] };
     expect(option.animation).toBe(false);
     expect(option.series[0]!.data).toBeInstanceOf(Float64Array);
+  });
+
+  it('hands on no more points than the screen can show', () => {
     const many = interleave(
-      Array.from({ length: 5000 }, (_, i) => i),
-      new Float64Array(5000),
+      Array.from({ length: 100_000 }, (_, i) => i),
+      new Float64Array(100_000),
     );
-    const dense = chartOption(
-      picture({ curves: [{ id: 'a', color: 0, points: many }], x: { label: '', from: 0, to: 5000 } }),
-      palette,
-    );
-    expect((dense['series'] as { sampling?: string }[])[0]!.sampling).toBe('minmax');
+    const wide = picture({ curves: [{ id: 'a', color: 0, points: many }], x: { label: '', from: 0, to: 100_000 } });
+    const option = chartOption(wide, palette) as { series: { data: Float64Array }[] };
+    expect(option.series[0]!.data.length).toBeLessThan(2 * 2 * 600 + 16);
   });
 
   it('breaks a band at its gaps and lifts it onto a logarithm’s floor', () => {
