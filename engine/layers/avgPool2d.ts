@@ -19,7 +19,7 @@ export const avgPool2d = defineLayer({
   },
   describe: describePool,
   shape: (props, [input], self) =>
-    isImage(input!.shape) ? pooledShape(poolWindow(props), input!, self) : needsImage(self, input!),
+    isImage(input!.shape) ? pooledShape(poolWindow(props), input!, self, props.ceilMode) : needsImage(self, input!),
   window: poolWindow,
   lower(props, context) {
     const { kernel, stride, pads } = poolWindow(props);

@@ -9,14 +9,17 @@ import { elu } from './elu.ts';
 import { flatten } from './flatten.ts';
 import { gelu } from './gelu.ts';
 import { globalAvgPool2d } from './globalAvgPool2d.ts';
+import { groupNorm } from './groupNorm.ts';
 import { hardSwish } from './hardSwish.ts';
 import { input } from './input.ts';
 import type { LayerDefinition } from './layer.ts';
+import { layerNorm } from './layerNorm.ts';
 import type { LayerName } from './layerName.ts';
 import { leakyRelu } from './leakyRelu.ts';
 import { maxPool2d } from './maxPool2d.ts';
 import { mish } from './mish.ts';
 import { relu } from './relu.ts';
+import { resize } from './resize.ts';
 import { selu } from './selu.ts';
 import { sigmoid } from './sigmoid.ts';
 import { silu } from './silu.ts';
@@ -34,8 +37,11 @@ export const layers: { readonly [N in LayerName]: LayerDefinition } = {
   maxPool2d: any(maxPool2d),
   avgPool2d: any(avgPool2d),
   globalAvgPool2d: any(globalAvgPool2d),
+  resize: any(resize),
   flatten: any(flatten),
   batchNorm: any(batchNorm),
+  groupNorm: any(groupNorm),
+  layerNorm: any(layerNorm),
   dropout: any(dropout),
   sigmoid: any(sigmoid),
   tanh: any(tanh),

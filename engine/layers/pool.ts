@@ -24,6 +24,12 @@ export const poolProps = {
     max: largestExtent,
   },
   ...paddingProps,
+  ceilMode: {
+    kind: 'boolean',
+    label: 'Round up',
+    help: 'Whether a last window that reaches beyond the image counts, so that no pixel is left out.',
+    default: false,
+  },
 } as const;
 
 interface PoolProps {
@@ -31,9 +37,10 @@ interface PoolProps {
   readonly stride: Pair | null;
   readonly padding: Padding;
   readonly pads: Pads;
+  readonly ceilMode: boolean;
 }
 
-export const poolWindow = ({ kernel, stride, padding, pads }: PoolProps): LayerWindow => ({
+export const poolWindow = ({ kernel, stride, padding, pads }: Omit<PoolProps, 'ceilMode'>): LayerWindow => ({
   kernel,
   stride: stride ?? kernel,
   dilation: [1, 1],
@@ -41,7 +48,8 @@ export const poolWindow = ({ kernel, stride, padding, pads }: PoolProps): LayerW
 });
 
 /** "2×2", "3×3, stride 2". */
-export function describePool({ kernel, stride, padding, pads }: PoolProps): string {
+export function describePool({ kernel, stride, padding, pads, ceilMode }: PoolProps): string {
   const usual = stride === null || (stride[0] === kernel[0] && stride[1] === kernel[1]);
-  return describeWindow(kernel, usual ? [1, 1] : stride, padding, pads);
+  const window = describeWindow(kernel, usual ? [1, 1] : stride, padding, pads);
+  return ceilMode ? `${window}, rounded up` : window;
 }

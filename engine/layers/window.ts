@@ -82,9 +82,17 @@ export function describeWindow(
 
 const both = ([height, width]: Pair): string => (height === width ? `${height}` : `${height}×${width}`);
 
-/** A pooling window: the shape behind it, or why it does not fit. A window must never see padding alone. */
-export function pooledShape(window: LayerWindow, input: LayerInput, self: string): Shape | ShapeFault {
-  const { kernel, pads } = window;
+/**
+ * A pooling window: the shape behind it, or why it does not fit. A window must never see padding alone. Rounded up
+ * (`ceilMode`), a further window counts where it begins inside the image or the padding before it.
+ */
+export function pooledShape(
+  window: LayerWindow,
+  input: LayerInput,
+  self: string,
+  ceilMode: boolean,
+): Shape | ShapeFault {
+  const { kernel, stride, pads } = window;
   if (Math.max(pads[0], pads[2]) >= kernel[0] || Math.max(pads[1], pads[3]) >= kernel[1]) {
     return {
       prop: 'pads',
@@ -92,5 +100,12 @@ export function pooledShape(window: LayerWindow, input: LayerInput, self: string
     };
   }
   const size = slide(window, input, self);
-  return 'fault' in size ? size : [input.shape[0]!, ...size];
+  if ('fault' in size) return size;
+  const extent = (axis: 0 | 1): number => {
+    const padded = input.shape[axis + 1]! + pads[axis] + pads[axis + 2]!;
+    const next = size[axis] * stride[axis];
+    const isRest = (padded - kernel[axis]) % stride[axis] !== 0;
+    return ceilMode && isRest && next < padded - pads[axis + 2]! ? size[axis] + 1 : size[axis];
+  };
+  return [input.shape[0]!, extent(0), extent(1)];
 }

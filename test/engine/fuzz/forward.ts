@@ -120,6 +120,15 @@ export class FuzzBuilder {
       }
       case 'batchNorm':
         return this.#batchNorm(node, x, shape, name);
+      case 'groupNorm':
+      case 'layerNorm':
+        return this.#imageNorm(node, x, shape, name);
+      case 'resize': {
+        if (shape.length !== 4) return undefined;
+        const y = this.activation(`${name}.y`, [shape[0]!, shape[1]!, ...node.size]);
+        this.emit({ op: 'resize', attrs: { mode: node.mode }, inputs: { x }, outputs: { y } });
+        return y;
+      }
       case 'dropout': {
         const maskShape = node.channel ? shape.slice(0, 2) : shape;
         const mask = this.builder.tensor(`${name}.mask`, maskShape, 'u8', 'activation');
@@ -231,6 +240,30 @@ export class FuzzBuilder {
     };
     const attrs = { momentum: node.momentum, eps: node.eps };
     this.emit({ op: 'batchNorm', attrs, inputs: { x, ...affine, ...running, ...tracked }, outputs: { y, ...batch } });
+    return y;
+  }
+
+  #imageNorm(
+    node: Extract<FuzzNode, { kind: 'groupNorm' | 'layerNorm' }>,
+    x: TensorId,
+    shape: Shape,
+    name: string,
+  ): TensorId | undefined {
+    const groups = node.kind === 'groupNorm' ? node.groups : 1;
+    // As with batch norm, statistics of very few values are ill-conditioned.
+    if (shape[1]! % groups !== 0 || sizeOf(shape.slice(1)) / groups < 6) return undefined;
+    const own = node.kind === 'groupNorm' ? [shape[1]!] : shape.slice(1);
+    const affine = node.affine
+      ? {
+          gamma: this.normals(`${name}.gamma`, own, 1, 0.2, 'parameter'),
+          beta: this.normals(`${name}.beta`, own, 0, 0.2, 'parameter'),
+        }
+      : {};
+    const y = this.activation(`${name}.y`, shape);
+    const mean = this.activation(`${name}.mean`, [shape[0]!, groups]);
+    const variance = this.activation(`${name}.variance`, [shape[0]!, groups]);
+    const attrs = node.kind === 'groupNorm' ? { groups, eps: node.eps } : { eps: node.eps };
+    this.emit({ op: node.kind, attrs, inputs: { x, ...affine }, outputs: { y, mean, variance } });
     return y;
   }
 

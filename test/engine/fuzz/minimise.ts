@@ -18,7 +18,9 @@ function* simplerNodes(node: FuzzNode): Generator<FuzzNode> {
     yield { ...node, outs: half(node.outs) };
     yield { ...node, outs: node.outs - 1 };
   }
-  if (node.kind === 'batchNorm' && node.affine) yield { ...node, affine: false };
+  if (node.kind === 'groupNorm' && node.groups > 1) yield { ...node, groups: 1 };
+  if (node.kind === 'resize') yield { ...node, size: [half(node.size[0]), half(node.size[1])] };
+  if ('affine' in node && node.affine) yield { ...node, affine: false };
 }
 
 /** Simpler models, the largest steps first. */

@@ -1,5 +1,7 @@
 import { activationNames } from '../../../engine/ops/activationName.ts';
 import type { ActivationName } from '../../../engine/ops/activationName.ts';
+import { resizeModes } from '../../../engine/ops/resample.ts';
+import type { ResizeMode } from '../../../engine/ops/resample.ts';
 import { RandomStream, streamKind } from '../../../engine/random.ts';
 
 type Pair = readonly [number, number];
@@ -35,6 +37,9 @@ export type FuzzNode =
       /** Running statistics as constants. */
       readonly frozen: boolean;
     }
+  | { readonly kind: 'groupNorm'; readonly groups: number; readonly affine: boolean; readonly eps: number }
+  | { readonly kind: 'layerNorm'; readonly affine: boolean; readonly eps: number }
+  | { readonly kind: 'resize'; readonly size: Pair; readonly mode: ResizeMode }
   | { readonly kind: 'dropout'; readonly p: number; readonly channel: boolean }
   | {
       readonly kind: 'activation';
@@ -115,6 +120,9 @@ function drawNode(draw: Draw): FuzzNode {
       'flatten',
       'batchNorm',
       'batchNorm',
+      'groupNorm',
+      'layerNorm',
+      'resize',
       'dropout',
       'activation',
       'activation',
@@ -160,6 +168,12 @@ function drawNode(draw: Draw): FuzzNode {
         eps: draw.pick([1e-2, 1e-1]),
         frozen: draw.chance(0.15),
       };
+    case 'groupNorm':
+      return { kind, groups: draw.integer(1, 4), affine: draw.chance(0.8), eps: draw.pick([1e-2, 1e-1]) };
+    case 'layerNorm':
+      return { kind, affine: draw.chance(0.8), eps: draw.pick([1e-2, 1e-1]) };
+    case 'resize':
+      return { kind, size: draw.pair(1, 12), mode: draw.pick(resizeModes) };
     case 'dropout':
       return { kind, p: draw.pick([0, 0.2, 0.5, 0.8]), channel: draw.chance(0.3) };
     case 'activation':

@@ -86,6 +86,25 @@ describe('checkGraph on sound models', () => {
   });
 });
 
+describe('pooling that rounds up', () => {
+  it.each([
+    // size, kernel, stride, pads; as PyTorch counts them with ceil_mode
+    [5, 2, 2, 0, 3],
+    [6, 2, 2, 0, 3],
+    [7, 3, 2, 0, 3],
+    [8, 3, 2, 0, 4],
+    [5, 3, 3, 1, 2],
+    [6, 2, 3, 1, 3],
+    [4, 2, 4, 1, 2],
+    [3, 2, 4, 1, 1],
+  ])('%i pixels, kernel %i, stride %i, pads %i: %i', (size, kernel, stride, pads, count) => {
+    const props = { kernel, stride, padding: 'explicit', pads, ceilMode: true };
+    const document = chain({ id: 'p', layer: 'maxPool2d', props }, ...head);
+    const checked = checkGraph(document, { inputShape: [1, size, size], classes: 10 });
+    expect(checked.nodes.find(({ id }) => id === 'p')?.outputShape).toEqual([1, count, count]);
+  });
+});
+
 describe('checkGraph on faulty models', () => {
   it('names both shapes and says what to do', () => {
     expect(
@@ -144,6 +163,24 @@ describe('checkGraph on faulty models', () => {
       messages(chain({ id: 'a', layer: 'maxPool2d' }, { id: 'j', layer: 'concat', inputs: ['a', 'input'] }, ...head)),
     ).toEqual([
       'j joins images of one height and width, or features, but a gives an image of 1×14×14 and input an image of 1×28×28; bring them to one size with pooling, stride or padding.',
+    ]);
+  });
+
+  it('tells where a normalisation or a resize does not fit', () => {
+    const conv = { id: 'c', layer: 'conv2d', props: { filters: 6 } } as const;
+    expect(messages(chain(conv, { id: 'n', layer: 'groupNorm', props: { groups: 4 } }, ...head))).toEqual([
+      'n splits its input into 4 groups, but c gives 6×26×26; choose a number of groups that divides 6.',
+    ]);
+    const pool = { id: 'g', layer: 'globalAvgPool2d' } as const;
+    const out = { id: 'out', layer: 'dense', props: { units: 10 } } as const;
+    expect(messages(chain(conv, pool, { id: 'n', layer: 'groupNorm', props: { groups: 6 } }, out))).toEqual([
+      'n would normalise single values, which makes each of them 0; use fewer groups.',
+    ]);
+    expect(messages(chain(pool, { id: 'n', layer: 'layerNorm' }, out))).toEqual([
+      'n would normalise single values, which makes each of them 0; remove it.',
+    ]);
+    expect(messages(chain(pool, { id: 'r', layer: 'resize' }, out))).toEqual([
+      'r takes an image, but g gives 1 feature; put it before the flatten or global pooling, or remove it.',
     ]);
   });
 

@@ -104,6 +104,24 @@ export const branches: GraphDocument = {
   ],
 };
 
-export const examples = { mlp, leNet, vgg, residual, branches };
+/** Trains on smaller images than it is given, and normalises each by itself. */
+export const small: GraphDocument = {
+  nodes: [
+    { id: 'input', layer: 'input' },
+    { id: 'shrink', layer: 'resize', props: { size: [15, 13] } },
+    { id: 'conv1', layer: 'conv2d', props: { filters: 6, padding: 'same' } },
+    { id: 'norm1', layer: 'groupNorm', props: { groups: 3 } },
+    { id: 'relu1', layer: 'relu' },
+    { id: 'pool1', layer: 'maxPool2d', props: { ceilMode: true } },
+    { id: 'norm2', layer: 'layerNorm' },
+    { id: 'pool2', layer: 'avgPool2d', props: { ceilMode: true } },
+    { id: 'grow', layer: 'resize', props: { size: 5, mode: 'area' } },
+    { id: 'flatten', layer: 'flatten' },
+    { id: 'norm3', layer: 'layerNorm', props: { affine: false, eps: 1e-3 } },
+    { id: 'logits', layer: 'dense', props: { units: 10 } },
+  ],
+};
+
+export const examples = { mlp, leNet, vgg, residual, branches, small };
 export const image = [1, 28, 28] as const;
 export const classes = 10;

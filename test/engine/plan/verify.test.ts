@@ -91,6 +91,10 @@ describe('verifyPlan', () => {
     'countCorrect logits',
     'globalAvgPool2d x',
     'globalAvgPool2dGrad dx',
+    'resize x',
+    'resize y',
+    'resizeGrad dy',
+    'resizeGrad dx',
   ]);
 
   it.each(samples.map((instance) => [instance.op, instance] as const))(
