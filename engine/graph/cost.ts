@@ -1,11 +1,11 @@
 import { layers } from '../layers/index.ts';
 import { sizeOf } from '../tensor.ts';
-import type { OptimizerSettings } from '../train/settings.ts';
+import { optimizerState, type StateSettings } from '../train/optimizers.ts';
 import type { CheckedGraph, CheckedNode } from './check.ts';
 
 export interface CostOptions {
   readonly batchSize: number;
-  readonly optimizer: Pick<OptimizerSettings, 'kind'> & { readonly momentum?: number };
+  readonly optimizer: StateSettings;
 }
 
 /** What a model costs, from its shapes alone. Bytes are those of float32. */
@@ -26,14 +26,13 @@ export interface Cost {
 export function costOf({ nodes }: CheckedGraph, { batchSize, optimizer }: CostOptions): Cost {
   const bytes = 4;
   const parameters = sum(nodes, (node) => node.parameterCount);
-  const state = optimizer.kind === 'adam' ? 2 : (optimizer.momentum ?? 0) > 0 ? 1 : 0;
   return {
     parameters,
     macsPerImage: sum(nodes, (node) => node.macs),
     trainingMacsPerImage: trainingMacs(nodes),
     parameterBytes: parameters * bytes,
     gradientBytes: parameters * bytes,
-    optimizerBytes: parameters * bytes * state,
+    optimizerBytes: parameters * bytes * optimizerState(optimizer).length,
     bufferBytes: sum(nodes, (node) => sum(node.buffers, ({ shape }) => sizeOf(shape))) * bytes,
     activationBytes: sum(nodes, valuesKept) * bytes * batchSize,
   };

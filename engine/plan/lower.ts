@@ -2,11 +2,14 @@ import { EngineError, type Fault } from '../errors.ts';
 import type { CheckedGraph, CheckedNode } from '../graph/check.ts';
 import { hyperSize, randomSize, type TensorId } from '../ops/op.ts';
 import { sizeOf, type Shape } from '../tensor.ts';
-import type { LossSettings, OptimizerSettings } from '../train/settings.ts';
+import { optimizerState as stateNames } from '../train/optimizers.ts';
+import type { GradientSettings, LossSettings, OptimizerSettings } from '../train/settings.ts';
 import { appendBackward } from './backward.ts';
 import { PlanBuilder } from './builder.ts';
 import { lowerForward, type SharedTensors } from './forward.ts';
+import { lossFault, lossOp } from './loss.ts';
 import type { TrainingHandles, TrainingPlan } from './plan.ts';
+import { gradientOps, updateOp } from './update.ts';
 import { verifyPlan } from './verify.ts';
 
 export interface LowerOptions {
@@ -23,6 +26,8 @@ export interface LowerOptions {
   readonly perFeature: boolean;
   readonly loss: LossSettings;
   readonly optimizer: OptimizerSettings;
+  /** Left out: the optimiser sees the gradients as they are. */
+  readonly gradient?: GradientSettings;
   /** Steps that the history keeps before it starts over. */
   readonly historySlots: number;
 }
@@ -30,9 +35,8 @@ export interface LowerOptions {
 /**
  * Turns a checked model into the static program of its training: segment 'train' is one step (gather the batch, forward, loss,
  * backward, update, record), 'evaluateTrain' and 'evaluateTest' compute loss and hits of a batch of either file with running
- * statistics and without dropout. The evaluation loss is the plain cross entropy, without label smoothing, so that runs with
- * different smoothing can be compared. Throws EngineError('graph') for a faulty graph and one that cannot train at this batch
- * size.
+ * statistics and without dropout; the evaluation loss is the plain form of the training's (loss.ts). Throws EngineError('graph')
+ * for a faulty graph and one that cannot train with this loss or at this batch size.
  */
 export function lowerTraining(checked: CheckedGraph, options: LowerOptions): TrainingPlan {
   refuse(faultsOf(checked, options));
@@ -40,14 +44,14 @@ export function lowerTraining(checked: CheckedGraph, options: LowerOptions): Tra
   const data = dataTensors(builder, options);
   const model = modelTensors(builder, checked, options.optimizer);
   const results = resultTensors(builder, checked, options);
-  const shared: SharedTensors = { builder, checked, named: model.named, ...data };
+  const shared: StepTensors = { builder, checked, named: model.named, ...data };
 
   lowerStep(shared, options, model, results);
   for (const [segment, pixels, labels] of [
     ['evaluateTrain', data.trainPixels, data.trainLabels],
     ['evaluateTest', data.testPixels, data.testLabels],
   ] as const) {
-    lowerEvaluation(shared, segment, { pixels, labels, indices: data.evaluationIndices }, results);
+    lowerEvaluation(shared, options, segment, { pixels, labels, indices: data.evaluationIndices }, results);
   }
   const { parameters, gradients, optimizerState, buffers } = model;
   const { history, evaluationLoss, evaluationCorrect, evaluationLogits } = results;
@@ -91,8 +95,12 @@ function faultsOf(checked: CheckedGraph, options: LowerOptions): readonly Fault[
     const message = `${id} normalises over the batch, but a batch of 1 gives it a single value per feature; train with batches of at least 2.`;
     faults.push({ node: id, message });
   }
+  const message = lossFault(options.loss, outputOf(checked).outputShape[0]!);
+  if (message !== undefined) faults.push({ message });
   return faults;
 }
+
+const outputOf = (checked: CheckedGraph): CheckedNode => checked.nodes.find(({ id }) => id === checked.outputId)!;
 
 type DataTensors = Pick<
   TrainingHandles,
@@ -102,14 +110,18 @@ type DataTensors = Pick<
   | 'testLabels'
   | 'offset'
   | 'scale'
+  | 'classWeight'
   | 'trainIndices'
   | 'evaluationIndices'
   | 'hyper'
   | 'random'
 >;
 
+type StepTensors = SharedTensors & DataTensors;
+
 function dataTensors(builder: PlanBuilder, options: LowerOptions): DataTensors {
-  const { inputShape, trainImages, testImages } = options;
+  const { inputShape, trainImages, testImages, loss } = options;
+  const weights = loss.kind === 'crossEntropy' ? loss.classWeight?.length : undefined;
   const scaling = [options.perFeature ? sizeOf(inputShape) : 1];
   return {
     trainPixels: builder.tensor('data.trainPixels', [trainImages, ...inputShape], 'u8', 'data'),
@@ -118,6 +130,7 @@ function dataTensors(builder: PlanBuilder, options: LowerOptions): DataTensors {
     testLabels: builder.tensor('data.testLabels', [testImages], 'u8', 'data'),
     offset: builder.tensor('data.offset', scaling, 'f32', 'data'),
     scale: builder.tensor('data.scale', scaling, 'f32', 'data'),
+    ...(weights !== undefined && { classWeight: builder.tensor('data.classWeight', [weights], 'f32', 'data') }),
     trainIndices: builder.tensor('step.trainIndices', [options.batchSize], 'i32', 'input'),
     evaluationIndices: builder.tensor('step.evaluationIndices', [options.evaluationBatch], 'i32', 'input'),
     hyper: builder.tensor('step.hyper', [hyperSize], 'f32', 'input'),
@@ -150,11 +163,6 @@ function modelTensors(builder: PlanBuilder, checked: CheckedGraph, optimizer: Op
   return { parameters, gradients, optimizerState, buffers, named };
 }
 
-function stateNames(optimizer: OptimizerSettings): readonly string[] {
-  if (optimizer.kind === 'adam') return ['firstMoment', 'secondMoment'];
-  return optimizer.momentum === 0 ? [] : ['velocity'];
-}
-
 function bufferTensors(builder: PlanBuilder, { id, buffers }: CheckedNode, named: Map<string, TensorId>): TensorId[] {
   return buffers.map(({ name, shape, dtype }) => {
     const tensor = builder.tensor(`${id}.${name}`, shape, dtype, 'buffer', id);
@@ -166,8 +174,7 @@ function bufferTensors(builder: PlanBuilder, { id, buffers }: CheckedNode, named
 type ResultTensors = Pick<TrainingHandles, 'history' | 'evaluationLoss' | 'evaluationCorrect' | 'evaluationLogits'>;
 
 function resultTensors(builder: PlanBuilder, checked: CheckedGraph, options: LowerOptions): ResultTensors {
-  const output = checked.nodes.find(({ id }) => id === checked.outputId)!;
-  const logits = [options.evaluationBatch, ...output.outputShape];
+  const logits = [options.evaluationBatch, ...outputOf(checked).outputShape];
   return {
     history: builder.tensor('history', [options.historySlots, 2], 'f32', 'result'),
     evaluationLoss: builder.tensor('evaluation.loss', [1], 'f32', 'result'),
@@ -177,7 +184,7 @@ function resultTensors(builder: PlanBuilder, checked: CheckedGraph, options: Low
 }
 
 /** Segment 'train': one step. */
-function lowerStep(shared: SharedTensors, options: LowerOptions, model: ModelTensors, results: ResultTensors): void {
+function lowerStep(shared: StepTensors, options: LowerOptions, model: ModelTensors, results: ResultTensors): void {
   const { builder } = shared;
   const segment = 'train';
   const { logits, target } = lowerForward(shared, {
@@ -190,13 +197,8 @@ function lowerStep(shared: SharedTensors, options: LowerOptions, model: ModelTen
   const loss = builder.tensor('loss.value', [1], 'f32', 'activation');
   const dlogits = builder.tensor('loss.dlogits', builder.shape(logits), 'f32', 'activation');
   const correct = builder.tensor('loss.correct', [1], 'f32', 'activation');
-  builder.op(segment, {
-    op: 'softmaxCrossEntropy',
-    attrs: { reduction: 'mean', labelSmoothing: options.loss.labelSmoothing },
-    inputs: { logits, target },
-    outputs: { loss, dlogits },
-    phase: 'loss',
-  });
+  const lossTensors = { logits, target, classWeight: shared.classWeight, loss, dlogits };
+  builder.op(segment, lossOp(options.loss, 'train', lossTensors));
   builder.op(segment, {
     op: 'countCorrect',
     attrs: {},
@@ -208,7 +210,7 @@ function lowerStep(shared: SharedTensors, options: LowerOptions, model: ModelTen
     seeds: [{ tensor: logits, gradient: dlogits }],
     targets: model.parameters.map((tensor, i) => ({ tensor, gradient: model.gradients[i]! })),
   });
-  appendUpdate(builder, segment, options.optimizer, shared.hyper, model);
+  appendUpdate(builder, segment, options, shared.hyper, model);
   builder.op(segment, {
     op: 'record',
     attrs: {},
@@ -221,34 +223,19 @@ function lowerStep(shared: SharedTensors, options: LowerOptions, model: ModelTen
 function appendUpdate(
   builder: PlanBuilder,
   segment: string,
-  optimizer: OptimizerSettings,
+  { optimizer, gradient }: LowerOptions,
   hyper: TensorId,
   { parameters, gradients, optimizerState }: ModelTensors,
 ): void {
-  const [first = [], second = []] = optimizerState;
-  if (optimizer.kind === 'adam') {
-    const { beta1, beta2, eps, weightDecay, decoupled } = optimizer;
-    builder.op(segment, {
-      op: 'adamUpdate',
-      attrs: { beta1, beta2, eps, weightDecay, decoupled },
-      inputs: { hyper, parameters, gradients, firstMoments: first, secondMoments: second },
-      outputs: {},
-      phase: 'update',
-    });
-    return;
-  }
-  const { momentum, weightDecay, nesterov } = optimizer;
-  builder.op(segment, {
-    op: 'sgdUpdate',
-    attrs: { momentum, weightDecay, nesterov },
-    inputs: { hyper, parameters, gradients, velocities: first },
-    outputs: {},
-    phase: 'update',
-  });
+  const tensors = { hyper, parameters, gradients, state: optimizerState };
+  const norm = (): TensorId => builder.tensor('gradient.norm', [1], 'f32', 'result');
+  const before = gradient === undefined ? [] : gradientOps(gradient, tensors, norm);
+  for (const body of [...before, updateOp(optimizer, tensors)]) builder.op(segment, { ...body, phase: 'update' });
 }
 
 function lowerEvaluation(
-  shared: SharedTensors,
+  shared: StepTensors,
+  options: LowerOptions,
   segment: 'evaluateTrain' | 'evaluateTest',
   data: { readonly pixels: TensorId; readonly labels: TensorId; readonly indices: TensorId },
   results: ResultTensors,
@@ -261,13 +248,8 @@ function lowerEvaluation(
     data,
     logits: results.evaluationLogits,
   });
-  builder.op(segment, {
-    op: 'softmaxCrossEntropy',
-    attrs: { reduction: 'sum', labelSmoothing: 0 },
-    inputs: { logits, target },
-    outputs: { loss: results.evaluationLoss },
-    phase: 'loss',
-  });
+  const lossTensors = { logits, target, classWeight: shared.classWeight, loss: results.evaluationLoss };
+  builder.op(segment, lossOp(options.loss, 'evaluate', lossTensors));
   builder.op(segment, {
     op: 'countCorrect',
     attrs: {},

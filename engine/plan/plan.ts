@@ -60,6 +60,8 @@ export interface TrainingHandles {
   /** f32 [1] or [C*H*W] each: x = (pixel - offset) * scale. */
   readonly offset: TensorId;
   readonly scale: TensorId;
+  /** f32 [K], where the loss weighs the classes. */
+  readonly classWeight?: TensorId;
   /** i32 [batch] for segment 'train', i32 [evaluationBatch] for 'evaluateTrain' and 'evaluateTest'. */
   readonly trainIndices: TensorId;
   readonly evaluationIndices: TensorId;

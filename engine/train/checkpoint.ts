@@ -2,6 +2,7 @@ import { EngineError } from '../errors.ts';
 import type { StoppingState } from './earlyStopping.ts';
 import { canonical } from './jobDescription.ts';
 import type { JobDescription } from './jobDescription.ts';
+import { plateauStart, type PlateauState } from './schedules.ts';
 import { decodeSafetensors, encodeSafetensors, sha256 } from './safetensors.ts';
 import type { NamedTensor } from './safetensors.ts';
 
@@ -17,22 +18,30 @@ export interface Checkpoint {
   /** Step of the last finished evaluation on validation images; 0: none yet. */
   readonly evaluatedStep: number;
   readonly stopping: StoppingState;
+  /** State of reduceOnPlateau; null: the run has no such schedule. */
+  readonly plateau: PlateauState | null;
   readonly job: JobDescription;
   readonly tensors: readonly NamedTensor[];
+  /** Parameters and buffers of the best evaluation, for runs that put them back at the end; else empty. */
+  readonly best: readonly NamedTensor[];
 }
 
 const format = 'ablate.checkpoint';
 const version = 1;
+/** Behind the name of a tensor of `best`. Names of the plan end in that of a parameter, buffer or state, none of which is this. */
+const bestSuffix = '.best';
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
-  const { step, seconds, evaluatedStep, stopping, job, tensors } = checkpoint;
-  return encodeSafetensors(tensors, {
+  const { step, seconds, evaluatedStep, stopping, plateau, job, tensors, best } = checkpoint;
+  const all = [...tensors, ...best.map((tensor) => ({ ...tensor, name: `${tensor.name}${bestSuffix}` }))];
+  return encodeSafetensors(all, {
     format,
     version: String(version),
     step: String(step),
     seconds: String(seconds),
     evaluatedStep: String(evaluatedStep),
     stopping: canonical(stopping),
+    ...(plateau === null ? {} : { plateau: canonical(plateau) }),
     job: canonical(job),
   });
 }
@@ -57,8 +66,12 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     seconds: number(metadata, 'seconds', Number.isFinite),
     evaluatedStep: number(metadata, 'evaluatedStep', Number.isSafeInteger),
     stopping: stoppingState(metadata),
+    plateau: plateauState(metadata),
     job: jobDescription(metadata),
-    tensors,
+    tensors: tensors.filter(({ name }) => !name.endsWith(bestSuffix)),
+    best: tensors
+      .filter(({ name }) => name.endsWith(bestSuffix))
+      .map((tensor) => ({ ...tensor, name: tensor.name.slice(0, -bestSuffix.length) })),
   };
 }
 
@@ -96,6 +109,21 @@ function stoppingState(metadata: Metadata): StoppingState {
     damaged('stopping', 'the state of early stopping');
   }
   return { best, bestStep, reference, waited: waited as number };
+}
+
+function plateauState(metadata: Metadata): PlateauState | null {
+  if (metadata['plateau'] === undefined) return null;
+  const state: Record<keyof PlateauState, unknown> = { ...plateauStart(1), ...record(metadata, 'plateau') };
+  const { learningRate, best, badSteps, cooldownLeft } = state;
+  if (
+    typeof learningRate !== 'number' ||
+    (best !== null && typeof best !== 'number') ||
+    !Number.isSafeInteger(badSteps) ||
+    !Number.isSafeInteger(cooldownLeft)
+  ) {
+    damaged('plateau', 'the state of reduceOnPlateau');
+  }
+  return { learningRate, best, badSteps: badSteps as number, cooldownLeft: cooldownLeft as number };
 }
 
 function jobDescription(metadata: Metadata): JobDescription {

@@ -1,7 +1,7 @@
 import type { EarlyStoppingSettings } from '../worker/protocol.ts';
 
 export interface EvaluationResult {
-  /** Mean cross entropy. */
+  /** Mean over the images, of the plain form of the training's loss. */
   readonly loss: number;
   /** 0..1 */
   readonly accuracy: number;

@@ -35,13 +35,33 @@ export function describeJob(job: TrainingJob): JobDescription {
       batchSize: job.batchSize,
       length: job.length,
       loss: job.loss,
-      optimizer: job.optimizer,
+      optimizer: optimizerOf(job.optimizer),
       schedule: job.schedule,
-      earlyStopping: job.earlyStopping,
+      earlyStopping: stoppingOf(job.earlyStopping),
       evaluateEvery: job.evaluateEvery,
+      ...gradientOf(job.gradient),
     }),
     seed: canonical(job.seed),
   };
+}
+
+// Settings that came later are left out where they say what was done before them, so that older checkpoints still fit.
+
+function optimizerOf(optimizer: TrainingJob['optimizer']): object {
+  if (optimizer.kind !== 'adam' || optimizer.biasCorrection === false) return optimizer;
+  const { biasCorrection: _biasCorrection, ...rest } = optimizer;
+  return rest;
+}
+
+function stoppingOf(stopping: TrainingJob['earlyStopping']): object | null {
+  if (stopping === null || stopping.restoreBest === true) return stopping;
+  const { restoreBest: _restoreBest, ...rest } = stopping;
+  return rest;
+}
+
+function gradientOf(gradient: TrainingJob['gradient']): object {
+  const { clip = null, l1 = 0 } = gradient ?? {};
+  return { ...(clip === null ? {} : { clip }), ...(l1 === 0 ? {} : { l1 }) };
 }
 
 /** Throws EngineError('checkpoint') that names the parts in which the checkpoint's run and this one differ. */

@@ -2,7 +2,7 @@ import type { Executable } from '../backend.ts';
 import type { BatchOrder } from '../data/batches.ts';
 import { hyperSize, hyperSlot, randomSize, randomSlot } from '../ops/op.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
-import { learningRateFactor } from './schedules.ts';
+import { lrAt, scheduleOf, type Schedule } from './schedules.ts';
 import { fillHyper } from './optimizers.ts';
 import type { OptimizerSettings, ScheduleSettings } from './settings.ts';
 
@@ -19,16 +19,20 @@ export class StepRunner {
   readonly indices: Int32Array;
   readonly hyper = new Float32Array(hyperSize);
   readonly random = new Int32Array(randomSize);
+  /** What evaluations have made of the rate (reduceOnPlateau). */
+  plateauFactor = 1;
   readonly #executable: Executable;
   readonly #plan: TrainingPlan;
   readonly #order: BatchOrder;
   readonly #settings: LoopSettings;
+  readonly #schedule: Schedule;
 
   constructor(executable: Executable, plan: TrainingPlan, order: BatchOrder, settings: LoopSettings) {
     this.#executable = executable;
     this.#plan = plan;
     this.#order = order;
     this.#settings = settings;
+    this.#schedule = scheduleOf(settings.schedule, settings.totalSteps);
     this.indices = new Int32Array(plan.batchSize);
     this.random[randomSlot.seedLow] = settings.seed | 0;
     this.random[randomSlot.seedHigh] = Math.floor(settings.seed / 4294967296) | 0;
@@ -41,9 +45,9 @@ export class StepRunner {
 
   /** Fills `indices`, `hyper` and `random` for step `step` (from 0). */
   prepare(step: number): void {
-    const { optimizer, schedule, totalSteps } = this.#settings;
+    const { optimizer } = this.#settings;
     this.#order.fill(step, this.indices);
-    const rate = optimizer.learningRate * learningRateFactor(schedule, step, totalSteps);
+    const rate = optimizer.learningRate * lrAt(this.#schedule, step) * this.plateauFactor;
     fillHyper(optimizer, rate, step, this.hyper);
     this.random[randomSlot.step] = step;
   }

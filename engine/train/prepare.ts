@@ -41,6 +41,12 @@ export function prepareTraining(job: TrainingJob): PreparedTraining {
       `training.earlyStopping watches ${job.earlyStopping.metric}, but data.validation is 0. Hold out images for validation, or turn early stopping off.`,
     );
   }
+  if (job.schedule.kind === 'reduceOnPlateau' && job.data.validation === 0) {
+    throw new EngineError(
+      'data',
+      `training.schedule reduces the rate by ${job.schedule.metric}, but data.validation is 0. Hold out images for validation, or choose another schedule.`,
+    );
+  }
   const split = splitTrainingFile(train.count, job.data.validation, job.data.trainImages, job.seed);
   const order = new BatchOrder(split.train, job.batchSize, job.seed);
 
@@ -54,6 +60,7 @@ export function prepareTraining(job: TrainingJob): PreparedTraining {
     perFeature: isPerFeature(preprocessing, imageShape[0]),
     loss: job.loss,
     optimizer: job.optimizer,
+    ...(job.gradient === undefined ? {} : { gradient: job.gradient }),
     historySlots,
   });
   return {

@@ -54,9 +54,13 @@ export type Schedule =
       readonly threePhase: boolean;
     };
 
-/** From `from` at part 0 to `to` at part 1. */
+/** From `from` at part 0 to `to` at part 1 along half a cosine. */
+function cosine(from: number, to: number, part: number): number {
+  return to + ((from - to) * (1 + Math.cos(Math.PI * part))) / 2;
+}
+
 function between(from: number, to: number, part: number, anneal: Anneal): number {
-  return anneal === 'linear' ? from + (to - from) * part : to + ((from - to) * (1 + Math.cos(Math.PI * part))) / 2;
+  return anneal === 'linear' ? from + (to - from) * part : cosine(from, to, part);
 }
 
 /** How far t is from `start` to `end`, 1 behind it; a stretch without length is over at once. */
@@ -64,7 +68,14 @@ function partOf(t: number, start: number, end: number): number {
   return end > start ? Math.min((t - start) / (end - start), 1) : 1;
 }
 
-/** The learning rate of step t. A pure function, so that a resumed run goes on exactly. */
+/** How many milestones lie at or before t. */
+function passed(milestones: readonly number[], t: number): number {
+  let count = 0;
+  for (const milestone of milestones) if (milestone <= t) count++;
+  return count;
+}
+
+/** The learning rate of step t. A pure function, so that a resumed run goes on exactly. Called in every step, so it makes no objects. */
 export function lrAt(schedule: Schedule, t: number): number {
   switch (schedule.kind) {
     case 'constant':
@@ -72,32 +83,38 @@ export function lrAt(schedule: Schedule, t: number): number {
     case 'step':
       return schedule.learningRate * schedule.gamma ** Math.floor(t / schedule.stepSize);
     case 'multiStep':
-      return schedule.learningRate * schedule.gamma ** schedule.milestones.filter((milestone) => milestone <= t).length;
+      return schedule.learningRate * schedule.gamma ** passed(schedule.milestones, t);
     case 'exponential':
       return schedule.learningRate * schedule.gamma ** t;
-    case 'polynomial': {
-      const { totalSteps } = schedule;
-      return schedule.learningRate * (1 - Math.min(t, totalSteps) / totalSteps) ** schedule.power;
-    }
+    case 'polynomial':
+      return polynomial(schedule, t);
     case 'cosine':
-      return between(schedule.learningRate, schedule.minimum, t / schedule.halfPeriod, 'cosine');
-    case 'cosineWarmRestarts': {
-      let length = schedule.period;
-      let start = 0;
-      while (t >= start + length) {
-        start += length;
-        length *= schedule.periodFactor;
-      }
-      return between(schedule.learningRate, schedule.minimum, (t - start) / length, 'cosine');
-    }
+      return cosine(schedule.learningRate, schedule.minimum, t / schedule.halfPeriod);
+    case 'cosineWarmRestarts':
+      return warmRestarts(schedule, t);
     case 'warmupCosine': {
       const { learningRate, warmupSteps, startFactor, totalSteps, minimum } = schedule;
       if (t < warmupSteps) return learningRate * (startFactor + ((1 - startFactor) * t) / warmupSteps);
-      return between(learningRate, minimum, partOf(t, warmupSteps, totalSteps), 'cosine');
+      return cosine(learningRate, minimum, partOf(t, warmupSteps, totalSteps));
     }
     case 'oneCycle':
       return oneCycle(schedule, t);
   }
+}
+
+function polynomial({ learningRate, power, totalSteps }: Extract<Schedule, { kind: 'polynomial' }>, t: number): number {
+  return learningRate * (1 - Math.min(t, totalSteps) / totalSteps) ** power;
+}
+
+function warmRestarts(schedule: Extract<Schedule, { kind: 'cosineWarmRestarts' }>, t: number): number {
+  let length = schedule.period;
+  // periods of one length are counted at once
+  let start = schedule.periodFactor === 1 ? Math.floor(t / length) * length : 0;
+  while (t >= start + length) {
+    start += length;
+    length *= schedule.periodFactor;
+  }
+  return cosine(schedule.learningRate, schedule.minimum, (t - start) / length);
 }
 
 function oneCycle(schedule: Extract<Schedule, { kind: 'oneCycle' }>, t: number): number {
@@ -114,18 +131,45 @@ function oneCycle(schedule: Extract<Schedule, { kind: 'oneCycle' }>, t: number):
 }
 
 /**
- * The rate of step `step` (from 0) of a run of `totalSteps`, as a multiple of the optimiser's rate. A cosine over fewer
- * steps than the run has stays at its final factor from there on. Called in every step, so it makes no objects.
+ * A schedule as a spec holds it, for a run of `totalSteps`: its rates are multiples of the optimiser's rate. A schedule over
+ * fewer steps than the run has stays at its last value from there on. What reduceOnPlateau does follows from evaluations
+ * (PlateauState) and multiplies this.
  */
-export function learningRateFactor(schedule: ScheduleSettings, step: number, totalSteps: number): number {
-  switch (schedule.kind) {
+export function scheduleOf(settings: ScheduleSettings, totalSteps: number): Schedule {
+  const learningRate = 1;
+  switch (settings.kind) {
     case 'constant':
-      return 1;
+    case 'reduceOnPlateau':
+      return { kind: 'constant', learningRate };
     case 'step':
-      return schedule.gamma ** Math.floor(step / schedule.stepSize);
-    case 'cosine':
-      return between(1, schedule.finalFactor, partOf(step, 0, schedule.steps ?? totalSteps), 'cosine');
+    case 'multiStep':
+    case 'exponential':
+      return { ...settings, learningRate };
+    case 'polynomial':
+      return { kind: 'polynomial', learningRate, power: settings.power, totalSteps: settings.steps ?? totalSteps };
+    case 'cosine': {
+      const minimum = settings.finalFactor;
+      const end = settings.steps ?? totalSteps;
+      return { kind: 'warmupCosine', learningRate, warmupSteps: 0, startFactor: 1, totalSteps: end, minimum };
+    }
+    case 'warmRestarts': {
+      const { period, periodFactor, finalFactor: minimum } = settings;
+      return { kind: 'cosineWarmRestarts', learningRate, period, periodFactor, minimum };
+    }
+    case 'warmupCosine': {
+      const { warmupSteps, startFactor, finalFactor: minimum, steps } = settings;
+      return { kind: 'warmupCosine', learningRate, warmupSteps, startFactor, totalSteps: steps ?? totalSteps, minimum };
+    }
+    case 'oneCycle': {
+      const { steps, ...rest } = settings;
+      return { ...rest, maximum: learningRate, totalSteps: steps ?? totalSteps };
+    }
   }
+}
+
+/** The rate of step `step` (from 0) of a run of `totalSteps`, as a multiple of the optimiser's rate. */
+export function learningRateFactor(settings: ScheduleSettings, step: number, totalSteps: number): number {
+  return lrAt(scheduleOf(settings, totalSteps), step);
 }
 
 /** Lowers the rate when a metric stops getting better. */
@@ -185,4 +229,12 @@ export function plateauAfter(settings: PlateauSettings, state: PlateauState, met
     badSteps = 0;
   }
   return { learningRate, best, badSteps, cooldownLeft };
+}
+
+/** Settings of a spec as those of the state machine, for factors of the optimiser's rate. Null: no such schedule. */
+export function plateauOf(settings: ScheduleSettings): PlateauSettings | null {
+  if (settings.kind !== 'reduceOnPlateau') return null;
+  const { metric, factor, patience, threshold, thresholdMode, cooldown, minimumFactor } = settings;
+  const mode = metric === 'validation.loss' ? 'min' : 'max';
+  return { mode, factor, patience, threshold, thresholdMode, cooldown, minimum: minimumFactor, eps: 0 };
 }

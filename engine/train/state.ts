@@ -28,9 +28,9 @@ export class TrainingState {
   /** Completed steps when the values were saved. */
   step = 0;
 
-  constructor(plan: TrainingPlan) {
-    const { parameters, buffers, optimizerState } = plan.handles;
-    this.tensors = [...parameters, ...buffers, ...optimizerState.flat()].map((id) => {
+  /** @param ids left out: everything */
+  constructor(plan: TrainingPlan, ids: readonly TensorId[] = stateIds(plan)) {
+    this.tensors = ids.map((id) => {
       const spec = plan.tensors[id]!;
       const { name, dtype, shape } = spec;
       return { id, spec, name, dtype, shape, values: new arrays[dtype](sizeOf(shape)) };
@@ -46,14 +46,21 @@ export class TrainingState {
     for (const { id, values } of this.tensors) executable.write(id, values);
   }
 
-  /** The state before the first step: parameters and buffers by name, optimiser state 0. */
-  begin(initial: ReadonlyMap<string, TensorValues>): void {
-    for (const { name, values } of this.tensors) {
+  /** The state before the first step: parameters and buffers by name, all optimiser state of one value. */
+  begin(initial: ReadonlyMap<string, TensorValues>, optimizerState: number): void {
+    for (const { name, values, spec } of this.tensors) {
       const given = initial.get(name);
-      if (given === undefined) values.fill(0);
+      if (given === undefined) values.fill(spec.role === 'optimizerState' ? optimizerState : 0);
       else values.set(given);
     }
     this.step = 0;
+  }
+
+  /** Takes over the values of a state that has these tensors and perhaps more. */
+  copyFrom(other: TrainingState): void {
+    const source = new Map(other.tensors.map((tensor) => [tensor.id, tensor.values]));
+    for (const { id, values } of this.tensors) values.set(source.get(id)!);
+    this.step = other.step;
   }
 
   /** The first tensor in order with a value that is not finite. */
@@ -91,6 +98,16 @@ export class TrainingState {
     for (const { name, values } of this.tensors) values.set(source.get(name)!);
     this.step = step;
   }
+}
+
+/** What training moves. */
+function stateIds({ handles }: TrainingPlan): readonly TensorId[] {
+  return [...modelIds({ handles }), ...handles.optimizerState.flat()];
+}
+
+/** What evaluation needs: parameters and running statistics. */
+export function modelIds({ handles }: Pick<TrainingPlan, 'handles'>): readonly TensorId[] {
+  return [...handles.parameters, ...handles.buffers];
 }
 
 export function isFinite(values: Float32Array): boolean {

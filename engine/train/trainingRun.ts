@@ -12,10 +12,13 @@ import { describeJob, requireSameJob } from './jobDescription.ts';
 import type { JobDescription } from './jobDescription.ts';
 import { StepRunner } from './loop.ts';
 import { explainNonFiniteLoss, nonFiniteEvaluation, nonFiniteParameter } from './nonFinite.ts';
+import { initialState } from './optimizers.ts';
 import { prepareTraining } from './prepare.ts';
 import type { PreparedTraining } from './prepare.ts';
 import { sha256 } from './safetensors.ts';
-import { TrainingState } from './state.ts';
+import { plateauAfter, plateauOf, plateauStart } from './schedules.ts';
+import type { PlateauSettings, PlateauState } from './schedules.ts';
+import { modelIds, TrainingState } from './state.ts';
 import { StepLog } from './stepLog.ts';
 
 export interface TrainingRunOptions {
@@ -45,6 +48,10 @@ export class TrainingRun {
   readonly #log: StepLog;
   readonly #state: TrainingState;
   readonly #watch: ValidationWatch;
+  /** The model at its best evaluation, for a run that ends with it. */
+  readonly #best: TrainingState | null;
+  readonly #plateauSettings: PlateauSettings | null;
+  #plateau: PlateauState | null;
   readonly #validation: Evaluation;
   readonly #test: Evaluation;
   readonly #history: Float32Array;
@@ -54,6 +61,8 @@ export class TrainingRun {
   /** The evaluation under way. */
   #evaluation: Evaluation | undefined;
   #finished = false;
+  /** Step of the model that was put back; from then on there is nothing to save. */
+  #restored: number | null = null;
   #lastProgress: number;
   #lastProgressSeconds: number;
   #lastSave: number;
@@ -87,8 +96,17 @@ export class TrainingRun {
     this.#validation = new Evaluation(executable, plan, 'validation', prepared.validationImages);
     this.#test = new Evaluation(executable, plan, 'test', prepared.testImages);
     this.#state = new TrainingState(plan);
-    if (checkpoint) this.#state.load(checkpoint.tensors, checkpoint.step);
-    else this.#state.begin(initialValues(prepared.checked.nodes, job.seed));
+    this.#best = job.earlyStopping?.restoreBest === true ? new TrainingState(plan, modelIds(plan)) : null;
+    this.#plateauSettings = plateauOf(job.schedule);
+    this.#plateau = this.#plateauSettings && (checkpoint?.plateau ?? plateauStart(1));
+    this.#runner.plateauFactor = this.#plateau?.learningRate ?? 1;
+    if (checkpoint) {
+      this.#state.load(checkpoint.tensors, checkpoint.step);
+      const { bestStep } = checkpoint.stopping;
+      if (bestStep !== null) this.#best?.load(checkpoint.best, bestStep);
+    } else {
+      this.#state.begin(initialValues(prepared.checked.nodes, job.seed), initialState(job.optimizer));
+    }
     this.#state.restore(executable);
     for (const [tensor, values] of this.#data()) executable.write(tensor, values);
     const now = options.clock();
@@ -137,12 +155,14 @@ export class TrainingRun {
     else {
       // before the test images, so that a crash among them costs nothing
       await this.checkpoint('last');
+      this.#restoreBest();
       this.#begin(this.#test);
     }
   }
 
   /** Saves the run as it is after its last step; 'checkpoint' follows once it is hashed, see `settle`. */
   async checkpoint(role: 'last' | 'best'): Promise<void> {
+    if (this.#restored !== null) return;
     if (role === 'last') {
       this.#lastCheckpoint = this.#options.clock();
       const { step, evaluatedStep } = this.#checkpointed;
@@ -151,14 +171,17 @@ export class TrainingRun {
     }
     this.#emitProgress();
     await this.#save();
+    if (role === 'best') this.#best?.copyFrom(this.#state);
     await this.#hashing;
     const bytes = encodeCheckpoint({
       step: this.#step,
       seconds: this.#seconds,
       evaluatedStep: this.#evaluatedStep,
       stopping: this.#watch.state,
+      plateau: this.#plateau,
       job: this.#description,
       tensors: this.#state.tensors,
+      best: this.#watch.state.bestStep === null ? [] : (this.#best?.tensors ?? []),
     });
     const step = this.#step;
     this.#hashing = sha256(bytes).then((hash) => this.#options.emit({ kind: 'checkpoint', role, step, bytes, hash }));
@@ -186,7 +209,12 @@ export class TrainingRun {
     const { handles } = this.#prepared.plan;
     const { train, test } = this.#job.data;
     const { offset, scale } = this.#prepared.transform;
+    const { loss } = this.#job;
+    const weights = loss.kind === 'crossEntropy' ? loss.classWeight : undefined;
     return [
+      ...(handles.classWeight !== undefined && weights
+        ? [[handles.classWeight, Float32Array.from(weights)] as const]
+        : []),
       [handles.trainPixels, train.pixels],
       [handles.trainLabels, train.labels],
       [handles.testPixels, test.pixels],
@@ -276,8 +304,29 @@ export class TrainingRun {
       return;
     }
     this.#evaluatedStep = this.#step;
+    const lowered = this.#observePlateau(result);
     if (this.#watch.observe(result, this.#step)) await this.checkpoint('best');
+    // the search after a NaN runs steps again from the saved state, all at the same factor of the rate
+    else if (lowered) await this.#save();
     await this.#saveIfDue(this.#options.clock());
+  }
+
+  /** True if the rate is another from now on. */
+  #observePlateau({ loss, accuracy }: EvaluationResult): boolean {
+    if (this.#plateauSettings === null || this.#plateau === null) return false;
+    const before = this.#plateau.learningRate;
+    const metric = this.#plateauSettings.mode === 'min' ? loss : accuracy;
+    this.#plateau = plateauAfter(this.#plateauSettings, this.#plateau, metric);
+    this.#runner.plateauFactor = this.#plateau.learningRate;
+    return this.#plateau.learningRate !== before;
+  }
+
+  /** Puts the best model back, after everything else has been saved. */
+  #restoreBest(): void {
+    const { bestStep } = this.#watch.state;
+    if (this.#best === null || bestStep === null) return;
+    this.#best.restore(this.#executable);
+    this.#restored = bestStep;
   }
 
   async #save(): Promise<void> {
@@ -322,6 +371,7 @@ export class TrainingRun {
       reason,
       step: this.#step,
       seconds: this.#seconds,
+      ...(this.#restored === null ? {} : { restoredStep: this.#restored }),
       resultHash: await resultHash(this.#state.tensors),
     });
   }

@@ -1,7 +1,7 @@
 import type { BackendName } from '../backend.ts';
 import type { EngineErrorCode, Fault } from '../errors.ts';
 import type { GraphDocument } from '../graph/document.ts';
-import type { LossSettings, OptimizerSettings, ScheduleSettings } from '../train/settings.ts';
+import type { GradientSettings, LossSettings, OptimizerSettings, ScheduleSettings } from '../train/settings.ts';
 
 /** Images of one file of a data set, in shared memory, so that no thread copies them. */
 export interface ImageFile {
@@ -34,6 +34,8 @@ export interface TrainingJob {
   readonly length: { readonly epochs: number } | { readonly steps: number };
   readonly loss: LossSettings;
   readonly optimizer: OptimizerSettings;
+  /** Clipping and penalties; left out: none. */
+  readonly gradient?: GradientSettings;
   readonly schedule: ScheduleSettings;
   readonly earlyStopping: EarlyStoppingSettings | null;
   /** How often validation images are evaluated. */
@@ -52,6 +54,11 @@ export interface EarlyStoppingSettings {
   /** Evaluations without an improvement before the run ends. */
   readonly patience: number;
   readonly minDelta: number;
+  /**
+   * Ends the run with the parameters and running statistics of the best evaluation: the test images are evaluated with them,
+   * and the result hash is theirs. Left out: no.
+   */
+  readonly restoreBest?: boolean;
 }
 
 /** Host to worker. 'start' comes first and once; the others at any time after it. */
@@ -114,6 +121,8 @@ export type TrainingEvent =
       readonly reason: 'completed' | 'earlyStopping' | 'stopped';
       readonly step: number;
       readonly seconds: number;
+      /** The step whose parameters were put back at the end (restoreBest); left out: none were. */
+      readonly restoredStep?: number;
       /** SHA-256 over names, shapes and values of parameters, buffers and optimiser state in logical layout. */
       readonly resultHash: string;
     }

@@ -24,6 +24,26 @@ export const adam: OptimizerSettings = {
   decoupled: false,
 };
 
+const rate = { learningRate: 0.01, weightDecay: 0.01 } as const;
+const moments = { ...rate, beta1: 0.9, beta2: 0.99, eps: 1e-8 } as const;
+const rmsprop = { kind: 'rmsprop', ...rate, alpha: 0.9, eps: 1e-8, momentum: 0, centered: false } as const;
+/** Every kind, and every form of it that keeps other state. */
+export const optimizers: Readonly<Record<string, OptimizerSettings>> = {
+  sgd,
+  momentum,
+  nesterov: { ...momentum, nesterov: true, weightDecay: 0.01 },
+  adam,
+  adamUncorrected: { ...adam, biasCorrection: false },
+  adamw: { ...adam, decoupled: true, weightDecay: 0.01 },
+  rmsprop,
+  rmspropMomentum: { ...rmsprop, momentum: 0.9 },
+  rmspropCentered: { ...rmsprop, centered: true },
+  rmspropBoth: { ...rmsprop, momentum: 0.9, centered: true },
+  adagrad: { kind: 'adagrad', ...rate, learningRateDecay: 0.01, initialAccumulator: 0.1, eps: 1e-10 },
+  adamax: { kind: 'adamax', ...moments },
+  nadam: { kind: 'nadam', ...moments, momentumDecay: 0.004 },
+};
+
 export const lowerOptions: LowerOptions = {
   batchSize: 8,
   evaluationBatch: 5,

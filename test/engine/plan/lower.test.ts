@@ -5,8 +5,10 @@ import { withBatchNorm, withDropout } from '../../../engine/graph/transforms.ts'
 import { outputOperands } from '../../../engine/ops/operands.ts';
 import type { OpInstance, TrainingPlan } from '../../../engine/plan/plan.ts';
 import { streamOf } from '../../../engine/random.ts';
+import { optimizerState as stateNames } from '../../../engine/train/optimizers.ts';
+import type { GradientSettings } from '../../../engine/train/settings.ts';
 import { branches, examples, mlp, residual, vgg } from '../models/examples.ts';
-import { adam, lowered, momentum, sgd } from '../models/lowered.ts';
+import { adam, lowered, momentum, optimizers, sgd } from '../models/lowered.ts';
 
 const ops = (plan: TrainingPlan, segment: string): readonly OpInstance[] =>
   plan.segments.find(({ name }) => name === segment)!.ops;
@@ -26,7 +28,7 @@ describe('lowerTraining', () => {
   it.each(Object.entries(examples))(
     'gives a legal plan for %s with every optimiser and transform',
     (_name, document) => {
-      for (const optimizer of [sgd, momentum, adam]) expect(() => lowered(document, { optimizer })).not.toThrow();
+      for (const optimizer of Object.values(optimizers)) expect(() => lowered(document, { optimizer })).not.toThrow();
       for (const place of ['none', 'before', 'after'] as const) {
         const plan = lowered(withDropout(withBatchNorm(document, place), 0.3), { perFeature: true });
         expect(plan.segments.map(({ name }) => name)).toEqual(['train', 'evaluateTrain', 'evaluateTest']);
@@ -67,6 +69,28 @@ describe('lowerTraining', () => {
     const update = ops(plan, 'train').at(-2)!;
     expect(update).toMatchObject({ op: 'sgdUpdate', attrs: { momentum: 0.9, weightDecay: 0, nesterov: false } });
     expect(update.inputs).toMatchObject({ velocities: plan.handles.optimizerState[0] });
+  });
+
+  it('keeps one block of state per name that the optimiser has', () => {
+    for (const optimizer of Object.values(optimizers)) {
+      const plan = lowered(mlp, { optimizer });
+      const { parameters, optimizerState } = plan.handles;
+      expect(optimizerState.map((list) => names(plan, list))).toEqual(
+        stateNames(optimizer).map((name) => names(plan, parameters).map((parameter) => `${parameter}.${name}`)),
+      );
+    }
+  });
+
+  it('clips the gradients, then adds the penalty, then updates', () => {
+    const updates = (gradient: GradientSettings): string[] =>
+      ops(lowered(mlp, { gradient }), 'train')
+        .filter(({ phase }) => phase === 'update')
+        .map(({ op }) => op);
+    expect(updates({ clip: { norm: 1 }, l1: 0.01 })).toEqual(['clipGradientNorm', 'l1Penalty', 'sgdUpdate']);
+    expect(updates({ clip: { value: 1 }, l1: 0 })).toEqual(['clipGradientValue', 'sgdUpdate']);
+    expect(updates({ clip: null, l1: 0 })).toEqual(['sgdUpdate']);
+    const clipped = ops(lowered(mlp, { gradient: { clip: { norm: 1 }, l1: 0 } }), 'train').at(-3)!;
+    expect(clipped.inputs).toEqual({ gradients: lowered(mlp).handles.gradients });
   });
 
   it('records loss and number correct as the last op', () => {

@@ -1,87 +1,98 @@
-import { hyperSize, hyperSlot } from '../../../engine/ops/op.ts';
-import type { TensorId } from '../../../engine/ops/op.ts';
-import { fillHyper } from '../../../engine/train/optimizers.ts';
-import type { OptimizerSettings } from '../../../engine/train/settings.ts';
+import type { OpBody } from '../../../engine/ops/definition.ts';
+import { hyperSize } from '../../../engine/ops/op.ts';
+import { gradientOps, updateOp } from '../../../engine/plan/update.ts';
+import { fillHyper, initialState, optimizerState } from '../../../engine/train/optimizers.ts';
+import type { ClipSettings, OptimizerSettings } from '../../../engine/train/settings.ts';
 import type { GoldenCase } from '../cases.ts';
 import type { Output } from '../compare.ts';
-import { Unsupported } from '../errors.ts';
-import { Trial } from '../trial.ts';
+import { GoldenDataError, Unsupported } from '../errors.ts';
+import { runTrial, Trial } from '../trial.ts';
 import { booleanOf, inputOf, numberOf, numbersOf } from './adapter.ts';
-import type { GroupAdapter } from './adapter.ts';
+import type { Device, GroupAdapter } from './adapter.ts';
 
 /** The optimiser that a case's op and attributes describe; also used for those of training runs. */
 export function optimizerOf(golden: GoldenCase): OptimizerSettings {
-  const common = () => ({ learningRate: numberOf(golden, 'lr'), weightDecay: numberOf(golden, 'weight_decay') });
+  const number = (name: string): number => numberOf(golden, name);
+  const common = () => ({ learningRate: number('lr'), weightDecay: number('weight_decay') });
+  const moments = () => ({ ...common(), beta1: number('beta1'), beta2: number('beta2'), eps: number('eps') });
   switch (golden.op) {
     case 'sgd':
       return {
         kind: 'sgd',
         ...common(),
-        momentum: numberOf(golden, 'momentum'),
-        dampening: numberOf(golden, 'dampening'),
+        momentum: number('momentum'),
+        dampening: number('dampening'),
         nesterov: booleanOf(golden, 'nesterov'),
       };
     case 'adam':
     case 'adamw':
       return {
         kind: 'adam',
-        ...common(),
-        beta1: numberOf(golden, 'beta1'),
-        beta2: numberOf(golden, 'beta2'),
-        eps: numberOf(golden, 'eps'),
+        ...moments(),
         decoupled: golden.op === 'adamw',
+        biasCorrection: booleanOf(golden, 'bias_correction'),
       };
+    case 'rmsprop':
+      return {
+        kind: 'rmsprop',
+        ...common(),
+        alpha: number('alpha'),
+        eps: number('eps'),
+        momentum: number('momentum'),
+        centered: booleanOf(golden, 'centered'),
+      };
+    case 'adagrad':
+      return {
+        kind: 'adagrad',
+        ...common(),
+        learningRateDecay: number('lr_decay'),
+        initialAccumulator: number('initial_accumulator'),
+        eps: number('eps'),
+      };
+    case 'adamax':
+      return { kind: 'adamax', ...moments() };
+    case 'nadam':
+      return { kind: 'nadam', ...moments(), momentumDecay: number('momentum_decay') };
     default:
       throw new Unsupported(golden.op);
   }
 }
 
-/** Clipping is an op of its own, which the engine must have to run the case. */
-export function refuseClipping(golden: GoldenCase): void {
+/** The clipping that a case asks for. */
+export function clipOf(golden: GoldenCase): ClipSettings | null {
   const { clip } = golden.attrs;
-  if (clip === undefined) return;
-  throw new Unsupported(
-    typeof clip === 'object' && clip !== null && 'norm' in clip ? 'clip_grad_norm' : 'clip_grad_value',
-  );
-}
-
-/** The step's scalars (see hyperSlot), as the case's attributes have them. */
-export function fillScalars(
-  golden: GoldenCase,
-  settings: OptimizerSettings,
-  rate: number,
-  step: number,
-  scalars: Float32Array,
-): void {
-  fillHyper(settings, rate, step, scalars);
-  if (settings.kind !== 'adam' || booleanOf(golden, 'bias_correction')) return;
-  // The op takes any correction; only the settings have no switch for leaving it out.
-  scalars[hyperSlot.correction1] = 1;
-  scalars[hyperSlot.correction2] = 1;
-}
-
-function declareUpdate(
-  trial: Trial,
-  settings: OptimizerSettings,
-  ids: { hyper: TensorId; parameter: TensorId; gradient: TensorId },
-  size: number,
-): void {
-  const inputs = { hyper: ids.hyper, parameters: [ids.parameter], gradients: [ids.gradient] };
-  const state = (name: string): TensorId[] => [trial.tensor(`parameter.${name}`, [size], 'f32', 'optimizerState')];
-  if (settings.kind === 'sgd') {
-    const { momentum, weightDecay, nesterov } = settings;
-    const velocities = momentum === 0 ? [] : state('velocity');
-    trial.op('sgdUpdate', { momentum, weightDecay, nesterov }, { ...inputs, velocities }, {}, 'update');
-  } else {
-    const { beta1, beta2, eps, weightDecay, decoupled } = settings;
-    const moments = { firstMoments: state('firstMoment'), secondMoments: state('secondMoment') };
-    trial.op('adamUpdate', { beta1, beta2, eps, weightDecay, decoupled }, { ...inputs, ...moments }, {}, 'update');
+  if (clip === undefined) return null;
+  if (typeof clip === 'object' && clip !== null) {
+    if ('norm' in clip && typeof clip.norm === 'number') return { norm: clip.norm };
+    if ('value' in clip && typeof clip.value === 'number') return { value: clip.value };
   }
+  throw new GoldenDataError(`${golden.id}: attribute "clip" is neither {"norm": n} nor {"value": v}.`);
+}
+
+function declare(trial: Trial, ops: readonly OpBody[]): void {
+  for (const { op, attrs, inputs, outputs } of ops) trial.op(op, attrs, inputs, outputs, 'update');
+}
+
+/** A clipping of three gradients at once. */
+function clipping(golden: GoldenCase, device: Device): Promise<Map<string, Output>> {
+  const trial = new Trial();
+  const gradients = [...golden.inputs].map(([name, tensor]) => trial.input(name, tensor, tensor.shape, 'gradient'));
+  const clip =
+    golden.op === 'clip_grad_norm' ? { norm: numberOf(golden, 'max_norm') } : { value: numberOf(golden, 'value') };
+  const norm = trial.result('norm', [1]);
+  declare(
+    trial,
+    gradientOps({ clip, l1: 0 }, { parameters: gradients, gradients }, () => norm),
+  );
+  return runTrial(trial, device, {
+    ...('norm' in clip ? { total_norm: { id: norm, shape: [] } } : {}),
+    ...Object.fromEntries(gradients.map((id, i) => [`clipped${i}`, id])),
+  });
 }
 
 export const optimizers: GroupAdapter = async (golden, device) => {
+  if (golden.op.startsWith('clip_grad_')) return clipping(golden, device);
   const settings = optimizerOf(golden);
-  refuseClipping(golden);
   const stored = inputOf(golden, 'param');
   const grads = inputOf(golden, 'grads');
   const [steps, size] = grads.shape as [number, number];
@@ -90,14 +101,20 @@ export const optimizers: GroupAdapter = async (golden, device) => {
   const hyper = trial.tensor('hyper', [hyperSize], 'f32', 'input');
   const parameter = trial.input('parameter', stored, stored.shape, 'parameter');
   const gradient = trial.tensor('parameter.grad', stored.shape, 'f32', 'gradient');
-  declareUpdate(trial, settings, { hyper, parameter, gradient }, size);
+  const start = { shape: [size], data: new Float32Array(size).fill(initialState(settings)) };
+  const state = optimizerState(settings).map((name) => [
+    trial.input(`parameter.${name}`, start, start.shape, 'optimizerState'),
+  ]);
+  const tensors = { hyper, parameters: [parameter], gradients: [gradient], state };
+  const norm = (): number => trial.result('norm', [1]);
+  declare(trial, [...gradientOps({ clip: clipOf(golden), l1: 0 }, tensors, norm), updateOp(settings, tensors)]);
 
   const params = new Float32Array(steps * size);
   const scalars = new Float32Array(hyperSize);
   try {
     await trial.compile(device);
     for (let step = 0; step < steps; step++) {
-      fillScalars(golden, settings, rates[step]!, step, scalars);
+      fillHyper(settings, rates[step]!, step, scalars);
       trial.write(hyper, scalars);
       trial.write(gradient, (grads.data as Float32Array).slice(step * size, (step + 1) * size));
       trial.run();

@@ -2,21 +2,23 @@ import type { Executable } from '../../../engine/backend.ts';
 import { EngineError } from '../../../engine/errors.ts';
 import { checkGraph } from '../../../engine/graph/check.ts';
 import type { CheckedGraph } from '../../../engine/graph/check.ts';
+import type { GraphDocument } from '../../../engine/graph/document.ts';
 import { hyperSize } from '../../../engine/ops/op.ts';
 import type { TensorId } from '../../../engine/ops/op.ts';
 import { lowerTraining } from '../../../engine/plan/lower.ts';
 import type { TrainingPlan } from '../../../engine/plan/plan.ts';
 import { verifyPlan } from '../../../engine/plan/verify.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
+import { fillHyper } from '../../../engine/train/optimizers.ts';
 import { lrAt } from '../../../engine/train/schedules.ts';
 import type { OptimizerSettings } from '../../../engine/train/settings.ts';
 import type { GoldenCase } from '../cases.ts';
 import type { Output } from '../compare.ts';
 import { GoldenDataError, Unsupported } from '../errors.ts';
 import { inputOf, numberOf } from './adapter.ts';
-import type { GroupAdapter } from './adapter.ts';
+import type { Device, GroupAdapter } from './adapter.ts';
 import { engineName, graphDocumentOf, refuseOtherLoss } from './graph.ts';
-import { fillScalars, optimizerOf, refuseClipping } from './optimizers.ts';
+import { clipOf, optimizerOf } from './optimizers.ts';
 import { scheduleOf } from './schedules.ts';
 
 /** Small, so that most cases end in a short batch with fillers. */
@@ -60,7 +62,6 @@ class Run {
   readonly #plan: TrainingPlan;
   readonly #masks: ReadonlyMap<string, TensorId>;
   readonly #executable: Executable;
-  readonly #optimizer: GoldenCase;
   readonly #settings: OptimizerSettings;
 
   constructor(
@@ -68,15 +69,18 @@ class Run {
     checked: CheckedGraph,
     executable: Executable,
     masks: ReadonlyMap<string, TensorId>,
-    optimizer: GoldenCase,
+    settings: OptimizerSettings,
   ) {
     this.#golden = golden;
     this.#checked = checked;
     this.#plan = executable.plan as TrainingPlan;
     this.#masks = masks;
     this.#executable = executable;
-    this.#optimizer = optimizer;
-    this.#settings = optimizerOf(optimizer);
+    this.#settings = settings;
+  }
+
+  get learningRate(): number {
+    return this.#settings.learningRate;
   }
 
   /** Images, labels, initial weights, and running statistics 0 and 1. */
@@ -111,7 +115,7 @@ class Run {
     const { handles, batchSize } = this.#plan;
     const images = inputOf(this.#golden, 'labels').data.length;
     const hyper = new Float32Array(hyperSize);
-    fillScalars(this.#optimizer, this.#settings, rate, step, hyper);
+    fillHyper(this.#settings, rate, step, hyper);
     this.#executable.write(handles.hyper, hyper);
     this.#executable.write(handles.random, Int32Array.of(0, 0, step));
     const indices = Int32Array.from({ length: batchSize }, (_, i) => (step * batchSize + i) % images);
@@ -133,9 +137,25 @@ class Run {
     return norms;
   }
 
-  async losses(steps: number): Promise<Float32Array> {
+  /** The losses of some steps of this stage. */
+  async losses(from: number, to: number): Promise<Float32Array> {
     const history = await this.#read(this.#plan.handles.history);
-    return Float32Array.from({ length: steps }, (_, step) => history[2 * step]!);
+    return Float32Array.from({ length: to - from }, (_, i) => history[2 * (from + i)]!);
+  }
+
+  /** Goes on where another stage of the same model ended: weights, running statistics and the optimiser's state. */
+  async carryOn(before: Run): Promise<void> {
+    const { parameters, buffers, optimizerState } = this.#plan.handles;
+    for (const id of [...parameters, ...buffers, ...optimizerState.flat()]) {
+      const { name, shape, dtype } = this.#plan.tensors[id]!;
+      const values = dtype === 'i32' ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
+      await before.#executable.read(before.#find(name), values);
+      this.#executable.write(id, values);
+    }
+  }
+
+  dispose(): Promise<void> {
+    return this.#executable.dispose();
   }
 
   /** Logits and mean loss over the evaluation images. */
@@ -184,23 +204,44 @@ class Run {
   }
 }
 
-export const trajectories: GroupAdapter = async (golden, device) => {
-  if (golden.op !== 'trajectory') throw new Unsupported(golden.op);
-  const document = graphDocumentOf(golden);
-  if (golden.attrs['stages'] !== undefined) throw new Unsupported('resize');
-  refuseOtherLoss(golden);
+/** Steps from..to on images of one size; undefined: as they are. */
+interface Stage {
+  readonly from: number;
+  readonly to: number;
+  readonly size: number | undefined;
+}
+
+function stagesOf(golden: GoldenCase): readonly Stage[] {
+  const total = numberOf(golden, 'steps');
+  const { stages } = golden.attrs;
+  if (stages === undefined) return [{ from: 0, to: total, size: undefined }];
+  let to = 0;
+  const list = (stages as readonly { steps: number; size: number }[]).map(({ steps, size }): Stage => {
+    to += steps;
+    return { from: to - steps, to, size };
+  });
+  if (to !== total) throw new GoldenDataError(`${golden.id}: its stages have ${to} steps in all, not ${total}.`);
+  return list;
+}
+
+/** The model with its images brought to a size first: what reads "x" reads them resized. */
+function resizedTo(document: GraphDocument, size: number | undefined): GraphDocument {
+  if (size === undefined) return document;
+  const [input, ...model] = document.nodes;
+  const { id } = input!;
+  const props = { size, mode: 'bilinearAntialias' };
+  return { nodes: [{ ...input!, id: `${id} as given` }, { id, layer: 'resize', props }, ...model] };
+}
+
+/** The model of a stage, compiled, with its data. */
+async function openStage(golden: GoldenCase, device: Device, { size }: Stage): Promise<Run> {
   const optimizer = part(golden, 'optimizer');
   if (optimizer === undefined) throw new GoldenDataError(`${golden.id}: has no optimizer.`);
-  refuseClipping(optimizer);
   const settings = optimizerOf(optimizer);
-  const schedule = part(golden, 'schedule');
-  const rates = schedule === undefined ? undefined : scheduleOf(schedule);
-
   const [trainImages, ...imageShape] = inputOf(golden, 'images').shape as [number, number, number];
   const testImages = inputOf(golden, 'eval_images').shape[0]!;
   const inputShape = [1, ...imageShape];
-  const steps = numberOf(golden, 'steps');
-  const checked = checkGraph(document, { inputShape });
+  const checked = checkGraph(resizedTo(graphDocumentOf(golden), size), { inputShape });
   if (!checked.ok) {
     throw new EngineError('graph', checked.faults.map(({ message }) => message).join(' '), checked.faults);
   }
@@ -213,36 +254,55 @@ export const trajectories: GroupAdapter = async (golden, device) => {
     perFeature: false,
     loss: { kind: 'crossEntropy', labelSmoothing: 0 },
     optimizer: settings,
-    historySlots: steps,
+    gradient: { clip: clipOf(optimizer), l1: 0 },
+    historySlots: numberOf(golden, 'steps'),
   });
   const given = [...golden.inputs.keys()].filter((name) => name.startsWith('mask.')).map((name) => name.slice(5));
   const { plan, masks } = withGivenMasks(lowered, new Set(given));
-  const executable = await device.backend.compile(plan, device.options);
+  const run = new Run(golden, checked, await device.backend.compile(plan, device.options), masks, settings);
+  run.writeInitial();
+  return run;
+}
+
+export const trajectories: GroupAdapter = async (golden, device) => {
+  if (golden.op !== 'trajectory') throw new Unsupported(golden.op);
+  refuseOtherLoss(golden);
+  const schedule = part(golden, 'schedule');
+  const rates = schedule === undefined ? undefined : scheduleOf(schedule);
+  const stages = stagesOf(golden);
+  const normNames = golden.attrs['grad_norms'] as string[];
+  const [losses, norms, lrs]: [number[], number[], number[]] = [[], [], []];
+  const outputs = new Map<string, Output>();
+  let before: Run | undefined;
   try {
-    const run = new Run(golden, checked, executable, masks, optimizer);
-    run.writeInitial();
-    const normNames = golden.attrs['grad_norms'] as string[];
-    const norms: number[] = [];
-    const lrs: number[] = [];
-    for (let step = 0; step < steps; step++) {
-      const rate = rates === undefined ? settings.learningRate : lrAt(rates, step);
-      lrs.push(rate);
-      run.step(step, rate);
-      norms.push(...(await run.gradientNorms(normNames)));
+    for (const [index, stage] of stages.entries()) {
+      const run = await openStage(golden, device, stage);
+      if (before !== undefined) {
+        await run.carryOn(before);
+        await before.dispose();
+      }
+      before = run;
+      for (let step = stage.from; step < stage.to; step++) {
+        const rate = rates === undefined ? run.learningRate : lrAt(rates, step);
+        lrs.push(rate);
+        run.step(step, rate);
+        norms.push(...(await run.gradientNorms(normNames)));
+      }
+      losses.push(...(await run.losses(stage.from, stage.to)));
+      const { logits, loss } = await run.evaluate();
+      if (stage.size !== undefined) outputs.set(`eval_logits.stage${index}`, logits);
+      outputs.set('eval_logits', logits);
+      outputs.set('eval_loss', { shape: [], data: Float32Array.of(loss) });
     }
-    const { logits, loss } = await run.evaluate();
-    const outputs = new Map<string, Output>([
-      ['losses', { shape: [steps], data: await run.losses(steps) }],
-      ['grad_norms', { shape: [steps, normNames.length], data: Float32Array.from(norms) }],
-      ['lrs', { shape: [steps], data: Float32Array.from(lrs) }],
-      ['eval_logits', logits],
-      ['eval_loss', { shape: [], data: Float32Array.of(loss) }],
-    ]);
+    const steps = losses.length;
+    outputs.set('losses', { shape: [steps], data: Float32Array.from(losses) });
+    outputs.set('grad_norms', { shape: [steps, normNames.length], data: Float32Array.from(norms) });
+    outputs.set('lrs', { shape: [steps], data: Float32Array.from(lrs) });
     for (const name of golden.outputs.keys()) {
-      if (name.startsWith('final.')) outputs.set(name, await run.final(name.slice(6)));
+      if (name.startsWith('final.')) outputs.set(name, await before!.final(name.slice(6)));
     }
     return outputs;
   } finally {
-    await executable.dispose();
+    await before?.dispose();
   }
 };
