@@ -40,8 +40,8 @@ export interface CheckedGraph {
 }
 
 export interface CheckOptions {
-  /** Of one image, [C, H, W]. */
-  readonly inputShape: Shape;
+  /** Of one image, [C, H, W]. Null while the data set is not known: shapes stay open, everything else is checked. */
+  readonly inputShape: Shape | null;
   /** Classes of the data set; left out, any number of outputs will do. */
   readonly classes?: number;
 }
@@ -90,11 +90,12 @@ class Check {
     for (const place of this.#wiring.order) this.#checkNode(this.#nodes[place]!, props[place]);
     const output = this.#checkOutput();
     const checked = [...this.#checked.values()];
-    if (this.#faults.length === 0 && checked.every(({ parameters }) => parameters.length === 0)) {
+    const open = this.#options.inputShape === null;
+    if (!open && this.#faults.length === 0 && checked.every(({ parameters }) => parameters.length === 0)) {
       this.#faults.push({ message: 'The model has nothing to learn; add a dense or convolution layer.' });
     }
     return {
-      ok: this.#faults.length === 0,
+      ok: !open && this.#faults.length === 0,
       faults: this.#inOrder(),
       nodes: checked,
       outputId: output?.id ?? '',
@@ -173,6 +174,7 @@ class Check {
     if (known.length < min || (max !== null && known.length > max)) return;
     const inputs = known.map((source) => ({ id: source.id, shape: source.outputShape }));
     const shape = layer === 'input' ? this.#options.inputShape : definition.shape(props, inputs, id);
+    if (shape === null) return;
     if ('fault' in shape) {
       this.#tell(node, shape.fault, shape.prop);
       return;

@@ -42,7 +42,7 @@ export function checkSpec(json: unknown, datasets: readonly DatasetRecord[]): Sp
 
   // a fault elsewhere in the document is no reason to keep quiet about the graph
   const model = specSchema.shape.model.safeParse(valueAt(document, ['model']));
-  const graph = model.success && dataset ? checkModel(model.data, dataset) : null;
+  const graph = model.success ? checkModel(model.data, dataset) : null;
   if (graph) faults.push(...graph.faults);
   const spec = parsed.success ? parsed.data : null;
   if (spec && dataset) faults.push(...crossFaults(spec, dataset));
@@ -75,8 +75,8 @@ interface ModelCheck {
   readonly faults: readonly LabFault[];
 }
 
-function checkModel(model: Spec['model'], dataset: DatasetRecord): ModelCheck {
-  const options = { inputShape: dataset.imageShape, classes: dataset.classes.length };
+function checkModel(model: Spec['model'], dataset: DatasetRecord | null): ModelCheck {
+  const options = dataset ? { inputShape: dataset.imageShape, classes: dataset.classes.length } : { inputShape: null };
   // the switches need a sound graph to work on
   const drawn = checkGraph(drawnGraph(model), options);
   if (!drawn.ok) return { graph: null, checked: drawn, faults: drawn.faults };
@@ -99,7 +99,7 @@ const images = (n: number): string => (n === 1 ? '1 image' : `${n} images`);
 function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
   const faults: LabFault[] = [];
   const { validation, trainImages } = spec.data;
-  const { batchSize, earlyStopping, schedule } = spec.training;
+  const { batchSize, earlyStopping, loss, schedule } = spec.training;
   const total = dataset.trainImages;
   const rest = total - validation;
   if (rest <= 0) {
@@ -113,6 +113,10 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
   const split = Math.min(trainImages ?? rest, rest);
   if (batchSize > split) {
     const message = `training.batchSize: a batch of ${batchSize} is larger than the training split of ${images(split)}; take at most ${split}.`;
+    faults.push({ message });
+  }
+  if (loss.kind === 'crossEntropy' && loss.classWeight && loss.classWeight.length !== dataset.classes.length) {
+    const message = `training.loss.classWeight: it has ${loss.classWeight.length} weights, but ${dataset.id} has ${dataset.classes.length} classes; give one per class, or leave it out.`;
     faults.push({ message });
   }
   if (earlyStopping && validation === 0) {

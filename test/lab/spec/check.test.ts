@@ -27,6 +27,24 @@ describe('checking a spec', () => {
     });
   });
 
+  it('tells the faults of the layers too when the data set is not known', () => {
+    const nodes = [
+      { id: 'in', layer: 'input' },
+      { id: 'd', layer: 'dense', props: { units: -3 } },
+      { id: 's', layer: 'sigmoyd' },
+    ];
+    const found = messages(changed({ data: { dataset: 'dust' }, model: { nodes } }));
+    expect(found).toHaveLength(3);
+    expect(found[0]).toContain('no data set "dust"');
+    expect(found[1]).toContain('units -3');
+    expect(found[2]).toContain('sigmoyd');
+    expect(checkSpec(changed({ data: { dataset: 'dust' } }), datasets)).toMatchObject({
+      ok: false,
+      checked: { ok: false },
+    });
+    expect(messages(changed({ data: { dataset: 'dust' } }))).toHaveLength(1);
+  });
+
   it('tells faults of the document and of the graph at once', () => {
     const found = messages({
       ...changed({
