@@ -3,7 +3,7 @@ import { nothingInPlace, plainOp, type OpCheck, type OpDefinition } from './defi
 import { resizeModes, type ResizeMode } from './resample.ts';
 
 function checkResize(check: OpCheck, mode: ResizeMode, x: Shape | undefined, y: Shape | undefined): void {
-  if (!resizeModes.includes(mode)) check.fault(`mode is ${String(mode)}; it takes ${resizeModes.join(', ')}`);
+  if (!resizeModes.includes(mode)) check.fault(`mode is ${mode}; it takes ${resizeModes.join(', ')}`);
   if (x === undefined || y === undefined) return;
   if (x[0] === y[0] && x[1] === y[1]) return;
   check.fault(`y is ${formatShape(y)}, but resizing ${formatShape(x)} keeps the first two extents`);

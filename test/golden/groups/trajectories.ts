@@ -230,7 +230,7 @@ function resizedTo(document: GraphDocument, size: number | undefined): GraphDocu
   const [input, ...model] = document.nodes;
   const { id } = input!;
   const props = { size, mode: 'bilinearAntialias' };
-  return { nodes: [{ ...input!, id: `${id} as given` }, { id, layer: 'resize', props }, ...model] };
+  return { nodes: [{ ...input!, id: `${id}.given` }, { id, layer: 'resize', props }, ...model] };
 }
 
 /** The model of a stage, compiled, with its data. */
@@ -273,15 +273,13 @@ export const trajectories: GroupAdapter = async (golden, device) => {
   const normNames = golden.attrs['grad_norms'] as string[];
   const [losses, norms, lrs]: [number[], number[], number[]] = [[], [], []];
   const outputs = new Map<string, Output>();
-  let before: Run | undefined;
+  const runs: Run[] = [];
   try {
     for (const [index, stage] of stages.entries()) {
       const run = await openStage(golden, device, stage);
-      if (before !== undefined) {
-        await run.carryOn(before);
-        await before.dispose();
-      }
-      before = run;
+      const before = runs.at(-1);
+      runs.push(run);
+      if (before !== undefined) await run.carryOn(before);
       for (let step = stage.from; step < stage.to; step++) {
         const rate = rates === undefined ? run.learningRate : lrAt(rates, step);
         lrs.push(rate);
@@ -299,10 +297,10 @@ export const trajectories: GroupAdapter = async (golden, device) => {
     outputs.set('grad_norms', { shape: [steps, normNames.length], data: Float32Array.from(norms) });
     outputs.set('lrs', { shape: [steps], data: Float32Array.from(lrs) });
     for (const name of golden.outputs.keys()) {
-      if (name.startsWith('final.')) outputs.set(name, await before!.final(name.slice(6)));
+      if (name.startsWith('final.')) outputs.set(name, await runs.at(-1)!.final(name.slice(6)));
     }
     return outputs;
   } finally {
-    await before?.dispose();
+    for (const run of runs) await run.dispose();
   }
 };
