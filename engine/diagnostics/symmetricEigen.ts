@@ -15,13 +15,21 @@ const mostSteps = 60;
  */
 export function symmetricEigen(matrix: ArrayLike<number>, n: number): SymmetricEigen {
   if (matrix.length !== n * n) throw new RangeError(`${matrix.length} values are no ${n}×${n} matrix.`);
+  let largest = 0;
   for (let i = 0; i < matrix.length; i++) {
+    largest = Math.max(largest, Math.abs(matrix[i]!));
     if (!Number.isFinite(matrix[i]))
       throw new RangeError('A matrix with a value that is not finite has no eigenvalues.');
   }
-  const { diagonal, off, basis } = tridiagonal(matrix, n);
+  // a power of two: squares of very large or small entries stay in range, and no digit is lost
+  const unit = largest === 0 ? 1 : 2 ** Math.floor(Math.log2(largest));
+  const { diagonal, off, basis } = tridiagonal(symmetric(matrix, n, unit), n);
   diagonalise(diagonal, off, basis, n);
-  return ordered(diagonal, basis, n);
+  return ordered(
+    diagonal.map((value) => value * unit),
+    basis,
+    n,
+  );
 }
 
 interface Tridiagonal {
@@ -32,15 +40,15 @@ interface Tridiagonal {
   readonly basis: Float64Array;
 }
 
-/** The upper triangle mirrored. */
-function symmetric(matrix: ArrayLike<number>, n: number): Float64Array {
+/** The upper triangle in units of `unit`, mirrored. */
+function symmetric(matrix: ArrayLike<number>, n: number, unit: number): Float64Array {
   const a = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let j = i; j < n; j++) a[i * n + j] = a[j * n + i] = matrix[i * n + j]!;
+  for (let i = 0; i < n; i++) for (let j = i; j < n; j++) a[i * n + j] = a[j * n + i] = matrix[i * n + j]! / unit;
   return a;
 }
 
-function tridiagonal(matrix: ArrayLike<number>, n: number): Tridiagonal {
-  const a = symmetric(matrix, n);
+/** Reduces `a`, of which it makes its own use. */
+function tridiagonal(a: Float64Array, n: number): Tridiagonal {
   const diagonal = new Float64Array(n);
   const off = new Float64Array(n);
   const scales = new Float64Array(n);

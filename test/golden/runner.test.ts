@@ -70,6 +70,23 @@ describe('comparison', () => {
     expect(compareCase(golden, output(Float32Array.of(1.01)))).toBeUndefined();
   });
 
+  test('takes the double precision values of a matrix row by row', () => {
+    const matrix = (values: number[]) => new Map([['y', { shape: [2, 2], data: Float64Array.from(values) }]]);
+    const golden = caseOf([1, 2, 3, 4], {
+      outputs: new Map([['y', { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }]]),
+      values: {
+        y: [
+          [1, 2],
+          [3, null],
+        ],
+      },
+      valuesTolerance: { abs: 1e-12, rel: 0 },
+    });
+    expect(compareCase(golden, matrix([1, 2, 3, NaN]))).toBeUndefined();
+    expect(compareCase(golden, matrix([1, 2, 3 + 1e-9, NaN]))?.message).toContain('element 2');
+    expect(compareCase(golden, matrix([1, 2, 3, 4]))?.message).toContain('element 3');
+  });
+
   test('an output has its own tolerance where one is given', () => {
     const golden = caseOf([1], { tolerances: { y: { abs: 1e-3, rel: 0 } } });
     expect(compareCase(golden, output(Float32Array.of(1.01)))?.tolerance).toEqual({ abs: 1e-3, rel: 0 });

@@ -63,7 +63,7 @@ function print(verification: Verification, run: RunDetails, out: Stream): void {
   const mark = identical ? style.good('✓ identical') : style.bad('✗ differs');
   const part = verification.whole ? 'whole run' : `first ${counted(verification.steps, 'step')}`;
   out.write(`${mark}  ${style.dim(run.id)}  ${style.bold(labelOf(run))}, ${part}\n`);
-  const line = (text: string): void => void out.write(`  ${text}\n`);
+  const line = (text: string): void => out.write(`  ${text}\n`);
   line(
     `${counted(verification.steps, 'step')} replayed in ${duration(verification.seconds)} with ${counted(verification.threads, 'thread')}; ${whole(verification.compared)} values of curves compared`,
   );
