@@ -35,6 +35,25 @@ export function scheduleWords(schedule: Spec['training']['schedule']): string {
   }
 }
 
+export function lossWords(loss: Spec['training']['loss']): string {
+  switch (loss.kind) {
+    case 'crossEntropy': {
+      const smoothing = loss.labelSmoothing > 0 ? `, label smoothing ${setting(loss.labelSmoothing)}` : '';
+      return `Cross entropy${smoothing}${loss.classWeight ? ', weighted classes' : ''}`;
+    }
+    case 'mse':
+      return 'Mean squared error';
+    case 'mae':
+      return 'Mean absolute error';
+    case 'huber':
+      return `Huber, delta ${setting(loss.delta)}`;
+    case 'binaryCrossEntropy':
+      return 'Binary cross entropy';
+    case 'hinge':
+      return `${loss.p === 2 ? 'Squared hinge' : 'Hinge'}, margin ${setting(loss.margin)}`;
+  }
+}
+
 export const lengthWords = (length: Spec['training']['length']): string =>
   'epochs' in length
     ? `${setting(length.epochs)} ${length.epochs === 1 ? 'epoch' : 'epochs'}`
@@ -58,9 +77,9 @@ export function specSummary(spec: Spec, datasetTitle: string): { label: string; 
     ...(training.schedule.kind === 'constant' ? [] : [{ label: 'Schedule', value: scheduleWords(training.schedule) }]),
     { label: 'Batch size', value: integer(training.batchSize) },
     { label: 'Length', value: lengthWords(training.length) },
-    ...(training.loss.labelSmoothing > 0
-      ? [{ label: 'Label smoothing', value: setting(training.loss.labelSmoothing) }]
-      : []),
+    ...(training.loss.kind === 'crossEntropy' && training.loss.labelSmoothing === 0 && !training.loss.classWeight
+      ? []
+      : [{ label: 'Loss', value: lossWords(training.loss) }]),
     ...(stopping === null
       ? []
       : [{ label: 'Early stopping', value: `${stopping.metric.replace('.', ' ')}, patience ${stopping.patience}` }]),

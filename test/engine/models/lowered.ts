@@ -2,7 +2,7 @@ import { checkGraph, type CheckedGraph } from '../../../engine/graph/check.ts';
 import type { GraphDocument } from '../../../engine/graph/document.ts';
 import { lowerTraining, type LowerOptions } from '../../../engine/plan/lower.ts';
 import type { TrainingPlan } from '../../../engine/plan/plan.ts';
-import type { OptimizerSettings } from '../../../engine/train/settings.ts';
+import type { LossSettings, OptimizerSettings } from '../../../engine/train/settings.ts';
 import { classes, image } from './examples.ts';
 
 export const sgd: OptimizerSettings = {
@@ -42,6 +42,22 @@ export const optimizers: Readonly<Record<string, OptimizerSettings>> = {
   adagrad: { kind: 'adagrad', ...rate, learningRateDecay: 0.01, initialAccumulator: 0.1, eps: 1e-10 },
   adamax: { kind: 'adamax', ...moments },
   nadam: { kind: 'nadam', ...moments, momentumDecay: 0.004 },
+};
+
+/** Every kind, and every form of it that is lowered in another way. */
+export const losses: Readonly<Record<string, LossSettings>> = {
+  crossEntropy: { kind: 'crossEntropy', labelSmoothing: 0.1 },
+  weighted: {
+    kind: 'crossEntropy',
+    labelSmoothing: 0,
+    classWeight: Array.from({ length: classes }, (_, k) => 0.5 + k / classes),
+  },
+  mse: { kind: 'mse' },
+  mae: { kind: 'mae' },
+  huber: { kind: 'huber', delta: 0.5 },
+  binaryCrossEntropy: { kind: 'binaryCrossEntropy' },
+  hinge: { kind: 'hinge', p: 1, margin: 1 },
+  squaredHinge: { kind: 'hinge', p: 2, margin: 0.5 },
 };
 
 export const lowerOptions: LowerOptions = {

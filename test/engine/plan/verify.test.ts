@@ -7,7 +7,7 @@ import type { OpInstance, Plan, TensorSpec } from '../../../engine/plan/plan.ts'
 import { verifyPlan } from '../../../engine/plan/verify.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
 import { examples, mlp, residual } from '../models/examples.ts';
-import { adam, lowered, momentum, optimizers } from '../models/lowered.ts';
+import { adam, losses, lowered, momentum, optimizers } from '../models/lowered.ts';
 
 function faultsOf(plan: Plan): readonly string[] {
   try {
@@ -30,6 +30,7 @@ function everyOp(): Plan {
     ...Object.values(examples).map((document) => lowered(document, { optimizer: momentum })),
     lowered(residual, { optimizer: adam }),
     ...Object.values(optimizers).map((optimizer) => lowered(mlp, { optimizer })),
+    ...Object.values(losses).map((loss) => lowered(mlp, { loss })),
     ...[{ norm: 1 }, { value: 0.1 }].map((clip) => lowered(mlp, { gradient: { clip, l1: 0.01 } })),
   ];
   const builder = new PlanBuilder();
@@ -45,6 +46,13 @@ function everyOp(): Plan {
     outputs: { dx },
     phase: 'backward',
   });
+  for (const op of ['softmax', 'logSoftmax'] as const) {
+    const y = builder.tensor(`${op}.y`, [2, 3, 4, 4], 'f32', 'result');
+    const gradient = builder.tensor(`${op}.dx`, [2, 3, 4, 4], 'f32', 'result');
+    builder.op(op, { op, attrs: { axis: 1 }, inputs: { x }, outputs: { y }, phase: 'forward' });
+    const inputs = { y, dy };
+    builder.op(op, { op: `${op}Grad`, attrs: { axis: 1 }, inputs, outputs: { dx: gradient }, phase: 'backward' });
+  }
   plans.push(builder.build());
   let offset = 0;
   const tensors: TensorSpec[] = [];
