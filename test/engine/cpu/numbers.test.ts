@@ -76,7 +76,9 @@ describe('NaN', () => {
   ];
   const rest = ['batchNorm', 'batchNormGrad', 'batchNormInference', 'add', 'concat'];
 
-  it.each([...ops, ...more, ...rest, ...losses])('goes through %s', async (op) => {
+  const images = ['groupNorm', 'groupNormGrad', 'layerNorm', 'layerNormGrad', 'resize'];
+
+  it.each([...ops, ...more, ...rest, ...losses, ...images])('goes through %s', async (op) => {
     const candidates = trials.filter((trial) => trial.op === op);
     expect(candidates.length).toBeGreaterThan(0);
     for (const trial of candidates) {
