@@ -166,13 +166,13 @@ const interrupted = (): LabError =>
 function requireRecord(run: RunDetails, steps: number | undefined): void {
   if (steps === undefined) {
     if (run.status === 'finished' && run.resultHash !== null) return;
-    const first = run.step > 0 ? ` Its first steps can be: ask for ${run.step} or fewer.` : '';
+    const first = run.step > 0 ? ` Its first steps can be replayed alone: --steps, up to ${run.step}.` : '';
     throw new LabError('state', `Run ${run.id} is ${run.status}; only a finished run can be replayed whole.${first}`);
   }
   if (run.status === 'running') {
     throw new LabError('state', `Run ${run.id} is still running; pause or stop it, or wait for its end.`);
   }
   if (steps > run.step) {
-    throw new LabError('invalid', `Run ${run.id} made ${run.step} steps; ${steps} cannot be compared with anything.`);
+    throw new LabError('invalid', `Run ${run.id} made ${run.step} steps, so ${steps} cannot be compared; ask for that many at most.`);
   }
 }

@@ -108,7 +108,7 @@ describe('runs.verify', () => {
     await it.reaches(id, 'stopped');
     await expect(it.lab.call('runs.verify', { id })).rejects.toMatchObject({
       code: 'state',
-      message: expect.stringContaining('ask for 20 or fewer') as string,
+      message: expect.stringContaining('--steps, up to 20') as string,
     });
     await expect(it.lab.call('runs.verify', { id, steps: 21 })).rejects.toMatchObject({ code: 'invalid' });
     const answer = it.lab.call('runs.verify', { id, steps: 5 });
