@@ -173,6 +173,9 @@ function requireRecord(run: RunDetails, steps: number | undefined): void {
     throw new LabError('state', `Run ${run.id} is still running; pause or stop it, or wait for its end.`);
   }
   if (steps > run.step) {
-    throw new LabError('invalid', `Run ${run.id} made ${run.step} steps, so ${steps} cannot be compared; ask for that many at most.`);
+    throw new LabError(
+      'invalid',
+      `Run ${run.id} made ${run.step} steps, so ${steps} cannot be compared; ask for that many at most.`,
+    );
   }
 }
