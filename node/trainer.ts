@@ -148,6 +148,7 @@ export function trainingJob(
     length: training.length,
     loss: training.loss,
     optimizer: training.optimizer,
+    gradient: { clip: training.clip, l1: training.l1 },
     schedule: training.schedule,
     earlyStopping: training.earlyStopping,
     evaluateEvery: training.evaluateEvery,

@@ -1,6 +1,7 @@
 import { LabError } from '../../lab/contract/errors.ts';
 import type { RunDetails, RunMetrics, RunRecord } from '../../lab/contract/records.ts';
-import type { Spec } from '../../lab/contract/spec.ts';
+import { specSchema, type Spec } from '../../lab/contract/spec.ts';
+import { upgradeSpec } from '../../lab/spec/upgrade.ts';
 import type { RunFilter, RunPatch } from '../../lab/ports.ts';
 import type { ReadableDb, SqlValue, WritableDb } from '../sql.ts';
 import { readEvents } from './events.ts';
@@ -110,6 +111,13 @@ function toColumns(patch: Partial<RunRecord>): [string, SqlValue][] {
   return out;
 }
 
+/** A stored spec may be older than some of its format's fields; it gets their defaults. What is no spec stays as it is. */
+function completeSpec(text: string): Spec {
+  const stored: unknown = JSON.parse(text);
+  const { success, data } = specSchema.safeParse(upgradeSpec(stored).document);
+  return success ? data : (stored as Spec);
+}
+
 export function insertRun(db: WritableDb, run: RunRecord, spec: Spec): void {
   const columns: [string, SqlValue][] = [...toColumns(run), ['search_text', searchText(run)]];
   const names = columns.map(([name]) => name).join(', ');
@@ -147,7 +155,7 @@ export function getRun(db: ReadableDb, id: string): RunDetails | null {
   const row = db.rows(`SELECT ${selected} FROM runs WHERE id = ? AND deleted_at IS NULL`, id)[0];
   const spec = db.get<{ spec: string }>('SELECT spec FROM run_specs WHERE run_id = ?', id);
   if (!row || !spec) return null;
-  return { ...fromRow(row), spec: JSON.parse(spec.spec) as Spec, events: readEvents(db, id) };
+  return { ...fromRow(row), spec: completeSpec(spec.spec), events: readEvents(db, id) };
 }
 
 /** The first text after all that begin with `prefix`, so that an index finds them: ids and hashes are plain ASCII. */

@@ -207,12 +207,14 @@ export class RunSession {
   }
 
   async #finish(event: Extract<TrainingEvent, { kind: 'finished' }>): Promise<void> {
-    const { step, seconds, reason, resultHash } = event;
+    const { step, seconds, reason, resultHash, restoredStep } = event;
+    const restored =
+      restoredStep === undefined ? '' : ` The model of step ${restoredStep}, the best one, was put back.`;
     this.#step = step;
     const status = reason === 'stopped' ? (this.#ending ?? 'stopped') : 'finished';
     const texts = {
-      completed: `Finished after ${step} steps.`,
-      earlyStopping: `Early stopping ended the run after ${step} steps.`,
+      completed: `Finished after ${step} steps.${restored}`,
+      earlyStopping: `Early stopping ended the run after ${step} steps.${restored}`,
       stopped:
         status === 'interrupted'
           ? `Interrupted after ${step} steps: the lab was closed.`

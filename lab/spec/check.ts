@@ -99,7 +99,7 @@ const images = (n: number): string => (n === 1 ? '1 image' : `${n} images`);
 function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
   const faults: LabFault[] = [];
   const { validation, trainImages } = spec.data;
-  const { batchSize, earlyStopping, loss, schedule } = spec.training;
+  const { batchSize, earlyStopping, loss } = spec.training;
   const total = dataset.trainImages;
   const rest = total - validation;
   if (rest <= 0) {
@@ -123,12 +123,51 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
     const message = `training.earlyStopping: it watches ${earlyStopping.metric}, but data.validation is 0; hold out some images or set it to null.`;
     faults.push({ message });
   }
-  if (schedule.kind === 'cosine' && schedule.steps !== null && batchSize <= split) {
-    const { totalSteps } = lengthOf(spec, dataset);
-    if (schedule.steps > totalSteps) {
-      const message = `training.schedule.steps: the cosine takes ${schedule.steps} steps, the run only ${totalSteps}; take fewer, or null for the whole run.`;
-      faults.push({ message });
-    }
-  }
+  faults.push(...scheduleFaults(spec, batchSize <= split ? lengthOf(spec, dataset).totalSteps : Infinity));
   return faults;
+}
+
+/** What fits no single field of a schedule. */
+function scheduleFaults({ data, training }: Spec, totalSteps: number): LabFault[] {
+  const { schedule } = training;
+  const messages: string[] = [];
+  if ('steps' in schedule && schedule.steps !== null && schedule.steps > totalSteps) {
+    messages.push(
+      `training.schedule.steps: the schedule takes ${schedule.steps} steps, the run only ${totalSteps}; take fewer, or null for the whole run.`,
+    );
+  }
+  switch (schedule.kind) {
+    case 'multiStep': {
+      const { milestones } = schedule;
+      if (milestones.some((milestone, i) => i > 0 && milestone <= milestones[i - 1]!)) {
+        messages.push('training.schedule.milestones: each must lie behind the one before it; put them in order.');
+      }
+      break;
+    }
+    case 'warmupCosine': {
+      const end = schedule.steps ?? totalSteps;
+      if (schedule.warmupSteps >= end) {
+        messages.push(
+          `training.schedule.warmupSteps: the warm-up takes ${schedule.warmupSteps} steps, the whole schedule only ${end}; take fewer.`,
+        );
+      }
+      break;
+    }
+    case 'oneCycle':
+      if (schedule.threePhase && schedule.risePart > 0.5) {
+        messages.push(
+          `training.schedule.risePart: with three phases the way up is as long as the way down, so at most 0.5 of the steps, not ${schedule.risePart}.`,
+        );
+      }
+      break;
+    case 'reduceOnPlateau':
+      if (data.validation === 0) {
+        messages.push(
+          `training.schedule: it watches ${schedule.metric}, but data.validation is 0; hold out some images or choose another schedule.`,
+        );
+      }
+      break;
+    default:
+  }
+  return messages.map((message) => ({ message }));
 }

@@ -19,9 +19,35 @@ export async function sha256(data: string | Uint8Array): Promise<string> {
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** What decides the result: no name, no backend, no titles and places of nodes. */
+/**
+ * Fields that this format got after specs had been hashed without them, with the default that each has: what was done before.
+ * A field here counts only where it says something else, so a spec that makes no use of it keeps its hash.
+ */
+export const laterFields: Readonly<Record<string, unknown>> = {
+  'training.optimizer.biasCorrection': true,
+  'training.clip': null,
+  'training.l1': 0,
+  'training.earlyStopping.restoreBest': false,
+};
+
+/** A copy without the later fields that hold their default. */
+function withoutLaterDefaults(spec: Spec): Spec {
+  const copy = structuredClone(spec);
+  for (const [path, value] of Object.entries(laterFields)) {
+    const names = path.split('.');
+    const last = names.pop()!;
+    let at: unknown = copy;
+    for (const name of names) at = isObject(at) ? at[name] : undefined;
+    if (isObject(at) && Object.hasOwn(at, last) && canonicalJson(at[last]) === canonicalJson(value)) delete at[last];
+  }
+  return copy;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+/** What decides the result: no name, no backend, no titles and places of nodes, no later field at its default. */
 function essence(spec: Spec): Omit<Spec, 'name' | 'backend'> {
-  const { name: _name, backend: _backend, ...rest } = spec;
+  const { name: _name, backend: _backend, ...rest } = withoutLaterDefaults(spec);
   const nodes = spec.model.nodes.map(({ position: _position, title: _title, ...node }) => node);
   return { ...rest, model: { ...spec.model, nodes } };
 }

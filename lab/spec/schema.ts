@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { lossSchema } from './loss.ts';
+import { clipSchema, optimizerSchema } from './optimizer.ts';
+import { scheduleSchema } from './schedule.ts';
 
 /** Version of the spec format; a document of an older one is upgraded on reading (upgrade.ts). */
 export const specVersion = 1;
@@ -41,34 +44,6 @@ const dataSchema = z.strictObject({
     .describe('raw: 0..255; unit: 0..1; standardise: mean 0, standard deviation 1 over the training split'),
 });
 
-const sgdSchema = z.strictObject({
-  kind: z.literal('sgd'),
-  learningRate: z.number().positive().default(0.1),
-  momentum: z.number().min(0).lt(1).default(0),
-  dampening: z.number().min(0).max(1).default(0),
-  nesterov: z.boolean().default(false),
-  weightDecay: z.number().min(0).default(0),
-});
-const adamSchema = z.strictObject({
-  kind: z.literal('adam'),
-  learningRate: z.number().positive().default(0.001),
-  beta1: z.number().min(0).lt(1).default(0.9),
-  beta2: z.number().min(0).lt(1).default(0.999),
-  eps: z.number().positive().default(1e-8),
-  weightDecay: z.number().min(0).default(0),
-  decoupled: z.boolean().default(false).describe('AdamW: weight decay apart from the gradient'),
-});
-
-const scheduleSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('constant') }),
-  z.strictObject({ kind: z.literal('step'), stepSize: positiveInteger, gamma: z.number().positive().max(1) }),
-  z.strictObject({
-    kind: z.literal('cosine'),
-    finalFactor: fraction.default(0),
-    steps: positiveInteger.nullable().default(null),
-  }),
-]);
-
 const cadenceSchema = z.union([
   z.strictObject({ epochs: z.number().positive() }),
   z.strictObject({ steps: positiveInteger }),
@@ -80,21 +55,27 @@ const trainingSchema = z.strictObject({
     .union([z.strictObject({ epochs: z.number().positive().max(100000) }), z.strictObject({ steps: positiveInteger })])
     .default({ epochs: 5 })
     .describe('Length of the run, in epochs or in steps'),
-  loss: z
-    .strictObject({ kind: z.literal('crossEntropy'), labelSmoothing: z.number().min(0).lt(1).default(0) })
-    .default({ kind: 'crossEntropy', labelSmoothing: 0 }),
-  optimizer: z.discriminatedUnion('kind', [sgdSchema, adamSchema]),
+  loss: lossSchema.default({ kind: 'crossEntropy', labelSmoothing: 0 }),
+  optimizer: optimizerSchema,
+  clip: clipSchema
+    .nullable()
+    .default(null)
+    .describe('Limits the gradient before the optimiser sees it; null: not at all'),
+  l1: z.number().min(0).default(0).describe('Adds this times the sum of the sizes of all parameters to the loss'),
   schedule: scheduleSchema.default({ kind: 'constant' }),
   earlyStopping: z
     .strictObject({
       metric: z.enum(['validation.loss', 'validation.accuracy']).default('validation.loss'),
       patience: positiveInteger.default(5).describe('Evaluations without improvement before the run ends'),
       minDelta: z.number().min(0).default(0),
+      restoreBest: z.boolean().default(false).describe('End with the model of the best evaluation'),
     })
     .nullable()
     .default(null),
   evaluateEvery: cadenceSchema.default({ epochs: 1 }).describe('How often the validation images are evaluated'),
 });
+
+// A field that is added here from now on has a default that does what was done before it, and a line in `laterFields` (hash.ts).
 
 /** A run, written down: the same spec and engine give the same result. Format: docs/spec.md. */
 export const specSchema = z.strictObject({

@@ -95,7 +95,19 @@ describe('checking a spec', () => {
     expect(messages(changed({ data: { validation: 0 }, training: { earlyStopping: {} } }))[0]).toMatch(
       /^training\.earlyStopping/,
     );
-    expect(messages(changed({ training: { schedule: { kind: 'cosine', steps: 51 } } }))[0]).toMatch(/the run only 50/);
+    const schedule = (of: object): string | undefined => messages(changed({ training: { schedule: of } }))[0];
+    expect(schedule({ kind: 'cosine', steps: 51 })).toMatch(/the run only 50/);
+    expect(schedule({ kind: 'polynomial', steps: 51 })).toMatch(/^training\.schedule\.steps: .*the run only 50/);
+    expect(schedule({ kind: 'warmupCosine', warmupSteps: 50 })).toMatch(/^training\.schedule\.warmupSteps: .* only 50/);
+    expect(schedule({ kind: 'warmupCosine', warmupSteps: 49 })).toBeUndefined();
+    expect(schedule({ kind: 'multiStep', milestones: [3, 3], gamma: 0.5 })).toMatch(/each must lie behind/);
+    expect(schedule({ kind: 'oneCycle', threePhase: true, risePart: 0.6 })).toMatch(/at most 0\.5 .* not 0\.6/);
+    expect(schedule({ kind: 'oneCycle', risePart: 0.6 })).toBeUndefined();
+    const plateau = { kind: 'reduceOnPlateau' };
+    expect(schedule(plateau)).toBeUndefined();
+    expect(messages(changed({ data: { validation: 0 }, training: { schedule: plateau } }))[0]).toMatch(
+      /^training\.schedule: it watches validation\.loss/,
+    );
     expect(messages(changed({ training: { schedule: { kind: 'cosine', steps: 50 } } }))).toEqual([]);
     expect(messages(changed({ training: { batchSize: 500 } }))).toEqual([]);
   });

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalJson, groupHash, sha256, specHash } from '../../../lab/spec/hash.ts';
+import { canonicalJson, groupHash, laterFields, sha256, specHash } from '../../../lab/spec/hash.ts';
 import { diffSpecs } from '../../../lab/spec/diff.ts';
-import { specSchema, type SpecInput } from '../../../lab/spec/schema.ts';
+import { specSchema, type Spec, type SpecInput } from '../../../lab/spec/schema.ts';
 import { upgradeSpec } from '../../../lab/spec/upgrade.ts';
 
 const input: SpecInput = {
@@ -18,6 +19,9 @@ const input: SpecInput = {
   training: { optimizer: { kind: 'sgd' } },
 };
 const spec = specSchema.parse(input);
+const example = (name: string): Spec =>
+  specSchema.parse(JSON.parse(readFileSync(new URL(`../../../examples/${name}.json`, import.meta.url), 'utf8')));
+const templates = Object.fromEntries(['mlp-sigmoid', 'cnn-fashion', 'lenet'].map((name) => [name, example(name)]));
 
 describe('canonical JSON', () => {
   it('is one text for equal values, whatever the order of keys, and parses back', () => {
@@ -47,6 +51,47 @@ describe('hashes', () => {
     moved.model.nodes[0]!.title = 'Input';
     expect(await specHash(moved)).toBe(await specHash(spec));
     expect(await specHash(specSchema.parse({ ...input, seed: 1 }))).toBe(await specHash(spec));
+  });
+
+  it('of specs from before a field was there stay as they were', async () => {
+    // computed by the first version of the format
+    expect(await specHash(templates['mlp-sigmoid']!)).toBe(
+      '9d5eb53b84ac4c1811a24a3200d0bef4b58db1db7c60b007ccd3856ab56024ff',
+    );
+    expect(await specHash(templates['cnn-fashion']!)).toBe(
+      'f38340259e2ae4c641638363529d7f2a6d1b4c09a1216d78a97046b868246f69',
+    );
+    expect(await groupHash(templates['lenet']!)).toBe('92e19b531575');
+  });
+
+  it('count a later field only where it holds something else', async () => {
+    const { training } = input;
+    const full = { ...training, optimizer: { kind: 'adam' }, earlyStopping: {} } as const;
+    const defaults = specSchema.parse({ ...input, training: full });
+    // what the table says is the default, is it
+    for (const [path, value] of Object.entries(laterFields)) {
+      const held = path.split('.').reduce((at: unknown, name) => (at as Record<string, unknown>)[name], defaults);
+      expect(held, path).toEqual(value);
+    }
+    const written = {
+      ...full,
+      clip: null,
+      l1: 0,
+      optimizer: { kind: 'adam', biasCorrection: true },
+      earlyStopping: { restoreBest: false },
+    } as const;
+    const hash = (changes: object): Promise<string> =>
+      specHash(specSchema.parse({ ...input, training: { ...full, ...changes } }));
+    expect(await hash(written)).toBe(await specHash(defaults));
+    const changed = await Promise.all([
+      specHash(defaults),
+      hash({ clip: { norm: 1 } }),
+      hash({ clip: { value: 1 } }),
+      hash({ l1: 1e-4 }),
+      hash({ optimizer: { kind: 'adam', biasCorrection: false } }),
+      hash({ earlyStopping: { restoreBest: true } }),
+    ]);
+    expect(new Set(changed).size).toBe(changed.length);
   });
 
   it('differ with anything else; the group is the same for all seeds', async () => {

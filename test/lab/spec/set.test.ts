@@ -66,11 +66,11 @@ describe('--set', () => {
 
   it('refuses paths that no spec has, with near names', () => {
     expect(refusal('training.optimizer.learningrate=1')).toBe(
-      'training.optimizer.learningrate: training.optimizer has no field learningrate. Did you mean learningRate?',
+      'training.optimizer.learningrate: training.optimizer has no field learningrate. Did you mean learningRate or learningRateDecay?',
     );
     expect(refusal('trianing.batchSize=1')).toMatch(/a spec has no field trianing\. Did you mean training\?/);
     expect(refusal('training.optimizer.beta1=0.8')).toMatch(
-      /beta1 belongs to kind adam; set training\.optimizer\.kind=adam first/,
+      /beta1 belongs to kind adam or adamax or nadam; set training\.optimizer\.kind=adam first/,
     );
     expect(refusal('model.nodes.dense2.props.units=1')).toMatch(/no node dense2\. Did you mean dense1\?/);
     expect(refusal('model.nodes[9].layer=relu')).toMatch(/has 3 entries, so there is no \[9\]/);
