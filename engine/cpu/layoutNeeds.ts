@@ -149,6 +149,12 @@ export function layoutNeeds(instance: OpInstance): LayoutNeeds {
       const { y } = instance.outputs;
       return needs(naturals(x, mask, y), [[x, y]]);
     }
+    case 'noise':
+      return needs(naturals(instance.outputs.scale, instance.outputs.shift));
+    case 'scaleShift': {
+      const { x, scale, shift } = instance.inputs;
+      return needs(naturals(x, scale, shift, instance.outputs.y));
+    }
     case 'activation':
       return needs([], [[instance.inputs.x, instance.outputs.y]]);
     case 'activationGrad': {

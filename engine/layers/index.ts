@@ -18,6 +18,7 @@ import type { LayerName } from './layerName.ts';
 import { leakyRelu } from './leakyRelu.ts';
 import { maxPool2d } from './maxPool2d.ts';
 import { mish } from './mish.ts';
+import { noisyBatchNorm } from './noisyBatchNorm.ts';
 import { relu } from './relu.ts';
 import { resize } from './resize.ts';
 import { selu } from './selu.ts';
@@ -40,6 +41,7 @@ export const layers: { readonly [N in LayerName]: LayerDefinition } = {
   resize: any(resize),
   flatten: any(flatten),
   batchNorm: any(batchNorm),
+  noisyBatchNorm: any(noisyBatchNorm),
   groupNorm: any(groupNorm),
   layerNorm: any(layerNorm),
   dropout: any(dropout),

@@ -9,6 +9,7 @@ export const layerNames = [
   'resize',
   'flatten',
   'batchNorm',
+  'noisyBatchNorm',
   'groupNorm',
   'layerNorm',
   'dropout',

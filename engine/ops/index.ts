@@ -24,6 +24,7 @@ import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { maxPool2d, maxPool2dGrad } from './maxPool2d.ts';
 import { nadamUpdate } from './nadamUpdate.ts';
 import { multiMarginLoss } from './multiMarginLoss.ts';
+import { noise, scaleShift } from './noise.ts';
 import type { OpName, TensorId } from './op.ts';
 import { record } from './record.ts';
 import { resize, resizeGrad } from './resize.ts';
@@ -62,6 +63,8 @@ export const ops: { readonly [N in OpName]: OpDefinition<N> } = {
   resizeGrad,
   dropoutMask,
   dropout,
+  noise,
+  scaleShift,
   activation,
   activationGrad,
   add,

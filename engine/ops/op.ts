@@ -194,6 +194,31 @@ export interface Ops {
   /** y = mask ? x * scale : 0; mask has x's shape, or [N, C] for whole channels. Its own gradient: dx = dropout(dy, mask). */
   dropout: { attrs: { readonly scale: number }; inputs: { x: TensorId; mask: TensorId }; outputs: { y: TensorId } };
 
+  /**
+   * Random factors for the channels of each image, other ones in every step (the control of Santurkar et al. 2018):
+   * shift[n, c] = mean[c] + U(-meanSpread, meanSpread) and scale[n, c] = spread[c] + scaleSpread * N(0, 1) with
+   * mean[c] ~ U(-meanRange, meanRange) and spread[c] ~ U(1, largestScale), the same for all images of the step.
+   * Words 0 and 1 of Philox4x32-10 with counter [c, step, stream, streamKind.noise] give mean and spread, word 0 and
+   * (Box-Muller, cosine) words 1 and 2 of [(n + 1) * 4 ceil(C/4) + c, ...] the rest. scale, shift f32 [N, C].
+   */
+  noise: {
+    attrs: {
+      readonly stream: number;
+      readonly meanRange: number;
+      readonly largestScale: number;
+      readonly meanSpread: number;
+      readonly scaleSpread: number;
+    };
+    inputs: { random: TensorId };
+    outputs: { scale: TensorId; shift: TensorId };
+  };
+  /** y = x * scale + shift, factors [N, C] of the channels of each image. Its own gradient: dx = scaleShift(dy, scale). */
+  scaleShift: {
+    attrs: None;
+    inputs: { x: TensorId; scale: TensorId; shift?: TensorId };
+    outputs: { y: TensorId };
+  };
+
   /** Element by element. */
   activation: { attrs: ActivationAttrs; inputs: { x: TensorId }; outputs: { y: TensorId } };
   /** Has y or x, whichever `activationGradNeeds` names for the function. */

@@ -91,7 +91,8 @@ function faultsOf(checked: CheckedGraph, options: LowerOptions): readonly Fault[
     faults.push({ message: `${name} is ${value}; it takes a whole number from 1.` });
   }
   for (const { id, layer, outputShape } of checked.nodes) {
-    if (layer !== 'batchNorm' || options.batchSize * sizeOf(outputShape.slice(1)) !== 1) continue;
+    const overBatch = layer === 'batchNorm' || layer === 'noisyBatchNorm';
+    if (!overBatch || options.batchSize * sizeOf(outputShape.slice(1)) !== 1) continue;
     const message = `${id} normalises over the batch, but a batch of 1 gives it a single value per feature; train with batches of at least 2.`;
     faults.push({ node: id, message });
   }

@@ -3,12 +3,7 @@ import { randomSlot } from '../../ops/op.ts';
 import { streamKind } from '../../random.ts';
 import { byRow, ownRows, whole } from '../step.ts';
 import { streamCost, type CpuKernel } from './kernel.ts';
-
-const multiplier0 = 0xd2511f53;
-const multiplier1 = 0xcd9e8d57;
-const weyl0 = 0x9e3779b9;
-const weyl1 = 0xbb67ae85;
-const rounds = 10;
+import { philox } from './philox.ts';
 
 /**
  * Philox4x32-10 for four counters at a time. The counter of a pixel's four channels is the number of their vector in
@@ -36,33 +31,16 @@ export const dropoutMask: CpuKernel<'dropoutMask'> = ({ attrs, inputs, outputs }
             ...[Local, Local, Local, Local, Local, Local],
           ];
           const counter = g.local('i32');
-          const words = g.locals('v128', 4) as [Local, Local, Local, Local];
-          const [low0, high0, low1, high1, even, odd, k0, k1] = g.locals('v128', 8) as [
-            ...[Local, Local, Local, Local, Local, Local, Local, Local],
-          ];
-          const multiply = (a: Expr, multiplier: number, low: Local, high: Local): void => {
-            g.set(even, g.vi.extmulLowU(a, g.ivec(multiplier | 0)));
-            g.set(odd, g.vi.extmulHighU(a, g.ivec(multiplier | 0)));
-            g.set(low, g.shuffle(even, odd, [0, 2, 4, 6]));
-            g.set(high, g.shuffle(even, odd, [1, 3, 5, 7]));
-          };
+          const { words, draw } = philox(g, {
+            index: counter,
+            step,
+            stream: attrs.stream,
+            kind: streamKind.dropout,
+            keyLow,
+            keyHigh,
+          });
           g.for(counter, first, last, 4, () => {
-            g.set(words[0], g.vi.add(g.vi.splat(counter), g.ivec([0, 1, 2, 3])));
-            g.set(words[1], g.vi.splat(step));
-            g.set(words[2], g.ivec(attrs.stream | 0));
-            g.set(words[3], g.ivec(streamKind.dropout));
-            g.set(k0, g.vi.splat(keyLow));
-            g.set(k1, g.vi.splat(keyHigh));
-            for (let round = 0; round < rounds; round++) {
-              multiply(words[0], multiplier0, low0, high0);
-              multiply(words[2], multiplier1, low1, high1);
-              g.set(words[0], g.v.xor(g.v.xor(high1, words[1]), k0));
-              g.set(words[2], g.v.xor(g.v.xor(high0, words[3]), k1));
-              g.set(words[1], low1);
-              g.set(words[3], low0);
-              g.set(k0, g.vi.add(k0, g.ivec(weyl0 | 0)));
-              g.set(k1, g.vi.add(k1, g.ivec(weyl1 | 0)));
-            }
+            draw();
             const bytes = words.map((word, lane) =>
               g.v.and(g.vi.geS(g.vi.shrU(word, 8), g.ivec(threshold)), g.ivec(1 << (8 * lane))),
             );

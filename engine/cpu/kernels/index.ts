@@ -16,6 +16,7 @@ import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, record, softmaxCrossEntropy } from './loss.ts';
 import { multiMarginLoss } from './multiMarginLoss.ts';
 import { adagradUpdate, adamaxUpdate, adamUpdate, nadamUpdate, rmspropUpdate, sgdUpdate } from './optimizer.ts';
+import { noise, scaleShift } from './noise.ts';
 import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool.ts';
 import { resize, resizeGrad } from './resize.ts';
 import { concat, concatGrad, flatten, flattenGrad } from './reshape.ts';
@@ -51,6 +52,8 @@ export const kernels: { readonly [N in OpName]: CpuKernel<N> } = {
   resizeGrad,
   dropoutMask,
   dropout,
+  noise,
+  scaleShift,
   activation,
   activationGrad,
   add,

@@ -14,6 +14,7 @@ import { clipGradientNorm, clipGradientValue, l1Penalty } from './gradients.ts';
 import { adagradUpdate, adamaxUpdate, adamUpdate, nadamUpdate, rmspropUpdate, sgdUpdate } from './optimizers.ts';
 import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool2d.ts';
 import { resize, resizeGrad } from './resize.ts';
+import { noise, scaleShift } from './noise.ts';
 import { record } from './record.ts';
 import { add, concat, concatGrad, flatten, flattenGrad } from './shape.ts';
 import { logSoftmax, logSoftmaxGrad, softmax, softmaxGrad } from './softmax.ts';
@@ -48,6 +49,8 @@ export const kernels: { readonly [N in OpName]: ReferenceKernel<N> } = {
   resizeGrad,
   dropoutMask,
   dropout,
+  noise,
+  scaleShift,
   activation,
   activationGrad,
   add,

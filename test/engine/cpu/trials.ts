@@ -460,6 +460,32 @@ function dataTrials(): Trial[] {
       inputs: { x: t(3, 5, 3, 3), mask: bits(3, 5) },
       outputs: { y: t(3, 5, 3, 3) },
     },
+    ...[
+      [7, 22],
+      [3, 5],
+      [64, 8],
+    ].map(([rows = 1, channels = 1]): Trial => ({
+      name: `noise ${rows}x${channels}`,
+      op: 'noise',
+      attrs: { stream: 0xfedcba98, meanRange: 0.5, largestScale: 1.25, meanSpread: 0.1, scaleSpread: 2 },
+      inputs: { random },
+      outputs: { scale: t(rows, channels), shift: t(rows, channels) },
+    })),
+    ...[
+      [3, 5, 3, 3],
+      [9, 8, 2, 2],
+      [4, 6],
+    ].map((shape): Trial => ({
+      name: `scaleShift ${shape.join('x')}`,
+      op: 'scaleShift',
+      attrs: {},
+      inputs: {
+        x: t(...shape),
+        scale: t(...shape.slice(0, 2)),
+        ...(shape[0] === 9 ? {} : { shift: t(...shape.slice(0, 2)) }),
+      },
+      outputs: { y: t(...shape) },
+    })),
     {
       name: 'record',
       op: 'record',

@@ -123,6 +123,18 @@ export class FuzzBuilder {
       case 'groupNorm':
       case 'layerNorm':
         return this.#imageNorm(node, x, shape, name);
+      case 'noise': {
+        const factors = {
+          scale: this.activation(`${name}.scale`, shape.slice(0, 2)),
+          shift: this.activation(`${name}.shift`, shape.slice(0, 2)),
+        };
+        const spreads = { meanRange: 0.5, largestScale: 1.25, meanSpread: 0.1, scaleSpread: 0.1 };
+        const attrs = { stream: streamOf(name), ...spreads };
+        this.emit({ op: 'noise', attrs, inputs: { random: this.random }, outputs: factors });
+        const y = this.activation(`${name}.y`, shape);
+        this.emit({ op: 'scaleShift', attrs: {}, inputs: { x, ...factors }, outputs: { y } });
+        return y;
+      }
       case 'resize': {
         if (shape.length !== 4) return undefined;
         const y = this.activation(`${name}.y`, [shape[0]!, shape[1]!, ...node.size]);

@@ -39,6 +39,7 @@ export type FuzzNode =
     }
   | { readonly kind: 'groupNorm'; readonly groups: number; readonly affine: boolean; readonly eps: number }
   | { readonly kind: 'layerNorm'; readonly affine: boolean; readonly eps: number }
+  | { readonly kind: 'noise' }
   | { readonly kind: 'resize'; readonly size: Pair; readonly mode: ResizeMode }
   | { readonly kind: 'dropout'; readonly p: number; readonly channel: boolean }
   | {
@@ -122,6 +123,7 @@ function drawNode(draw: Draw): FuzzNode {
       'batchNorm',
       'groupNorm',
       'layerNorm',
+      'noise',
       'resize',
       'dropout',
       'activation',
@@ -170,6 +172,8 @@ function drawNode(draw: Draw): FuzzNode {
       };
     case 'groupNorm':
       return { kind, groups: draw.integer(1, 4), affine: draw.chance(0.8), eps: draw.pick([1e-2, 1e-1]) };
+    case 'noise':
+      return { kind };
     case 'layerNorm':
       return { kind, affine: draw.chance(0.8), eps: draw.pick([1e-2, 1e-1]) };
     case 'resize':

@@ -169,6 +169,19 @@ const resizes = resizeModes.flatMap((mode) =>
   }),
 );
 
+const scaleShift: GradientCase = {
+  op: 'scaleShift',
+  title: 'of channels',
+  build(trial) {
+    const x = trial.variable('x', [2, 3, 2, 2]);
+    const scale = trial.constant('scale', [2, 3], Float32Array.of(1, -2, 0.5, 3, 0.25, 1.5));
+    const shift = trial.constant('shift', [2, 3], Float32Array.of(1, 2, 3, 4, 5, 6));
+    const y = trial.result('y', [2, 3, 2, 2]);
+    trial.forward({ op: 'scaleShift', attrs: {}, inputs: { x, scale, shift }, outputs: { y } });
+    return y;
+  },
+};
+
 function dropout(title: string, xShape: Shape, maskShape: Shape): GradientCase {
   return {
     op: 'dropout',
@@ -278,6 +291,7 @@ const cases: readonly GradientCase[] = [
   imageNorm('layerNorm', 'images', [2, 2, 3, 2], 1, true),
   imageNorm('layerNorm', 'not affine', [3, 4], 1, false),
   ...resizes,
+  scaleShift,
   dropout('single values', [3, 4], [3, 4]),
   dropout('whole channels', [2, 3, 2, 2], [2, 3]),
   ...activations,

@@ -111,6 +111,7 @@ export const small: GraphDocument = {
     { id: 'shrink', layer: 'resize', props: { size: [15, 13] } },
     { id: 'conv1', layer: 'conv2d', props: { filters: 6, padding: 'same' } },
     { id: 'norm1', layer: 'groupNorm', props: { groups: 3 } },
+    { id: 'noisy', layer: 'noisyBatchNorm' },
     { id: 'relu1', layer: 'relu' },
     { id: 'pool1', layer: 'maxPool2d', props: { ceilMode: true } },
     { id: 'norm2', layer: 'layerNorm' },
