@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { openStore } from '../../db/open.node.ts';
 import { runRecordSchema } from '../../lab/contract/records.ts';
 import type { CheckpointRecord, Store } from '../../lab/ports.ts';
-import { home, processorTime, run, spec } from './fixtures.ts';
+import { processorTime } from '../processorTime.ts';
+import { home, run, spec } from './fixtures.ts';
 
 function withStore<T>(body: (store: Store) => T): T {
   const store = openStore(home());

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { comparisonSchema } from '../../../lab/contract/records.ts';
 import type { Comparison } from '../../../lab/contract/records.ts';
 import { studentTQuantile } from '../../../lab/stats/studentT.ts';
-import { processorTime } from '../../db/fixtures.ts';
+import { processorTime } from '../../processorTime.ts';
 import { bench, smallSpec, type Bench } from '../fakes.ts';
 
 const wide = {
