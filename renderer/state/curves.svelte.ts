@@ -13,8 +13,8 @@ export type XAxis = (typeof xAxes)[number];
 
 /** Points asked for when a run is opened; what comes by events is kept whole. */
 const maxPoints = 4000;
-/** Milliseconds between two drawings of a growing curve. */
-const pace = 200;
+/** Milliseconds between two drawings of a curve with `length` points: a long one changes little in a quarter of a second. */
+const paceOf = (length: number): number => Math.min(1000, Math.max(250, length / 20));
 
 /** Three parallel columns that grow without copying on each point. */
 class Columns {
@@ -118,10 +118,11 @@ export class RunCurves {
       for (const column of this.#columns.values()) column.truncate(event.truncatedTo);
     }
     for (const each of event.series) this.#column(each.name).append(each.steps, each.values, each.seconds);
+    const longest = Math.max(0, ...[...this.#columns.values()].map((column) => column.length));
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.version++;
-    }, pace);
+    }, paceOf(longest));
   }
 
   #column(name: SeriesName): Columns {

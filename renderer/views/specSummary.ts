@@ -1,5 +1,6 @@
 /** A spec in a few lines, for people. */
 import type { Spec } from '../../lab/contract/spec.ts';
+import { optimizerNames } from '../builder/trainingFields.ts';
 import { count, integer, percent, plural, setting } from '../format.ts';
 
 export const preprocessingWords: Record<Spec['data']['preprocessing'], string> = {
@@ -18,10 +19,21 @@ export const batchNormWords: Record<Spec['model']['batchNorm'], string> = {
 export function optimizerWords(optimizer: Spec['training']['optimizer']): string {
   const rate = `learning rate ${setting(optimizer.learningRate)}`;
   const decay = optimizer.weightDecay > 0 ? `, weight decay ${setting(optimizer.weightDecay)}` : '';
-  if (optimizer.kind === 'adam') return `${optimizer.decoupled ? 'AdamW' : 'Adam'}, ${rate}${decay}`;
+  const isDecoupled = optimizer.kind === 'adam' && optimizer.decoupled;
+  const nesterov = optimizer.kind === 'sgd' && optimizer.nesterov ? 'Nesterov ' : '';
   const momentum =
-    optimizer.momentum > 0 ? `, ${optimizer.nesterov ? 'Nesterov ' : ''}momentum ${setting(optimizer.momentum)}` : '';
-  return `SGD, ${rate}${momentum}${decay}`;
+    'momentum' in optimizer && optimizer.momentum > 0 ? `, ${nesterov}momentum ${setting(optimizer.momentum)}` : '';
+  const centered = optimizer.kind === 'rmsprop' && optimizer.centered ? ', centered' : '';
+  const uncorrected = optimizer.kind === 'adam' && !optimizer.biasCorrection ? ', without bias correction' : '';
+  const name = optimizerNames[isDecoupled ? 'adamw' : optimizer.kind];
+  return `${name}, ${rate}${momentum}${centered}${uncorrected}${decay}`;
+}
+
+const overWords = ({ steps }: { readonly steps: number | null }): string =>
+  steps === null ? '' : ` over ${integer(steps)} steps`;
+
+export function clipWords(clip: NonNullable<Spec['training']['clip']>): string {
+  return 'norm' in clip ? `Norm up to ${setting(clip.norm)}` : `Values up to ${setting(clip.value)}`;
 }
 
 export function scheduleWords(schedule: Spec['training']['schedule']): string {
@@ -31,7 +43,21 @@ export function scheduleWords(schedule: Spec['training']['schedule']): string {
     case 'step':
       return `× ${setting(schedule.gamma)} every ${integer(schedule.stepSize)} steps`;
     case 'cosine':
-      return `Cosine down to ${percent(schedule.finalFactor, 0)}${schedule.steps === null ? '' : ` over ${integer(schedule.steps)} steps`}`;
+      return `Cosine down to ${percent(schedule.finalFactor, 0)}${overWords(schedule)}`;
+    case 'multiStep':
+      return `× ${setting(schedule.gamma)} at ${schedule.milestones.map((step) => integer(step)).join(', ')} steps`;
+    case 'exponential':
+      return `× ${setting(schedule.gamma)} in every step`;
+    case 'polynomial':
+      return `Polynomial of power ${setting(schedule.power)}${overWords(schedule)}`;
+    case 'warmRestarts':
+      return `Cosine that starts over every ${integer(schedule.period)} steps${schedule.periodFactor > 1 ? `, × ${schedule.periodFactor} each time` : ''}`;
+    case 'warmupCosine':
+      return `${integer(schedule.warmupSteps)} steps of warm-up, cosine down to ${percent(schedule.finalFactor, 0)}${overWords(schedule)}`;
+    case 'oneCycle':
+      return `One cycle from 1/${setting(schedule.divFactor)}${overWords(schedule)}`;
+    case 'reduceOnPlateau':
+      return `× ${setting(schedule.factor)} when ${schedule.metric.replace('.', ' ')} stays, patience ${schedule.patience}`;
   }
 }
 
@@ -75,6 +101,8 @@ export function specSummary(spec: Spec, datasetTitle: string): { label: string; 
     ...(model.dropout === null ? [] : [{ label: 'Dropout', value: setting(model.dropout) }]),
     { label: 'Optimiser', value: optimizerWords(training.optimizer) },
     ...(training.schedule.kind === 'constant' ? [] : [{ label: 'Schedule', value: scheduleWords(training.schedule) }]),
+    ...(training.clip === null ? [] : [{ label: 'Clipping', value: clipWords(training.clip) }]),
+    ...(training.l1 === 0 ? [] : [{ label: 'L1', value: setting(training.l1) }]),
     { label: 'Batch size', value: integer(training.batchSize) },
     { label: 'Length', value: lengthWords(training.length) },
     ...(training.loss.kind === 'crossEntropy' && training.loss.labelSmoothing === 0 && !training.loss.classWeight
@@ -82,7 +110,12 @@ export function specSummary(spec: Spec, datasetTitle: string): { label: string; 
       : [{ label: 'Loss', value: lossWords(training.loss) }]),
     ...(stopping === null
       ? []
-      : [{ label: 'Early stopping', value: `${stopping.metric.replace('.', ' ')}, patience ${stopping.patience}` }]),
+      : [
+          {
+            label: 'Early stopping',
+            value: `${stopping.metric.replace('.', ' ')}, patience ${stopping.patience}${stopping.restoreBest ? ', best model put back' : ''}`,
+          },
+        ]),
     { label: 'Evaluated every', value: lengthWords(training.evaluateEvery) },
     { label: 'Seed', value: String(spec.seed) },
   ];

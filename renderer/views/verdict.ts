@@ -31,7 +31,9 @@ export function verdict(comparison: Comparison): string | undefined {
           : waiting
             ? ` (${value.n} of ${all} seeds so far)`
             : ` (only ${value.n} of ${all} seeds did)`;
-      reached.push(`${label} after ${integer(Math.round(value.mean))} steps${some}`);
+      const steps = `${integer(Math.round(value.mean))} steps`;
+      const place = atFirst(comparison, i) ? `at its first evaluation, after ${steps}` : `after ${steps}`;
+      reached.push(`${label} ${place}${some}`);
     }
   });
   const open = comparison.arms.some((arm) => arm.runs.some((run) => live.includes(run.status)));
@@ -40,6 +42,17 @@ export function verdict(comparison: Comparison): string | undefined {
   const first = `${goal} was reached by ${listing(reached)}.`;
   const rest = missed.length > 0 ? ` ${open ? 'Not yet' : 'Never'} by ${listing(missed)}.` : '';
   return `${first}${rest}${ratioText(comparison, row)}`;
+}
+
+/** Whether the arm was there when it was first looked at: the true number of steps is smaller then. */
+function atFirst(comparison: Comparison, arm: number): boolean {
+  const row = comparison.table.find((each) => each.key.startsWith('stepsTo:'));
+  const name = row?.key.split(':')[1];
+  const curve = comparison.curves
+    .find((each) => each.arm === comparison.arms[arm]?.id)
+    ?.curves.find((each) => each.name === name);
+  const mean = row?.values[arm]?.mean;
+  return curve?.steps[0] !== undefined && typeof mean === 'number' && mean <= curve.steps[0];
 }
 
 function ratioText(comparison: Comparison, row: Comparison['table'][number]): string {
@@ -55,7 +68,9 @@ function ratioText(comparison: Comparison, row: Comparison['table'][number]): st
     difference.low === null || difference.high === null
       ? ` ${difference.paired ? 'One pair of seeds' : 'One seed each'} says nothing about chance; add seeds for an interval.`
       : ` Difference ${integer(Math.round(difference.mean))} steps, 95\u202f% interval ${integer(Math.round(difference.low))} to ${integer(Math.round(difference.high))}, ${difference.n} ${difference.paired ? 'pairs of seeds' : 'seeds'}.`;
-  return ` That is ${significant(factor, 2)} times ${word} steps than ${quote(comparison.arms[base]!.label)}.${interval}`;
+  // the smaller number is an upper bound then, so the ratio is a lower one
+  const bound = atFirst(comparison, difference.ratio < 1 ? only : base) ? 'at least ' : '';
+  return ` That is ${bound}${significant(factor, 2)} times ${word} steps than ${quote(comparison.arms[base]!.label)}.${interval}`;
 }
 
 const quote = (label: string): string => `“${label}”`;

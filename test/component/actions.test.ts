@@ -178,6 +178,24 @@ describe('words', () => {
     );
   });
 
+  it('say so when an arm was there at its first evaluation', () => {
+    const values = [
+      { mean: 1400, sd: null, n: 1, missing: 0, difference: null },
+      {
+        ...{ mean: 50, sd: null, n: 1, missing: 0 },
+        difference: { mean: -1350, low: null, high: null, ratio: 50 / 1400, n: 1, paired: true },
+      },
+    ];
+    const empty = { epochs: [], images: [], seconds: [], mean: [], low: [], high: [], traces: [] };
+    const curves = ['Without', 'With'].map((arm) => ({
+      arm,
+      curves: [{ name: 'validation.accuracy' as const, steps: [50, 100], ...empty }],
+    }));
+    expect(plain(verdict({ ...comparison({ values }, 1), curves }))).toContain(
+      '“With” at its first evaluation, after 50 steps. That is at least 28 times fewer steps',
+    );
+  });
+
   it('name the first difference of a replay', () => {
     const same = {
       ...{ run: 'r', identical: true, whole: true, steps: 100, recordedHash: 'a', replayedHash: 'a', compared: 9 },
