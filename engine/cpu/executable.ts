@@ -49,12 +49,14 @@ export class CpuExecutable implements Executable {
     this.#memory = memory;
     this.#scratch = compiled.scratch[0]!;
     this.#residents = compiled.tensors.map(({ shape, layout, buffer, spec }) => {
+      // Rows in a thread's own memory are never all there at once, so there is nothing for the host to see.
+      const length = buffer.place === 'shared' ? layout.size : 0;
       const heap =
         spec.dtype === 'f32'
-          ? new Float32Array(memory.buffer, buffer.address, layout.size)
+          ? new Float32Array(memory.buffer, buffer.address, length)
           : spec.dtype === 'i32'
-            ? new Int32Array(memory.buffer, buffer.address, layout.size)
-            : new Uint8Array(memory.buffer, buffer.address, layout.size);
+            ? new Int32Array(memory.buffer, buffer.address, length)
+            : new Uint8Array(memory.buffer, buffer.address, length);
       return { heap, size: sizeOf(shape), transfer: makeTransfer(shape, layout) };
     });
     compiled.segments.forEach((segment, index) => {

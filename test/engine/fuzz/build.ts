@@ -2,8 +2,10 @@ import { hyperSize } from '../../../engine/ops/op.ts';
 import type { Executable } from '../../../engine/backend.ts';
 import type { TensorId } from '../../../engine/ops/op.ts';
 import { appendBackward } from '../../../engine/plan/backward.ts';
+import { lossOp } from '../../../engine/plan/loss.ts';
 import type { Plan } from '../../../engine/plan/plan.ts';
 import type { TensorValues } from '../../../engine/tensor.ts';
+import type { LossSettings } from '../../../engine/train/settings.ts';
 import { FuzzBuilder } from './forward.ts';
 import type { FuzzSpec } from './spec.ts';
 
@@ -42,18 +44,17 @@ export function buildPlan(spec: FuzzSpec, { update }: { readonly update: boolean
   const dlogits = builder.tensor('dlogits', builder.shape(head), 'f32', 'activation');
   // A copy of the head that the host may read.
   fuzz.emit({ op: 'flatten', attrs: {}, inputs: { x: head }, outputs: { y: logits } });
-  const weights: { classWeight?: TensorId } = {};
-  if (spec.classWeights) {
-    weights.classWeight = builder.tensor('classWeight', [spec.classes], 'f32', 'input');
+  let classWeight: TensorId | undefined;
+  if (spec.classWeights && spec.loss === 'crossEntropy') {
+    classWeight = builder.tensor('classWeight', [spec.classes], 'f32', 'input');
     fuzz.initial.set(
-      weights.classWeight,
+      classWeight,
       Float32Array.from({ length: spec.classes }, (_, k) => 0.5 + k / spec.classes),
     );
   }
   const gradients = fuzz.parameters.map((id) =>
     builder.tensor(`${builder.spec(id).name}.grad`, builder.shape(id), 'f32', 'gradient'),
   );
-  const attrs = { reduction: 'mean', labelSmoothing: spec.labelSmoothing } as const;
   appendBackwardOfLoss();
   const hyper = builder.tensor('hyper', [hyperSize], 'f32', 'input');
   const state = update ? declareUpdate(fuzz, spec, hyper, gradients) : [];
@@ -67,14 +68,19 @@ export function buildPlan(spec: FuzzSpec, { update }: { readonly update: boolean
   return { plan: builder.build(), initial, random, hyper, loss, logits, parameters, gradients, buffers, state, used };
 
   function appendBackwardOfLoss(): void {
-    const inputs = { logits: head, target, ...weights };
-    fuzz.emit({ op: 'softmaxCrossEntropy', attrs, inputs, outputs: { loss, dlogits } }, 'loss');
+    builder.op('train', lossOp(lossOf(spec), 'train', { logits: head, target, classWeight, loss, dlogits }));
     fuzz.emit({ op: 'countCorrect', attrs: {}, inputs: { logits: head, target }, outputs: { correct } }, 'loss');
     appendBackward(builder, 'train', {
       seeds: [{ tensor: head, gradient: dlogits }],
       targets: fuzz.parameters.map((tensor, i) => ({ tensor, gradient: gradients[i]! })),
     });
   }
+}
+
+function lossOf({ loss, labelSmoothing, margin, power }: FuzzSpec): LossSettings {
+  if (loss === 'crossEntropy') return { kind: loss, labelSmoothing };
+  if (loss === 'huber') return { kind: loss, delta: margin };
+  return loss === 'hinge' ? { kind: loss, p: power, margin } : { kind: loss };
 }
 
 function declareUpdate(fuzz: FuzzBuilder, spec: FuzzSpec, hyper: TensorId, gradients: TensorId[]): TensorId[] {

@@ -162,6 +162,13 @@ export class FuzzBuilder {
         this.emit({ op: 'activation', attrs, inputs: { x }, outputs: { y } });
         return y;
       }
+      case 'softmax':
+      case 'logSoftmax': {
+        const y = this.activation(`${name}.y`, shape);
+        const attrs = { axis: 1 + ((node.axis - 1) % (shape.length - 1)) };
+        this.emit({ op: node.kind, attrs, inputs: { x }, outputs: { y } });
+        return y;
+      }
       case 'add':
       case 'concat':
         return this.#join(node, x, shape, name);

@@ -39,6 +39,7 @@ function* simpler(spec: FuzzSpec): Generator<FuzzSpec> {
   }
   if (spec.classes > 2) yield { ...spec, classes: 2 };
   if (spec.filler > 0) yield { ...spec, filler: 0 };
+  if (spec.loss !== 'crossEntropy') yield { ...spec, loss: 'crossEntropy' };
   if (spec.labelSmoothing > 0) yield { ...spec, labelSmoothing: 0 };
   if (spec.classWeights) yield { ...spec, classWeights: false };
   if (spec.weightDecay > 0) yield { ...spec, weightDecay: 0 };

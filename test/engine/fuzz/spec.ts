@@ -2,6 +2,7 @@ import { activationNames } from '../../../engine/ops/activationName.ts';
 import type { ActivationName } from '../../../engine/ops/activationName.ts';
 import { resizeModes } from '../../../engine/ops/resample.ts';
 import type { ResizeMode } from '../../../engine/ops/resample.ts';
+import type { LossSettings } from '../../../engine/train/settings.ts';
 import { RandomStream, streamKind } from '../../../engine/random.ts';
 
 type Pair = readonly [number, number];
@@ -48,6 +49,8 @@ export type FuzzNode =
       readonly slope: number;
       readonly approximate: 'none' | 'tanh';
     }
+  /** Along axis 1, 2 or 3, counted round where there are fewer. */
+  | { readonly kind: 'softmax' | 'logSoftmax'; readonly axis: number }
   /** With the value that came `back` steps before, if its shape fits. */
   | { readonly kind: 'add' | 'concat'; readonly back: number };
 
@@ -60,6 +63,10 @@ export interface FuzzSpec {
   readonly image: readonly [number, number, number];
   readonly classes: number;
   readonly nodes: readonly FuzzNode[];
+  readonly loss: LossSettings['kind'];
+  /** Of Huber and hinge. */
+  readonly power: 1 | 2;
+  readonly margin: number;
   readonly labelSmoothing: number;
   readonly classWeights: boolean;
   /** Rows at the end of the batch that are filler (index -1). */
@@ -129,6 +136,8 @@ function drawNode(draw: Draw): FuzzNode {
       'activation',
       'activation',
       'activation',
+      'softmax',
+      'logSoftmax',
       'add',
       'concat',
     ] as const),
@@ -187,6 +196,9 @@ function drawNode(draw: Draw): FuzzNode {
         slope: draw.pick([0.01, 0.2, -0.5]),
         approximate: draw.pick(['none', 'tanh']),
       };
+    case 'softmax':
+    case 'logSoftmax':
+      return { kind, axis: draw.integer(1, 3) };
     case 'add':
     case 'concat':
       return { kind, back: draw.integer(0, 5) };
@@ -203,6 +215,9 @@ export function drawSpec(seed: number): FuzzSpec {
     image: [draw.integer(1, 6), draw.integer(1, 12), draw.integer(1, 12)],
     classes: draw.integer(2, 12),
     nodes: Array.from({ length: draw.integer(1, 9) }, () => drawNode(draw)),
+    loss: draw.chance(0.4) ? 'crossEntropy' : draw.pick(['mse', 'mae', 'huber', 'binaryCrossEntropy', 'hinge']),
+    power: draw.pick([1, 2]),
+    margin: draw.pick([0.5, 1, 3]),
     labelSmoothing: draw.pick([0, 0, 0.1, 0.5]),
     classWeights: draw.chance(0.2),
     filler: draw.chance(0.2) ? draw.integer(0, batch - 1) : 0,

@@ -49,17 +49,20 @@ function checkDirections(
     for (const direction of [Float64Array.from(gradient), ...draws]) {
       const length = Math.hypot(...direction);
       if (length === 0) continue;
-      const moved = (sign: number): number => {
+      const moved = (by: number): number => {
         executable.write(
           id,
-          values.map((value, j) => value + (sign * h * direction[j]!) / length),
+          values.map((value, j) => value + (by * direction[j]!) / length),
         );
         return loss();
       };
-      const numeric = (moved(1) - moved(-1)) / (2 * h);
+      const difference = (step: number): number => (moved(step) - moved(-step)) / (2 * step);
+      const numeric = difference(h / 2);
+      // Where the loss is strongly bent, the difference still changes with the step, and by more than it is off.
+      const bend = Math.abs(difference(h) - numeric);
       const expected = gradient.reduce((sum, g, j) => sum + (g * direction[j]!) / length, 0);
       const { name } = executable.plan.tensors[id]!;
-      const allowed = tolerance.ofNorm * norm + tolerance.abs;
+      const allowed = tolerance.ofNorm * norm + tolerance.abs + bend;
       expect(Math.abs(numeric - expected), `${name}: ${expected} against ${numeric}`).toBeLessThan(allowed);
       probes++;
     }
@@ -68,14 +71,17 @@ function checkDirections(
   return probes;
 }
 
+/** Functions and losses whose first or second derivative jumps. */
+const kinked: ReadonlySet<string> = new Set(['relu', 'leakyRelu', 'elu', 'selu', 'hardSwish', 'mae', 'huber', 'hinge']);
+
 describe('random models', () => {
   /** The model without kinks, on which a difference over a finite step means something. */
   function smooth(spec: FuzzSpec): FuzzSpec {
     const nodes = spec.nodes.map((node): FuzzNode => {
-      if (node.kind === 'activation' && (node.fn === 'relu' || node.fn === 'leakyRelu')) return { ...node, fn: 'gelu' };
+      if (node.kind === 'activation' && kinked.has(node.fn)) return { ...node, fn: 'gelu' };
       return node.kind === 'maxPool2d' ? { ...node, kind: 'avgPool2d' } : node;
     });
-    return { ...spec, nodes };
+    return { ...spec, nodes, loss: kinked.has(spec.loss) ? 'mse' : spec.loss };
   }
 
   test('the loss falls as the gradients say', async () => {

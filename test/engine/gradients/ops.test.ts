@@ -266,6 +266,24 @@ const joins: readonly GradientCase[] = [
   }),
 ];
 
+const softmaxes = (['softmax', 'logSoftmax'] as const).flatMap((op) =>
+  [
+    { shape: [3, 5], axis: 1 },
+    { shape: [2, 3, 2, 2], axis: 1 },
+    { shape: [2, 2, 3, 2], axis: 2 },
+    { shape: [2, 2, 2, 3], axis: 3 },
+  ].map(({ shape, axis }): GradientCase => ({
+    op,
+    title: `${shape.join('x')} axis ${axis}`,
+    build(trial) {
+      const x = trial.variable('x', shape);
+      const y = trial.result('y', shape);
+      trial.forward({ op, attrs: { axis }, inputs: { x }, outputs: { y } });
+      return y;
+    },
+  })),
+);
+
 const cases: readonly GradientCase[] = [
   linear('with bias', true),
   linear('without bias', false),
@@ -295,6 +313,7 @@ const cases: readonly GradientCase[] = [
   dropout('single values', [3, 4], [3, 4]),
   dropout('whole channels', [2, 3, 2, 2], [2, 3]),
   ...activations,
+  ...softmaxes,
   ...joins,
 ];
 
