@@ -121,6 +121,7 @@ describe('words', () => {
         eps: 1e-8,
         weightDecay: 0.01,
         decoupled: true,
+        biasCorrection: true,
       };
       next.training.schedule = { kind: 'cosine', finalFactor: 0.1, steps: null };
       next.model.batchNorm = 'after';
