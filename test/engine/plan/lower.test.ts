@@ -8,7 +8,7 @@ import { streamOf } from '../../../engine/random.ts';
 import { optimizerState as stateNames } from '../../../engine/train/optimizers.ts';
 import type { GradientSettings } from '../../../engine/train/settings.ts';
 import { branches, examples, mlp, residual, vgg } from '../models/examples.ts';
-import { adam, lowered, momentum, optimizers, sgd } from '../models/lowered.ts';
+import { adam, losses, lowered, momentum, optimizers, sgd } from '../models/lowered.ts';
 
 const ops = (plan: TrainingPlan, segment: string): readonly OpInstance[] =>
   plan.segments.find(({ name }) => name === segment)!.ops;
@@ -166,6 +166,34 @@ describe('lowerTraining', () => {
       });
     }
     expect(plan.tensors[evaluationLogits]!.shape).toEqual([5, 10]);
+  });
+
+  it.each(Object.entries(losses))('trains on the mean of %s and evaluates the sum of its plain form', (_, loss) => {
+    const plan = lowered(mlp, { loss });
+    const lossIn = (segment: string): OpInstance => ops(plan, segment).find(({ op }) => /Entropy|Loss/.test(op))!;
+    const [trained, evaluated] = [lossIn('train'), lossIn('evaluateTest')];
+    expect(evaluated.op).toBe(trained.op);
+    expect(Object.keys(trained.outputs)).toHaveLength(2);
+    expect(evaluated.outputs).toEqual({ loss: plan.handles.evaluationLoss });
+    const plain = trained.op === 'softmaxCrossEntropy' ? { labelSmoothing: 0 } : {};
+    const reduction = trained.op === 'elementwiseLoss' ? 'rowMeans' : 'sum';
+    expect(trained.attrs).toMatchObject({ reduction: 'mean' });
+    expect(evaluated.attrs).toEqual({ ...trained.attrs, ...plain, reduction });
+  });
+
+  it('weighs classes in training alone, one weight for each', () => {
+    const plan = lowered(mlp, { loss: losses['weighted']! });
+    const { classWeight } = plan.handles;
+    expect(plan.tensors[classWeight!]).toMatchObject({ name: 'data.classWeight', shape: [10], role: 'data' });
+    const readers = plan.segments.filter(({ ops: list }) =>
+      list.some(({ inputs }) => 'classWeight' in inputs && inputs.classWeight === classWeight),
+    );
+    expect(readers.map(({ name }) => name)).toEqual(['train']);
+    expect(lowered(mlp).handles).not.toHaveProperty('classWeight');
+    const weighted = (classWeight: number[]) => () =>
+      lowered(mlp, { loss: { kind: 'crossEntropy', labelSmoothing: 0, classWeight } });
+    expect(weighted([1, 2, 3])).toThrow(/classWeight has 3 weights, but the model ends in 10 classes/);
+    expect(weighted([1, 1, 1, 1, 0, 1, 1, 1, 1, 1])).toThrow(/classWeight\[4\] is 0; weights are above 0/);
   });
 
   it('lets a model end in a layer that evaluation leaves out', () => {

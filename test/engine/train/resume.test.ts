@@ -6,7 +6,7 @@ import { EngineError } from '../../../engine/errors.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../../engine/train/safetensors.ts';
-import type { OptimizerSettings } from '../../../engine/train/settings.ts';
+import type { LossSettings, OptimizerSettings } from '../../../engine/train/settings.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
 import { all, cnn, curve, type EventOf, mlp, only, smallJob, stripes, train } from './jobs.ts';
 
@@ -57,17 +57,22 @@ describe.each<[string, Backend, number]>([
   ['reference', referenceBackend, 6],
   ['cpu', cpuBackend, 12],
 ])('a resumed run on %s ends as an uninterrupted one', (_name, backend, numRuns) => {
-  it('at any step, with any optimiser and schedule', { timeout: 120_000 }, async () => {
+  it('at any step, with any optimiser, loss and schedule', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(mlp, cnn),
         fc.constantFrom(momentum, adam),
+        fc.constantFrom<LossSettings>(
+          { kind: 'crossEntropy', labelSmoothing: 0.1, classWeight: [1, 2, 0.5] },
+          { kind: 'binaryCrossEntropy' },
+          { kind: 'hinge', p: 2, margin: 1 },
+        ),
         fc.constantFrom({ kind: 'constant' } as const, { kind: 'cosine', finalFactor: 0, steps: null } as const),
         fc.integer({ min: 0, max: 20 }),
         fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
-        async (graph, optimizer, schedule, stopAt, seed) => {
+        async (graph, optimizer, loss, schedule, stopAt, seed) => {
           const length = { steps: 21 };
-          const job = smallJob({ graph, optimizer, schedule, seed, length });
+          const job = smallJob({ graph, optimizer, loss, schedule, seed, length });
           const whole = await train(job, backend);
           const parts = await inTwoParts(job, backend, stopAt);
           expect(parts.hash).toBe(whole.hash);

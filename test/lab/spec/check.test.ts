@@ -112,6 +112,23 @@ describe('checking a spec', () => {
     expect(messages(changed({ training: { batchSize: 500 } }))).toEqual([]);
   });
 
+  it('knows every loss with its own fields', () => {
+    const filled = (loss: object): unknown => checkSpec(changed({ training: { loss } }), datasets).spec?.training.loss;
+    expect(filled({ kind: 'crossEntropy' })).toEqual({ kind: 'crossEntropy', labelSmoothing: 0 });
+    expect(filled({ kind: 'hinge' })).toEqual({ kind: 'hinge', p: 1, margin: 1 });
+    expect(filled({ kind: 'huber' })).toEqual({ kind: 'huber', delta: 1 });
+    for (const kind of ['mse', 'mae', 'binaryCrossEntropy']) expect(filled({ kind })).toEqual({ kind });
+    const fault = (loss: object): string => messages(changed({ training: { loss } })).join();
+    expect(fault({ kind: 'mse', delta: 1 })).toMatch(/^training\.loss/);
+    expect(fault({ kind: 'hinge', p: 3 })).toMatch(/^training\.loss\.p/);
+    expect(fault({ kind: 'huber', delta: 0 })).toMatch(/^training\.loss\.delta/);
+    expect(fault({ kind: 'crossEntropy', classWeight: [1, 0] })).toMatch(/^training\.loss\.classWeight/);
+    expect(fault({ kind: 'crossEntropy', classWeight: [1, 2, 3] })).toMatch(
+      /^training\.loss\.classWeight: it has 3 weights, but dots has 2 classes/,
+    );
+    expect(fault({ kind: 'crossEntropy', classWeight: [1, 2] })).toBe('');
+  });
+
   it('checks the graph that is trained, not only the drawn one', () => {
     const check = checkSpec(
       changed({
