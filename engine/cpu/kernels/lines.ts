@@ -2,7 +2,7 @@ import type { Expr, Func, Local } from '../asm/func.ts';
 import type { Placed } from '../step.ts';
 
 /** Which of the four values of vector `v` of a row of `count` values are real: -1 in their lanes, 0 in padding. */
-export function laneMask(f: Func, v: number, count: number): Expr {
+function laneMask(f: Func, v: number, count: number): Expr {
   const lane = (i: number): number => (4 * v + i < count ? -1 : 0);
   return f.ivec([lane(0), lane(1), lane(2), lane(3)]);
 }

@@ -2,13 +2,9 @@ import type { Expr, Func, Local } from '../asm/func.ts';
 import { randomSlot } from '../../ops/op.ts';
 import { byRow, whole, wholeIf, type Placed } from '../step.ts';
 import { scalarCost, type CpuKernel } from './kernel.ts';
+import { eachVectorOf, spreadLargest, spreadSum } from './lines.ts';
 import { emitExp, emitLog, flush } from './math.ts';
-
-/** Whether lane i of vector `v` of a row of `classes` values is one of them. */
-function laneMask(f: Func, v: number, classes: number): Expr {
-  const lane = (i: number): number => (4 * v + i < classes ? -1 : 0);
-  return f.ivec([lane(0), lane(1), lane(2), lane(3)]);
-}
+import { sumRowLosses } from './rowLoss.ts';
 
 /** exp(-60) is nothing beside the largest logit's 1, and its products with the gradient's factors are no denormals yet. */
 const leastLogit = -60;
@@ -63,14 +59,7 @@ export const softmaxCrossEntropy: CpuKernel<'softmaxCrossEntropy'> = ({ attrs, i
       if (smoothing > 0 && classWeight) {
         f.for(i, 0, classes, 1, () => f.set(weightSum, f.f32.add(weightSum, weightAt(i))));
       }
-      const eachVector = (body: (mask: Expr | null) => void): void => {
-        const whole = Math.floor(classes / 4);
-        f.for(v, at, f.i32.add(at, 16 * whole), 16, () => body(null));
-        if (classes % 4 !== 0) {
-          f.set(v, f.i32.add(at, 16 * whole));
-          body(laneMask(f, whole, classes));
-        }
-      };
+      const eachVector = (body: (mask: Expr | null) => void): void => eachVectorOf(f, v, at, classes, body);
       const x = (): Expr => f.load(v, logits.buffer.address);
       f.for(row, from, to, 1, () => {
         f.set(at, f.i32.mul(row, 4 * rowSize));
@@ -86,8 +75,7 @@ export const softmaxCrossEntropy: CpuKernel<'softmaxCrossEntropy'> = ({ attrs, i
             eachVector((mask) => {
               f.set(largest, f.v.max(largest, mask ? f.v.select(x(), largest, mask) : x()));
             });
-            f.set(largest, f.v.max(largest, f.shuffle(largest, largest, [2, 3, 0, 1])));
-            f.set(largest, f.v.max(largest, f.shuffle(largest, largest, [1, 0, 3, 2])));
+            spreadLargest(f, largest);
             f.set(sum, f.vec(0));
             eachVector((mask) => {
               emitExp(f, e, shifted(f, x(), largest), spare);
@@ -95,7 +83,7 @@ export const softmaxCrossEntropy: CpuKernel<'softmaxCrossEntropy'> = ({ attrs, i
               f.set(sum, f.v.add(sum, e));
               f.store(v, kept.address, e);
             });
-            f.set(sum, f.v.splat(f.sumLanes(sum, spare)));
+            spreadSum(f, sum, spare);
             // log of the sum of exponentials, then loss = log sum + largest - x[label].
             f.set(number, f.f64.promote(f.lane(sum, 0)));
             emitLog(f, logSum, number, bits, i);
@@ -141,21 +129,7 @@ export const softmaxCrossEntropy: CpuKernel<'softmaxCrossEntropy'> = ({ attrs, i
       });
     },
   });
-  context.step({
-    kind: 'tasks',
-    name: 'softmaxCrossEntropy sum',
-    count: 1,
-    reads: [whole(rowLosses)],
-    writes: [whole(loss)],
-    cost: scalarCost(rows),
-    emit: ({ f }) => {
-      const at = f.local('i32');
-      const sum = f.local('f64');
-      f.set(sum, f.double(0));
-      f.for(at, rowLosses.address, rowLosses.address + 8 * rows, 8, () => f.set(sum, f.f64.add(sum, f.loadF64(at))));
-      f.storeF32(loss.buffer.address, 0, f.f32.demote(sum));
-    },
-  });
+  sumRowLosses(context, 'softmaxCrossEntropy', rowLosses, rows, loss);
 };
 
 /** rows[row] = value, 8 bytes each. */

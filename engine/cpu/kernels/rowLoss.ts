@@ -1,5 +1,5 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
-import { byRow, whole, type KernelContext, type Placed } from '../step.ts';
+import { byRow, whole, type Buffer, type KernelContext, type Placed } from '../step.ts';
 import { scalarCost } from './kernel.ts';
 
 export interface RowScope {
@@ -80,9 +80,20 @@ export function rowLoss(context: KernelContext, spec: RowLoss): void {
       });
     },
   });
+  sumRowLosses(context, spec.name, rowLosses, rows, loss);
+}
+
+/** loss = the sum of the rows' losses, f64 each, in order. */
+export function sumRowLosses(
+  context: KernelContext,
+  name: string,
+  rowLosses: Buffer,
+  rows: number,
+  loss: Placed,
+): void {
   context.step({
     kind: 'tasks',
-    name: `${spec.name} sum`,
+    name: `${name} sum`,
     count: 1,
     reads: [whole(rowLosses)],
     writes: [whole(loss)],

@@ -44,12 +44,12 @@ async function compiled({ op, attrs, values = false }: LossCase) {
   const loss = builder.tensor('loss', [1], 'f32', 'result');
   const gradient = builder.tensor('gradient', [rows, classes], 'f32', 'result');
   const [input, output] = op === 'elementwiseLoss' ? ['prediction', 'dprediction'] : ['logits', 'dlogits'];
-  const inputs = { [input!]: prediction, target };
+  const inputs = { [input]: prediction, target };
   builder.op('run', {
     op,
     attrs,
     inputs,
-    outputs: { loss, [output!]: gradient },
+    outputs: { loss, [output]: gradient },
     phase: 'loss',
   } as unknown as OpInstance);
   const plan = builder.build();
