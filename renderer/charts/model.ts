@@ -25,12 +25,6 @@ export interface ChartAxis {
   readonly percent?: boolean;
 }
 
-/** The whole x axis of a chart: from zero to the end of the longest curve, or to the known end. */
-export interface Domain {
-  readonly from: number;
-  readonly to: number;
-}
-
 /** Text of a fraction's tick, as a percentage. */
 export const percentTick = (value: number, step: number): string => `${tickText(value * 100, step * 100)}\u202f%`;
 

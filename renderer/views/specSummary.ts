@@ -1,5 +1,6 @@
 /** A spec in a few lines, for people. */
 import type { Spec } from '../../lab/contract/spec.ts';
+import { optimizerNames } from '../builder/trainingFields.ts';
 import { count, integer, percent, plural, setting } from '../format.ts';
 
 export const preprocessingWords: Record<Spec['data']['preprocessing'], string> = {
@@ -13,16 +14,6 @@ export const batchNormWords: Record<Spec['model']['batchNorm'], string> = {
   none: 'None',
   before: 'Before each activation',
   after: 'After each activation',
-};
-
-const optimizerNames: Record<Spec['training']['optimizer']['kind'] | 'adamw', string> = {
-  sgd: 'SGD',
-  adam: 'Adam',
-  adamw: 'AdamW',
-  rmsprop: 'RMSprop',
-  adagrad: 'Adagrad',
-  adamax: 'Adamax',
-  nadam: 'NAdam',
 };
 
 export function optimizerWords(optimizer: Spec['training']['optimizer']): string {

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkGraph } from '../../engine/index.ts';
+import { checkGraph, learningRateFactor } from '../../engine/index.ts';
+import { specSchema } from '../../lab/contract/spec.ts';
+import { newOptimizer, newSchedule, scheduleNames } from '../../renderer/builder/trainingFields.ts';
 import { chainLayers, insertAfter, removeNode, replaceNode, setProp } from '../../renderer/builder/edit.ts';
 import { layoutGraph, wirePath, type LayoutNode } from '../../renderer/builder/layout.ts';
 import { inspectModel, lengthOf, type SpecNode } from '../../renderer/builder/model.ts';
@@ -95,6 +97,25 @@ describe('inspecting a network', () => {
   });
 
   it('decodes sample images', () => expect([...decodeBase64(btoa('\u0000\u00ff'))]).toEqual([0, 255]));
+});
+
+describe('training choices', () => {
+  it('are all specs that the contract takes, with defaults of its own', () => {
+    const { optimizer, schedule } = specSchema.shape.training.shape;
+    for (const choice of Object.values(newOptimizer)) {
+      expect(optimizer.parse(choice)).toEqual(choice);
+      if (choice.kind !== 'adam') expect(optimizer.parse({ kind: choice.kind })).toEqual(choice);
+    }
+    for (const kind of Object.keys(scheduleNames) as (keyof typeof scheduleNames)[]) {
+      const choice = newSchedule(kind, 1000);
+      expect(schedule.parse(choice)).toEqual(choice);
+      for (const step of [0, 500, 999]) {
+        const factor = learningRateFactor(choice, step, 1000);
+        expect(factor).toBeGreaterThanOrEqual(0);
+        expect(factor).toBeLessThanOrEqual(1);
+      }
+    }
+  });
 });
 
 describe('layout', () => {
