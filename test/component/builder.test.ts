@@ -5,6 +5,7 @@ import { specSchema } from '../../lab/contract/spec.ts';
 import { newOptimizer, newSchedule, scheduleNames } from '../../renderer/builder/trainingFields.ts';
 import { chainLayers, insertAfter, removeNode, replaceNode, setProp } from '../../renderer/builder/edit.ts';
 import { layoutGraph, wirePath, type LayoutNode } from '../../renderer/builder/layout.ts';
+import { losses } from '../../renderer/builder/lossFields.ts';
 import { inspectModel, lengthOf, type SpecNode } from '../../renderer/builder/model.ts';
 import { decodeBase64 } from '../../renderer/builder/samples.ts';
 import { makeSpec, mnist } from './fakeLab.ts';
@@ -114,6 +115,16 @@ describe('training choices', () => {
         expect(factor).toBeGreaterThanOrEqual(0);
         expect(factor).toBeLessThanOrEqual(1);
       }
+    }
+  });
+});
+
+describe('losses', () => {
+  it('are all that the contract takes, with defaults of its own', () => {
+    const { loss } = specSchema.shape.training.shape;
+    for (const choice of Object.values(losses)) {
+      expect(loss.parse(choice.loss)).toEqual(choice.loss);
+      expect(loss.parse({ kind: choice.loss.kind })).toEqual(choice.loss);
     }
   });
 });
