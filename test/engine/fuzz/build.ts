@@ -4,8 +4,10 @@ import type { TensorId } from '../../../engine/ops/op.ts';
 import { appendBackward } from '../../../engine/plan/backward.ts';
 import { lossOp } from '../../../engine/plan/loss.ts';
 import type { Plan } from '../../../engine/plan/plan.ts';
+import { gradientOps, updateOp } from '../../../engine/plan/update.ts';
 import type { TensorValues } from '../../../engine/tensor.ts';
-import type { LossSettings } from '../../../engine/train/settings.ts';
+import { optimizerState } from '../../../engine/train/optimizers.ts';
+import type { LossSettings, OptimizerSettings } from '../../../engine/train/settings.ts';
 import { FuzzBuilder } from './forward.ts';
 import type { FuzzSpec } from './spec.ts';
 
@@ -83,26 +85,45 @@ function lossOf({ loss, labelSmoothing, margin, power }: FuzzSpec): LossSettings
   return loss === 'hinge' ? { kind: loss, p: power, margin } : { kind: loss };
 }
 
+/**
+ * A large eps: with a small one, Adam and its kin make whole steps of gradients that are nothing but rounding. RMSprop and
+ * Adagrad, which do not average, more so.
+ */
+const eps = 1e-1;
+const plainEps = 1;
+
+export function optimizerOf(spec: FuzzSpec): OptimizerSettings {
+  const { optimizer: kind, momentum, nesterov, decoupled, centered, weightDecay } = spec;
+  const common = { learningRate: 0.05, weightDecay };
+  const moments = { ...common, beta1: 0.9, beta2: 0.99, eps };
+  switch (kind) {
+    case 'sgd':
+      return { kind, ...common, momentum, dampening: 0.1, nesterov };
+    case 'adam':
+      return { kind, ...moments, decoupled };
+    case 'rmsprop':
+      return { kind, ...common, alpha: 0.9, eps: plainEps, momentum, centered };
+    case 'adagrad':
+      return { kind, ...common, learningRateDecay: 0.1, initialAccumulator: 0, eps: plainEps };
+    case 'adamax':
+      return { kind, ...moments };
+    case 'nadam':
+      return { kind, ...moments, momentumDecay: 0.004 };
+  }
+}
+
 function declareUpdate(fuzz: FuzzBuilder, spec: FuzzSpec, hyper: TensorId, gradients: TensorId[]): TensorId[] {
   const { builder, parameters } = fuzz;
-  const like = (suffix: string): TensorId[] =>
+  const settings = optimizerOf(spec);
+  const state = optimizerState(settings).map((suffix) =>
     parameters.map((id) =>
       builder.tensor(`${builder.spec(id).name}.${suffix}`, builder.shape(id), 'f32', 'optimizerState'),
-    );
-  const { momentum, nesterov, weightDecay, decoupled } = spec;
-  if (spec.optimizer === 'sgd') {
-    const velocities = momentum === 0 ? [] : like('velocity');
-    const inputs = { hyper, parameters, gradients, velocities };
-    fuzz.emit({ op: 'sgdUpdate', attrs: { momentum, weightDecay, nesterov }, inputs, outputs: {} }, 'update');
-    return velocities;
-  }
-  const firstMoments = like('firstMoment');
-  const secondMoments = like('secondMoment');
-  const inputs = { hyper, parameters, gradients, firstMoments, secondMoments };
-  // A large eps: with a small one, Adam makes whole steps of gradients that are nothing but rounding.
-  const attrs = { beta1: 0.9, beta2: 0.99, eps: 1e-2, weightDecay, decoupled };
-  fuzz.emit({ op: 'adamUpdate', attrs, inputs, outputs: {} }, 'update');
-  return [...firstMoments, ...secondMoments];
+    ),
+  );
+  const norm = (): TensorId => builder.tensor('norm', [1], 'f32', 'result');
+  for (const op of gradientOps(spec, { parameters, gradients }, norm)) fuzz.emit(op, 'update');
+  fuzz.emit(updateOp(settings, { hyper, parameters, gradients, state }), 'update');
+  return state.flat();
 }
 
 /** Writes everything that stays, once. */

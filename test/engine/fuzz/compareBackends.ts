@@ -3,9 +3,8 @@ import type { TensorId } from '../../../engine/ops/op.ts';
 import { verifyPlan } from '../../../engine/plan/verify.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { fillHyper } from '../../../engine/train/optimizers.ts';
-import type { OptimizerSettings } from '../../../engine/train/settings.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
-import { buildPlan, writeInitial } from './build.ts';
+import { buildPlan, optimizerOf, writeInitial } from './build.ts';
 import type { FuzzPlan } from './build.ts';
 import type { FuzzSpec } from './spec.ts';
 
@@ -23,13 +22,6 @@ const relativeTolerance = 2e-4;
 /** Below this part of the largest gradient of the model a gradient is rounding (a bias in front of a batch norm). */
 const noiseFloor = 2e-5;
 
-function settingsOf(spec: FuzzSpec): OptimizerSettings {
-  const common = { learningRate: 0.05, weightDecay: spec.weightDecay };
-  return spec.optimizer === 'sgd'
-    ? { kind: 'sgd', ...common, momentum: spec.momentum, dampening: 0.1, nesterov: spec.nesterov }
-    : { kind: 'adam', ...common, beta1: 0.9, beta2: 0.99, eps: 1e-2, decoupled: spec.decoupled };
-}
-
 async function read(executable: Executable, id: TensorId): Promise<Float32Array> {
   const values = new Float32Array(sizeOf(executable.plan.tensors[id]!.shape));
   await executable.read(id, values);
@@ -40,7 +32,7 @@ const largestOf = (values: Float32Array): number => values.reduce((most, value) 
 
 function writeStep(executable: Executable, fuzz: FuzzPlan, spec: FuzzSpec, step: number): void {
   const hyper = new Float32Array(4);
-  fillHyper(settingsOf(spec), 0.05, step, hyper);
+  fillHyper(optimizerOf(spec), 0.05, step, hyper);
   executable.write(fuzz.hyper, hyper);
   executable.write(fuzz.random, Int32Array.of(spec.dataSeed, 0, step));
 }

@@ -43,7 +43,10 @@ function* simpler(spec: FuzzSpec): Generator<FuzzSpec> {
   if (spec.labelSmoothing > 0) yield { ...spec, labelSmoothing: 0 };
   if (spec.classWeights) yield { ...spec, classWeights: false };
   if (spec.weightDecay > 0) yield { ...spec, weightDecay: 0 };
-  if (spec.optimizer === 'adam') yield { ...spec, optimizer: 'sgd' };
+  if (spec.clip !== null) yield { ...spec, clip: null };
+  if (spec.l1 > 0) yield { ...spec, l1: 0 };
+  if (spec.centered) yield { ...spec, centered: false };
+  if (spec.optimizer !== 'sgd') yield { ...spec, optimizer: 'sgd' };
   if (spec.momentum > 0) yield { ...spec, momentum: 0 };
   for (const [i, node] of spec.nodes.entries()) {
     for (const simple of simplerNodes(node)) yield { ...spec, nodes: spec.nodes.with(i, simple) };

@@ -4,6 +4,7 @@ import { resizeModes } from '../../../engine/ops/resample.ts';
 import type { ResizeMode } from '../../../engine/ops/resample.ts';
 import type { LossSettings } from '../../../engine/train/settings.ts';
 import { RandomStream, streamKind } from '../../../engine/random.ts';
+import type { ClipSettings, OptimizerSettings } from '../../../engine/train/settings.ts';
 
 type Pair = readonly [number, number];
 type Pads = readonly [number, number, number, number];
@@ -71,11 +72,14 @@ export interface FuzzSpec {
   readonly classWeights: boolean;
   /** Rows at the end of the batch that are filler (index -1). */
   readonly filler: number;
-  readonly optimizer: 'sgd' | 'adam';
+  readonly optimizer: OptimizerSettings['kind'];
   readonly momentum: number;
   readonly nesterov: boolean;
   readonly weightDecay: number;
   readonly decoupled: boolean;
+  readonly centered: boolean;
+  readonly clip: ClipSettings | null;
+  readonly l1: number;
 }
 
 class Draw {
@@ -221,10 +225,13 @@ export function drawSpec(seed: number): FuzzSpec {
     labelSmoothing: draw.pick([0, 0, 0.1, 0.5]),
     classWeights: draw.chance(0.2),
     filler: draw.chance(0.2) ? draw.integer(0, batch - 1) : 0,
-    optimizer: draw.pick(['sgd', 'adam']),
+    optimizer: draw.pick(['sgd', 'adam', 'rmsprop', 'adagrad', 'adamax', 'nadam']),
     momentum: draw.pick([0, 0.9]),
     nesterov: draw.chance(0.3),
     weightDecay: draw.pick([0, 0.01]),
     decoupled: draw.chance(0.3),
+    centered: draw.chance(0.5),
+    clip: draw.pick([null, null, { norm: 0.5 }, { value: 2 }]),
+    l1: draw.pick([0, 0, 1e-3]),
   };
 }
