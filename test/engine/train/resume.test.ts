@@ -6,8 +6,9 @@ import { EngineError } from '../../../engine/errors.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../../engine/train/safetensors.ts';
-import type { LossSettings, OptimizerSettings } from '../../../engine/train/settings.ts';
+import type { LossSettings, OptimizerSettings, ScheduleSettings } from '../../../engine/train/settings.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
+import { optimizers } from '../models/lowered.ts';
 import { all, cnn, curve, type EventOf, mlp, only, smallJob, stripes, train } from './jobs.ts';
 
 const momentum: OptimizerSettings = {
@@ -27,6 +28,22 @@ const adam: OptimizerSettings = {
   weightDecay: 0.01,
   decoupled: true,
 };
+
+const schedules: readonly ScheduleSettings[] = [
+  { kind: 'constant' },
+  { kind: 'cosine', finalFactor: 0, steps: null },
+  { kind: 'multiStep', milestones: [4, 9], gamma: 0.3 },
+  { kind: 'warmRestarts', period: 3, periodFactor: 2, finalFactor: 0.1 },
+  { kind: 'warmupCosine', warmupSteps: 5, startFactor: 0.1, finalFactor: 0, steps: 15 },
+  {
+    ...{ kind: 'oneCycle', risePart: 0.3, anneal: 'cosine', divFactor: 10, finalDivFactor: 100 },
+    ...{ threePhase: false, steps: null },
+  },
+  {
+    ...{ kind: 'reduceOnPlateau', metric: 'validation.accuracy', factor: 0.5, patience: 0 },
+    ...{ threshold: 0.2, thresholdMode: 'absolute', cooldown: 0, minimumFactor: 0.01 },
+  },
+];
 
 /** Trains to `stopAt`, then goes on from the last checkpoint in a new run; joins the curves of both. */
 async function inTwoParts(
@@ -61,18 +78,19 @@ describe.each<[string, Backend, number]>([
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(mlp, cnn),
-        fc.constantFrom(momentum, adam),
+        fc.constantFrom(momentum, adam, ...Object.values(optimizers)),
+        fc.constantFrom(undefined, { clip: { norm: 0.5 }, l1: 0.001 }, { clip: { value: 0.01 }, l1: 0 }),
         fc.constantFrom<LossSettings>(
           { kind: 'crossEntropy', labelSmoothing: 0.1, classWeight: [1, 2, 0.5] },
           { kind: 'binaryCrossEntropy' },
           { kind: 'hinge', p: 2, margin: 1 },
         ),
-        fc.constantFrom({ kind: 'constant' } as const, { kind: 'cosine', finalFactor: 0, steps: null } as const),
+        fc.constantFrom(...schedules),
         fc.integer({ min: 0, max: 20 }),
         fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
-        async (graph, optimizer, loss, schedule, stopAt, seed) => {
+        async (graph, optimizer, gradient, loss, schedule, stopAt, seed) => {
           const length = { steps: 21 };
-          const job = smallJob({ graph, optimizer, loss, schedule, seed, length });
+          const job = smallJob({ graph, optimizer, loss, schedule, seed, length, ...(gradient && { gradient }) });
           const whole = await train(job, backend);
           const parts = await inTwoParts(job, backend, stopAt);
           expect(parts.hash).toBe(whole.hash);

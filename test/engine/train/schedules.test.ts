@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { learningRateFactor, lrAt, plateauAfter, plateauStart } from '../../../engine/train/schedules.ts';
+import { learningRateFactor, lrAt, plateauAfter, plateauOf, plateauStart } from '../../../engine/train/schedules.ts';
 import type { PlateauSettings, Schedule } from '../../../engine/train/schedules.ts';
+import type { ScheduleSettings } from '../../../engine/train/settings.ts';
 
 describe('learningRateFactor', () => {
   test('constant', () => {
@@ -25,6 +26,68 @@ describe('learningRateFactor', () => {
     expect(learningRateFactor(schedule, 5, 100)).toBeCloseTo(0.5, 12);
     expect(learningRateFactor(schedule, 10, 100)).toBeCloseTo(0, 12);
     expect(learningRateFactor(schedule, 73, 100)).toBeCloseTo(0, 12);
+  });
+});
+
+describe('what a spec calls a schedule', () => {
+  const shape = { risePart: 0.3, anneal: 'cosine', divFactor: 25, finalDivFactor: 100, threePhase: false } as const;
+  const over = { steps: 40 } as const;
+  // the absolute form, which the reference data know, of a rate of 0.2 over 40 of 60 steps
+  const forms: readonly (readonly [ScheduleSettings, Schedule])[] = [
+    [
+      { kind: 'multiStep', milestones: [3, 10], gamma: 0.5 },
+      { kind: 'multiStep', learningRate: 0.2, milestones: [3, 10], gamma: 0.5 },
+    ],
+    [
+      { kind: 'exponential', gamma: 0.97 },
+      { kind: 'exponential', learningRate: 0.2, gamma: 0.97 },
+    ],
+    [
+      { kind: 'polynomial', power: 2, ...over },
+      { kind: 'polynomial', learningRate: 0.2, power: 2, totalSteps: 40 },
+    ],
+    [
+      { kind: 'warmRestarts', period: 5, periodFactor: 2, finalFactor: 0.1 },
+      { kind: 'cosineWarmRestarts', learningRate: 0.2, period: 5, periodFactor: 2, minimum: 0.02 },
+    ],
+    [
+      { kind: 'warmupCosine', warmupSteps: 6, startFactor: 0.1, finalFactor: 0.05, ...over },
+      {
+        ...{ kind: 'warmupCosine', learningRate: 0.2, warmupSteps: 6, startFactor: 0.1 },
+        ...{ totalSteps: 40, minimum: 0.01 },
+      },
+    ],
+    [
+      { kind: 'oneCycle', ...shape, ...over },
+      { kind: 'oneCycle', ...shape, maximum: 0.2, totalSteps: 40 },
+    ],
+  ];
+
+  test.each(forms)('%j is the rate times a factor', (settings, absolute) => {
+    for (let t = 0; t < 60; t++) expect(0.2 * learningRateFactor(settings, t, 60)).toBeCloseTo(lrAt(absolute, t), 12);
+  });
+
+  test('takes the whole run where it has no length of its own', () => {
+    const factors = (steps: number | null): number[] =>
+      [0, 7, 29, 59].map((t) => learningRateFactor({ kind: 'polynomial', power: 1, steps }, t, 60));
+    expect(factors(null)).toEqual(factors(60));
+    expect(factors(null)).not.toEqual(factors(40));
+  });
+
+  test('periods of one length, however far', () => {
+    const rate = (t: number): number =>
+      lrAt({ kind: 'cosineWarmRestarts', learningRate: 1, period: 7, periodFactor: 1, minimum: 0 }, t);
+    for (const t of [0, 3, 6]) expect(rate(7e8 + t)).toBe(rate(t));
+  });
+
+  test('reduceOnPlateau leaves the rate to evaluations', () => {
+    const plateau: ScheduleSettings = {
+      ...{ kind: 'reduceOnPlateau', metric: 'validation.accuracy', factor: 0.5, patience: 1 },
+      ...{ threshold: 0, thresholdMode: 'absolute', cooldown: 2, minimumFactor: 0.1 },
+    };
+    expect(learningRateFactor(plateau, 50, 60)).toBe(1);
+    expect(plateauOf(plateau)).toMatchObject({ mode: 'max', factor: 0.5, cooldown: 2, minimum: 0.1 });
+    expect(plateauOf({ kind: 'constant' })).toBeNull();
   });
 });
 
