@@ -9,8 +9,10 @@ import type { Spec } from '../spec/schema.ts';
 export interface Arm {
   /** Run id or group id, whole. */
   readonly id: string;
-  /** At least one, by seed. */
+  /** At least one, by seed, each seed once. */
   readonly runs: readonly RunRecord[];
+  /** How many runs of the group repeat a seed and are left out. */
+  readonly repeats: number;
   /** Of the first run; those of a group differ in the seed alone. */
   readonly spec: Spec;
   /** By run id. */
@@ -25,11 +27,33 @@ export function findArms(store: Store, texts: readonly string[]): Arm[] {
     throw new LabError('invalid', `compare.get: ${twice} is asked for twice; each arm can be there once.`);
   return ids.map((id) => {
     const details: RunDetails | null = store.getRun(id);
-    const runs = details ? [record(details)] : store.groupRuns(id);
+    const all = details ? [record(details)] : store.groupRuns(id);
+    const runs = oncePerSeed(all);
     const spec = details?.spec ?? store.getRun(runs[0]!.id)!.spec;
-    return { id, runs, spec, series: new Map(runs.map((run) => [run.id, store.readSeries(run.id)])) };
+    return {
+      id,
+      runs,
+      repeats: all.length - runs.length,
+      spec,
+      series: new Map(runs.map((run) => [run.id, store.readSeries(run.id)])),
+    };
   });
 }
+
+/**
+ * One run per seed: a repeated run ends with the same weights, so counting it again would make every interval too narrow. The
+ * finished one is taken, else the one that got furthest; of equals the first.
+ */
+function oncePerSeed(runs: readonly RunRecord[]): RunRecord[] {
+  const kept = new Map<number, RunRecord>();
+  for (const run of runs) {
+    const other = kept.get(run.seed);
+    if (!other || progress(run) > progress(other)) kept.set(run.seed, run);
+  }
+  return [...kept.values()];
+}
+
+const progress = ({ status, step }: RunRecord): number => (status === 'finished' ? Infinity : step);
 
 function findArmId(store: Store, text: string): string {
   const wanted = text.trim().toLowerCase();

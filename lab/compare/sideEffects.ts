@@ -52,6 +52,10 @@ export function sideEffects(
   const base = all[at]!;
   const out: string[] = [];
   arms.forEach((arm, i) => {
+    if (arm.repeats > 0) {
+      const runs = arm.repeats === 1 ? '1 more run' : `${arm.repeats} more runs`;
+      out.push(`${labels[i]} has ${runs} of seeds that are counted already; each seed counts once.`);
+    }
     if (i === at) return;
     for (const { key, name } of facts) {
       const mine = all[i]![key];

@@ -47,6 +47,18 @@ const row = (comparison: Comparison, key: string): Comparison['table'][number]['
   comparison.table.find((each) => each.key === key)!.values;
 
 describe('a comparison', () => {
+  it('counts each seed of a group once, however often it was run', async () => {
+    const it = await bench();
+    const once = { 1: [0.5, 0.7], 2: [0.4, 0.6] };
+    const a = await train(it, smallSpec, once);
+    const again = await train(it, smallSpec, { 1: [0.5, 0.7] });
+    expect(again.group).toBe(a.group);
+    const comparison = await it.lab.call('compare.get', { arms: [a.group] });
+    expect(comparison.arms[0]!.runs.map(({ seed }) => seed)).toEqual([1, 2]);
+    expect(row(comparison, 'testAccuracy')[0]).toMatchObject({ n: 2 });
+    expect(comparison.sideEffects).toEqual([expect.stringContaining('1 more run of seeds that are counted already')]);
+  });
+
   it('of two groups pairs by seed, shows bands, differences and side effects', async () => {
     const it = await bench();
     const a = await train(it, smallSpec, {
