@@ -73,7 +73,7 @@ describe('faults of a document', () => {
       'model.dropout: expected at most 1, found 2',
       'training.batchSize: expected a whole number, found 1.5',
       'training.length.epochs: expected more than 0, found -1',
-      'training.optimizer.kind: expected one of "sgd", "adam", found "sdg"',
+      'training.optimizer.kind: expected one of "sgd", "adam", "rmsprop", "adagrad", "adamax", "nadam", found "sdg"',
       'training.schedule.stepSize: is missing; expected a number',
       'training.schedule.gamma: expected at most 1, found 2',
       'training.earlyStopping: expected an object { ... }, found 5',
@@ -86,7 +86,7 @@ describe('faults of a document', () => {
     const wrong = { ...spec, training: { optimizer: { kind: 'sgd', momentun: 0.9, beta1: 3 } } };
     expect(messages(specSchema, wrong)).toEqual([
       'training.optimizer.momentun: unknown name. Did you mean momentum?',
-      'training.optimizer.beta1: unknown name. Known: kind, learningRate, momentum, dampening, nesterov, weightDecay.',
+      'training.optimizer.beta1: unknown name. Known: kind, learningRate, weightDecay, momentum, dampening, nesterov.',
     ]);
   });
 
