@@ -1,8 +1,5 @@
 import { activationGradNeeds } from '../../../engine/ops/activationName.ts';
-import { noise, type Trial, type TrialTensor } from './trial.ts';
-
-const t = (...shape: number[]): TrialTensor => ({ shape });
-const positive = (...shape: number[]): TrialTensor => ({ shape, values: (i) => 0.2 + Math.abs(noise(7)(i)) });
+import { noise, positive, t, type Trial } from './trial.ts';
 
 export function activationTrials(): Trial[] {
   const functions = [

@@ -1,8 +1,6 @@
 import { elementwiseLossNames } from '../../../engine/ops/op.ts';
-import { noise, type Trial, type TrialTensor } from './trial.ts';
+import { noise, positive, t, type Trial, type TrialTensor } from './trial.ts';
 
-const t = (...shape: number[]): TrialTensor => ({ shape });
-const positive = (...shape: number[]): TrialTensor => ({ shape, values: (i) => 0.2 + Math.abs(noise(7)(i)) });
 const wide = (...shape: number[]): TrialTensor => ({ shape, values: (i) => 5 * noise(8)(i) });
 const sizes = [
   [1, 1],

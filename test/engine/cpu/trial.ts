@@ -30,6 +30,17 @@ export function noise(seed: number): (index: number) => number {
   };
 }
 
+/** A tensor of noise. */
+export const t = (...shape: number[]): TrialTensor => ({ shape });
+/** Noise above 0.2. */
+export const positive = (...shape: number[]): TrialTensor => ({ shape, values: (i) => 0.2 + Math.abs(noise(7)(i)) });
+/** Values that are written down. */
+export const given = (values: readonly number[], dtype: 'f32' | 'i32' = 'f32'): TrialTensor => ({
+  shape: [values.length],
+  dtype,
+  values: (i) => values[i]!,
+});
+
 export function allocate(shape: Shape, dtype: DType): TensorValues {
   const size = sizeOf(shape);
   if (dtype === 'f32') return new Float32Array(size);

@@ -1,20 +1,11 @@
 import { resizeModes } from '../../../engine/ops/resample.ts';
 import { activationTrials } from './activationTrials.ts';
+import { dataTrials } from './dataTrials.ts';
 import { lossTrials } from './lossTrials.ts';
-import { noise, type Trial, type TrialTensor } from './trial.ts';
+import { given, noise, positive, t, type Trial, type TrialTensor } from './trial.ts';
 import { updateTrials } from './updateTrials.ts';
 
 /** Every kernel at shapes that are awkward for it: odd counts, one row, one pixel, remainders of every tile. */
-
-const t = (...shape: number[]): TrialTensor => ({ shape });
-const positive = (...shape: number[]): TrialTensor => ({ shape, values: (i) => 0.2 + Math.abs(noise(7)(i)) });
-const bytes = (...shape: number[]): TrialTensor => ({ shape, dtype: 'u8', values: (i) => (i * 37 + 11) % 256 });
-const bits = (...shape: number[]): TrialTensor => ({ shape, dtype: 'u8', values: (i) => (noise(3)(i) > 0 ? 1 : 0) });
-const given = (values: readonly number[], dtype: 'f32' | 'i32' = 'f32'): TrialTensor => ({
-  shape: [values.length],
-  dtype,
-  values: (i) => values[i]!,
-});
 
 function linearTrials(): Trial[] {
   const sizes = [
@@ -398,100 +389,6 @@ function shapeTrials(): Trial[] {
       attrs: {},
       inputs: { dy: t(3, 6) },
       outputs: { dx: t(3, 6, 3, 7) },
-    },
-  ];
-}
-
-function dataTrials(): Trial[] {
-  const indices = given([3, -1, 0, 4, 2, 2, 1], 'i32');
-  const random = given([123456789, -7, 41], 'i32');
-  return [
-    {
-      name: 'gatherImages one channel',
-      op: 'gatherImages',
-      attrs: {},
-      inputs: { pixels: bytes(5, 1, 7, 5), indices, offset: given([12.5]), scale: given([0.02]) },
-      outputs: { x: t(7, 1, 7, 5) },
-    },
-    {
-      name: 'gatherImages per feature',
-      op: 'gatherImages',
-      attrs: {},
-      inputs: { pixels: bytes(5, 3, 4, 3), indices, offset: t(36), scale: positive(36) },
-      outputs: { x: t(7, 3, 4, 3) },
-    },
-    {
-      name: 'gatherImages one pixel',
-      op: 'gatherImages',
-      attrs: {},
-      inputs: { pixels: bytes(5, 6, 1, 1), indices, offset: given([1]), scale: given([2]) },
-      outputs: { x: t(7, 6, 1, 1) },
-    },
-    {
-      name: 'gatherLabels',
-      op: 'gatherLabels',
-      attrs: {},
-      inputs: { labels: bytes(5), indices },
-      outputs: { target: { shape: [7], dtype: 'i32' } },
-    },
-    ...[
-      [7, 22],
-      [3, 5, 3, 3],
-      [2, 1, 5, 1],
-      [64, 8, 6, 6],
-    ].map((shape): Trial => ({
-      name: `dropoutMask ${shape.join('x')}`,
-      op: 'dropoutMask',
-      attrs: { p: 0.3, stream: 0xfedcba98 },
-      inputs: { random },
-      outputs: { mask: { shape, dtype: 'u8' } },
-    })),
-    {
-      name: 'dropout',
-      op: 'dropout',
-      attrs: { scale: 1.25 },
-      inputs: { x: t(3, 5, 3, 3), mask: bits(3, 5, 3, 3) },
-      outputs: { y: t(3, 5, 3, 3) },
-    },
-    {
-      name: 'dropout of channels',
-      op: 'dropout',
-      attrs: { scale: 1.25 },
-      inputs: { x: t(3, 5, 3, 3), mask: bits(3, 5) },
-      outputs: { y: t(3, 5, 3, 3) },
-    },
-    ...[
-      [7, 22],
-      [3, 5],
-      [64, 8],
-    ].map(([rows = 1, channels = 1]): Trial => ({
-      name: `noise ${rows}x${channels}`,
-      op: 'noise',
-      attrs: { stream: 0xfedcba98, meanRange: 0.5, largestScale: 1.25, meanSpread: 0.1, scaleSpread: 2 },
-      inputs: { random },
-      outputs: { scale: t(rows, channels), shift: t(rows, channels) },
-    })),
-    ...[
-      [3, 5, 3, 3],
-      [9, 8, 2, 2],
-      [4, 6],
-    ].map((shape): Trial => ({
-      name: `scaleShift ${shape.join('x')}`,
-      op: 'scaleShift',
-      attrs: {},
-      inputs: {
-        x: t(...shape),
-        scale: t(...shape.slice(0, 2)),
-        ...(shape[0] === 9 ? {} : { shift: t(...shape.slice(0, 2)) }),
-      },
-      outputs: { y: t(...shape) },
-    })),
-    {
-      name: 'record',
-      op: 'record',
-      attrs: {},
-      inputs: { random, values: [t(1), t(1)], history: t(4, 2) },
-      outputs: {},
     },
   ];
 }

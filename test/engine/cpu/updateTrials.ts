@@ -1,7 +1,5 @@
-import { noise, type Trial, type TrialTensor } from './trial.ts';
+import { noise, positive, t, type Trial, type TrialTensor } from './trial.ts';
 
-const t = (...shape: number[]): TrialTensor => ({ shape });
-const positive = (...shape: number[]): TrialTensor => ({ shape, values: (i) => 0.2 + Math.abs(noise(7)(i)) });
 const small = (...shape: number[]): TrialTensor => ({ shape, values: (i) => 0.3 * noise(8)(i) });
 
 const shapes = [[5, 3], [5], [130, 70], [1], [6, 2, 3, 3]];
