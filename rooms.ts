@@ -73,7 +73,6 @@ export const places: readonly Place[] = [
       svelte: '*',
       echarts: '*',
       '@xyflow/svelte': '*',
-      '@dagrejs/dagre': '*',
       '@lucide/svelte': '*',
       '@fontsource-variable/inter': '*',
       '@fontsource-variable/jetbrains-mono': '*',

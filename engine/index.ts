@@ -11,6 +11,19 @@ export { checkGraph, type CheckedGraph, type CheckedNode, type CheckOptions } fr
 export { costOf, type Cost, type CostOptions } from './graph/cost.ts';
 export { describeGraph, type NodeDescription } from './graph/describe.ts';
 export { inputsOf, type GraphDocument, type NodeDocument } from './graph/document.ts';
+export {
+  cardGaps,
+  layoutGraph,
+  scaleIn,
+  type LayoutGaps,
+  type LayoutNode,
+  type LayoutResult,
+  type Point,
+} from './graph/layout/layout.ts';
+export { wirePath } from './graph/layout/wirePath.ts';
+export { darkColours, lightColours, type PictureColours } from './graph/picture/colours.ts';
+export { drawPicture, type PictureNode, type PictureOptions } from './graph/picture/picture.ts';
+export { drawThumbnail, type ThumbnailOptions } from './graph/picture/thumbnail.ts';
 export { withBatchNorm, withDropout, type BatchNormPlace } from './graph/transforms.ts';
 
 export { layers } from './layers/index.ts';

@@ -15,6 +15,7 @@ import {
   type Cost,
   type Fault,
   type GraphDocument,
+  type LayerCategory,
   type LayerDefinition,
   type LayerName,
   type NodeDescription,
@@ -29,7 +30,7 @@ export interface ModelNode {
   readonly id: string;
   readonly layer: LayerName;
   readonly title: string;
-  readonly category: string;
+  readonly category: LayerCategory;
   readonly properties: string;
   readonly inputs: readonly string[];
   /** Of one image; null while it cannot be known. */

@@ -1,10 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkGraph, learningRateFactor } from '../../engine/index.ts';
 import { specSchema } from '../../lab/contract/spec.ts';
 import { newOptimizer, newSchedule, scheduleNames } from '../../renderer/builder/trainingFields.ts';
 import { chainLayers, insertAfter, removeNode, replaceNode, setProp } from '../../renderer/builder/edit.ts';
-import { layoutGraph, wirePath, type LayoutNode } from '../../renderer/builder/layout.ts';
 import { losses } from '../../renderer/builder/lossFields.ts';
 import { inspectModel, lengthOf, type SpecNode } from '../../renderer/builder/model.ts';
 import { decodeBase64 } from '../../renderer/builder/samples.ts';
@@ -126,56 +124,5 @@ describe('losses', () => {
       expect(loss.parse(choice.loss)).toEqual(choice.loss);
       expect(loss.parse({ kind: choice.loss.kind })).toEqual(choice.loss);
     }
-  });
-});
-
-describe('layout', () => {
-  const size = { width: 208, height: 70 };
-  const line = (n: number): LayoutNode[] =>
-    Array.from({ length: n }, (_, i) => ({ id: `n${i}`, inputs: i > 0 ? [`n${i - 1}`] : [], ...size }));
-
-  it('never lets cards overlap, and breaks tall networks into columns', () => {
-    const graph = fc
-      .integer({ min: 1, max: 24 })
-      .chain((n) =>
-        fc.tuple(
-          ...Array.from({ length: n }, (_, i) =>
-            i === 0 ? fc.constant([] as number[]) : fc.array(fc.nat(i - 1), { minLength: 1, maxLength: 2 }),
-          ),
-        ),
-      );
-    fc.assert(
-      fc.property(graph, (inputs) => {
-        const nodes = inputs.map((list, i) => ({ id: `n${i}`, inputs: list.map((k) => `n${k}`), ...size }));
-        const { nodes: places, wires, width, height } = layoutGraph(nodes, { width: 900, height: 700 });
-        const boxes = [...places.values()];
-        for (let i = 0; i < boxes.length; i++) {
-          const a = boxes[i]!;
-          expect(a.x).toBeGreaterThanOrEqual(-1e-6);
-          expect(a.x + size.width).toBeLessThanOrEqual(width + 1e-6);
-          expect(a.y + size.height).toBeLessThanOrEqual(height + 1e-6);
-          for (const b of boxes.slice(i + 1)) {
-            const apart = Math.abs(a.x - b.x) >= size.width - 1e-6 || Math.abs(a.y - b.y) >= size.height - 1e-6;
-            expect(apart).toBe(true);
-          }
-        }
-        for (const wire of wires) expect(wirePath(wire.points, wire.broken)).toMatch(/^M[-\d. ]+[LC]/);
-      }),
-      { numRuns: 40 },
-    );
-    const tall = layoutGraph(line(16), { width: 1000, height: 700 });
-    expect(new Set([...tall.nodes.values()].map((place) => place.x)).size).toBeGreaterThan(1);
-    expect(tall.height).toBeLessThan(16 * 100);
-  });
-
-  it('keeps a short chain in one column', () => {
-    const { nodes, wires } = layoutGraph(line(4), { width: 1000, height: 800 });
-    expect(new Set([...nodes.values()].map((place) => place.x)).size).toBe(1);
-    expect(wires.every((wire) => !wire.broken)).toBe(true);
-  });
-
-  it('passes over wires from nodes that are not there', () => {
-    const { wires } = layoutGraph([{ id: 'a', inputs: ['ghost', 'a'], ...size }], { width: 500, height: 500 });
-    expect(wires).toEqual([]);
   });
 });
