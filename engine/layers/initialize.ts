@@ -2,6 +2,7 @@ import { RandomStream, streamKind, streamOf } from '../random.ts';
 import { sizeOf, type TensorValues } from '../tensor.ts';
 import type { Initializer } from './initializer.ts';
 import type { BufferSpec, ParameterSpec } from './layer.ts';
+import { orthogonalRows } from './orthogonal.ts';
 
 /**
  * Values of a parameter before training. `name` is "<node>.<parameter>": its draws depend on the seed and that name alone, so
@@ -12,7 +13,13 @@ export function initialParameter(spec: ParameterSpec, seed: number, name: string
   const draw = drawOf(spec.initializer, spec);
   if (draw.distribution === 'constant') return values.fill(draw.value);
   const stream = new RandomStream(seed, streamKind.init, streamOf(name));
-  if (draw.distribution === 'normal') {
+  if (draw.distribution === 'orthogonal') {
+    const rows = spec.shape[0]!;
+    const normal = new Float64Array(values.length);
+    stream.fillNormal(normal);
+    const matrix = orthogonalRows(normal, rows, values.length / rows);
+    for (let i = 0; i < values.length; i++) values[i] = matrix[i]! * draw.scale;
+  } else if (draw.distribution === 'normal') {
     stream.fillNormal(values);
     for (let i = 0; i < values.length; i++) values[i]! *= draw.scale;
   } else {
@@ -51,8 +58,8 @@ export function initialValues(nodes: readonly InitialisedNode[], seed: number): 
 
 type Draw =
   | { readonly distribution: 'constant'; readonly value: number }
-  /** Times a standard normal, or times a uniform of -1 to 1. */
-  | { readonly distribution: 'normal' | 'uniform'; readonly scale: number };
+  /** Times a standard normal, times a uniform of -1 to 1, or times an orthogonal matrix. */
+  | { readonly distribution: 'normal' | 'uniform' | 'orthogonal'; readonly scale: number };
 
 function drawOf(initializer: Initializer, { fanIn, fanOut }: ParameterSpec): Draw {
   switch (initializer.kind) {
@@ -70,6 +77,10 @@ function drawOf(initializer: Initializer, { fanIn, fanOut }: ParameterSpec): Dra
       return scaled(initializer, 2 / fanIn);
     case 'lecun':
       return scaled(initializer, 1 / fanIn);
+    case 'orthogonal':
+      return { distribution: 'orthogonal', scale: initializer.gain };
+    case 'lsuv':
+      return { distribution: 'orthogonal', scale: 1 };
   }
 }
 

@@ -5,6 +5,10 @@
  * - glorot: gain² * 2 / (fanIn + fanOut) (Glorot & Bengio 2010), for sigmoid and tanh
  * - lecun: gain² / fanIn (LeCun et al. 1998)
  * `uniform` distributions of these have the same variance, so their bound is sqrt(3) standard deviations.
+ *
+ * `orthogonal` makes the rows (or, where there are more of them, the columns) of the weight, seen as a matrix of outputs by
+ * inputs, orthogonal to one another and `gain` long: orthogonal.ts. `lsuv` begins so with gain 1, and then scales each layer in
+ * the order of the data until the variance of its outputs over the first training batch is 1 (train/lsuv.ts).
  */
 export type Initializer =
   | { readonly kind: 'zeros' }
@@ -15,6 +19,14 @@ export type Initializer =
       readonly kind: 'glorot' | 'he' | 'lecun';
       readonly distribution: 'normal' | 'uniform';
       readonly gain: number;
+    }
+  | { readonly kind: 'orthogonal'; readonly gain: number }
+  | {
+      readonly kind: 'lsuv';
+      /** A variance this close to 1 is left as it is. */
+      readonly tolerance: number;
+      /** Most times that a layer is scaled. */
+      readonly iterations: number;
     };
 export type InitializerKind = Initializer['kind'];
 
@@ -23,11 +35,13 @@ export interface InitializerInfo {
   readonly help: string;
   /** Numbers of this kind besides its name, with their defaults. */
   readonly numbers: readonly {
-    readonly name: 'value' | 'std' | 'bound' | 'gain';
+    readonly name: 'value' | 'std' | 'bound' | 'gain' | 'tolerance' | 'iterations';
     readonly label: string;
     readonly default: number;
     readonly min: number;
     readonly max: number;
+    /** Takes whole numbers only. */
+    readonly whole?: boolean;
   }[];
   /** Whether it can be drawn from a normal or a uniform distribution. */
   readonly distributions: boolean;
@@ -69,6 +83,21 @@ export const initializerKinds: Readonly<Record<InitializerKind, InitializerInfo>
     distributions: true,
   },
   lecun: { label: 'LeCun', help: 'Variance 1 / inputs.', numbers: [gain], distributions: true },
+  orthogonal: {
+    label: 'Orthogonal',
+    help: 'Filters at right angles to one another: signals and gradients keep their length through a linear layer.',
+    numbers: [gain],
+    distributions: false,
+  },
+  lsuv: {
+    label: 'LSUV',
+    help: 'Orthogonal, then scaled layer by layer so that outputs have variance 1 over the first training batch.',
+    numbers: [
+      { name: 'tolerance', label: 'Tolerance', default: 0.01, min: 1e-6, max: 1 },
+      { name: 'iterations', label: 'Iterations', default: 10, min: 1, max: 100, whole: true },
+    ],
+    distributions: false,
+  },
 };
 
 const kinds = Object.keys(initializerKinds) as InitializerKind[];
@@ -90,11 +119,12 @@ export function initializerFault(value: unknown): string | undefined {
   if (given['distribution'] !== undefined && !distributions.includes(given['distribution'])) {
     return `"${kind}" with the distribution normal or uniform`;
   }
-  for (const { name, min, max } of info.numbers) {
+  for (const { name, min, max, whole } of info.numbers) {
     const number = given[name];
     if (number === undefined) continue;
-    if (typeof number !== 'number' || !(number >= min && number <= max)) {
-      return `"${kind}" with ${name} from ${min} to ${max}`;
+    const fits = typeof number === 'number' && number >= min && number <= max;
+    if (!fits || (whole === true && !Number.isInteger(number))) {
+      return `"${kind}" with ${name}${whole === true ? ', a whole number' : ''} from ${min} to ${max}`;
     }
   }
   return undefined;
@@ -132,5 +162,9 @@ export function describeInitializer(initializer: Initializer): string {
       const { label } = initializerKinds[initializer.kind];
       return `${label} ${initializer.distribution}${initializer.gain === 1 ? '' : `, gain ${initializer.gain}`}`;
     }
+    case 'orthogonal':
+      return initializer.gain === 1 ? 'orthogonal' : `orthogonal, gain ${initializer.gain}`;
+    case 'lsuv':
+      return 'LSUV';
   }
 }

@@ -79,7 +79,12 @@ function initializerSchema(): JsonSchema {
       ...Object.fromEntries(
         numbers.map((each) => [
           each.name,
-          { type: 'number', minimum: each.min, maximum: each.max, default: each.default },
+          {
+            type: each.whole === true ? 'integer' : 'number',
+            minimum: each.min,
+            maximum: each.max,
+            default: each.default,
+          },
         ]),
       ),
     },

@@ -1,7 +1,8 @@
 import type { Backend, Executable } from '../backend.ts';
 import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
-import type { OpInstance, Plan, TrainingPlan } from '../plan/plan.ts';
+import { forwardPlan } from '../plan/derive.ts';
+import type { OpInstance, TrainingPlan } from '../plan/plan.ts';
 import { sizeOf } from '../tensor.ts';
 import type { TensorValues } from '../tensor.ts';
 import type { StepRunner } from './loop.ts';
@@ -62,7 +63,7 @@ export async function explainNonFiniteLoss(failure: NonFiniteLoss): Promise<Engi
 
 async function firstNonFiniteOp(failure: NonFiniteLoss): Promise<OpInstance | undefined> {
   const { plan, runner, state, step, data, reference } = failure;
-  const forward = forwardOnly(plan);
+  const forward = forwardPlan(plan, { loss: true });
   const executable = await reference.compile(forward);
   try {
     for (const [tensor, values] of data) executable.write(tensor, values);
@@ -84,14 +85,4 @@ async function firstNonFiniteOp(failure: NonFiniteLoss): Promise<OpInstance | un
   } finally {
     await executable.dispose();
   }
-}
-
-/** The training step up to the loss, with every activation kept for reading. */
-function forwardOnly(plan: TrainingPlan): Plan {
-  const train = plan.segments.find((segment) => segment.name === 'train')!;
-  const ops = train.ops.filter(({ phase }) => phase === 'data' || phase === 'forward' || phase === 'loss');
-  return {
-    tensors: plan.tensors.map((spec) => (spec.role === 'activation' ? { ...spec, role: 'result' } : spec)),
-    segments: [{ name: 'forward', ops }],
-  };
 }

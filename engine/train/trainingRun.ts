@@ -11,6 +11,7 @@ import { Evaluation } from './evaluate.ts';
 import { describeJob, requireSameJob } from './jobDescription.ts';
 import type { JobDescription } from './jobDescription.ts';
 import { StepRunner } from './loop.ts';
+import { scaleToUnitVariance, usesLsuv } from './lsuv.ts';
 import { explainNonFiniteLoss, nonFiniteEvaluation, nonFiniteParameter } from './nonFinite.ts';
 import { initialState } from './optimizers.ts';
 import { prepareTraining } from './prepare.ts';
@@ -125,6 +126,7 @@ export class TrainingRun {
     const executable = await backend.compile(prepared.plan, options.compile);
     try {
       const run = new TrainingRun(job, prepared, executable, options, description, checkpoint);
+      if (checkpoint === null && usesLsuv(prepared.checked.nodes)) await run.#scaleWeights(backend);
       run.#emitReady(backend);
       return run;
     } catch (error) {
@@ -222,6 +224,26 @@ export class TrainingRun {
       [handles.offset, offset],
       [handles.scale, scale],
     ];
+  }
+
+  /** Begins anew with weights that the first batch has scaled. */
+  async #scaleWeights(backend: Backend): Promise<void> {
+    const { checked, plan } = this.#prepared;
+    const values = initialValues(checked.nodes, this.#job.seed);
+    const compile = this.#options.compile ?? {};
+    const write = (executable: Executable): void => this.#writeStep(executable, 0);
+    await scaleToUnitVariance({ plan, nodes: checked.nodes, backend, compile, write }, values);
+    this.#state.begin(values, initialState(this.#job.optimizer));
+    this.#state.restore(this.#executable);
+  }
+
+  /** Gives another executable of this plan the data and what step `step` (from 0) reads from the host. */
+  #writeStep(executable: Executable, step: number): void {
+    const { trainIndices, random } = this.#prepared.plan.handles;
+    for (const [tensor, values] of this.#data()) executable.write(tensor, values);
+    this.#runner.prepare(step);
+    executable.write(trainIndices, this.#runner.indices);
+    executable.write(random, this.#runner.random);
   }
 
   #emitReady(backend: Backend): void {

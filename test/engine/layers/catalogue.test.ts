@@ -128,6 +128,8 @@ describe('properties', () => {
       'Glorot normal',
       'He normal',
       'LeCun normal',
+      'orthogonal',
+      'LSUV',
     ]);
   });
 });

@@ -3,6 +3,7 @@ import { checkGraph } from '../../../engine/graph/check.ts';
 import { initialParameter, initialValues } from '../../../engine/layers/initialize.ts';
 import type { Initializer } from '../../../engine/layers/initializer.ts';
 import type { ParameterSpec } from '../../../engine/layers/layer.ts';
+import { orthogonalRows } from '../../../engine/layers/orthogonal.ts';
 import { classes, image, mlp, vgg } from '../models/examples.ts';
 
 const fanIn = 300;
@@ -50,6 +51,62 @@ describe('initial parameters', () => {
     } else {
       expect(found.largest).toBeGreaterThan(std * 3.5);
     }
+  });
+
+  describe('orthogonal', () => {
+    /** Largest |row i . row j - gain² [i = j]| of a matrix, or of its transpose where there are more rows than columns. */
+    function departure(values: Float32Array, rows: number, columns: number, gain: number): number {
+      const tall = rows > columns;
+      const [count, length] = tall ? [columns, rows] : [rows, columns];
+      const at = (i: number, k: number): number => (tall ? values[k * columns + i]! : values[i * columns + k]!);
+      let worst = 0;
+      for (let i = 0; i < count; i++) {
+        for (let j = 0; j <= i; j++) {
+          let dot = 0;
+          for (let k = 0; k < length; k++) dot += at(i, k) * at(j, k);
+          worst = Math.max(worst, Math.abs(dot - (i === j ? gain * gain : 0)));
+        }
+      }
+      return worst;
+    }
+
+    it.each([
+      ['wide', [40, 90], 1],
+      ['tall', [90, 40], Math.SQRT2],
+      ['square', [48, 48], 1],
+      ['filters, as outputs by inputs times taps', [20, 8, 3, 3], 0.5],
+      ['more filters than taps', [24, 2, 3, 3], 1],
+      ['a single value', [1, 1], 1],
+    ] as const)('%s', (_, shape, gain) => {
+      const [rows, ...rest] = shape;
+      const columns = rest.reduce<number>((product, extent) => product * extent, 1);
+      const own = { name: 'weight', shape, initializer: { kind: 'orthogonal', gain } as const, fanIn: 1, fanOut: 1 };
+      const values = initialParameter(own, 3, 'conv.weight');
+      expect(departure(values, rows, columns, gain)).toBeLessThan(2e-6);
+    });
+
+    it('draws from all such matrices: no sign is preferred, and seeds differ', () => {
+      const own = {
+        name: 'w',
+        shape: [1, 1],
+        initializer: { kind: 'orthogonal', gain: 1 },
+        fanIn: 1,
+        fanOut: 1,
+      } as const;
+      const signs = Array.from({ length: 400 }, (_, seed) => initialParameter(own, seed, 'w')[0]!);
+      expect(signs.every((value) => Math.abs(value) === 1)).toBe(true);
+      // 200 of 400 are expected; a standard deviation is 10
+      expect(Math.abs(signs.filter((value) => value > 0).length - 200)).toBeLessThan(50);
+      // entries of a large one behave like normal draws of variance 1 / columns (Diaconis and Freedman 1987)
+      const found = moments(initialParameter(spec({ kind: 'orthogonal', gain: 1 }), 5, 'b.weight'));
+      expect(Math.abs(found.mean)).toBeLessThan(5 / Math.sqrt(fanIn) / 245);
+      expect(Math.abs(found.std * Math.sqrt(fanIn) - 1)).toBeLessThan(1e-4);
+    });
+
+    it('stays as it is where a matrix has no full rank', () => {
+      const values = orthogonalRows(new Float64Array(12), 3, 4);
+      expect(departure(Float32Array.from(values), 3, 4, 1)).toBeLessThan(1e-6);
+    });
   });
 
   it('fills with zeros and constants', () => {
