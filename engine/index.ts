@@ -46,6 +46,8 @@ export { formatShape, sizeOf, type Shape } from './tensor.ts';
 export { prepareTraining, type PreparedTraining } from './train/prepare.ts';
 export { learningRateFactor } from './train/schedules.ts';
 export type { LossSettings, OptimizerSettings, ScheduleSettings } from './train/settings.ts';
+export type { JobCommand, JobEvent } from './worker/jobServer.ts';
+export type { JobInput, JobName, JobOutput, JobTable } from './worker/jobs/index.ts';
 export type {
   EarlyStoppingSettings,
   ImageFile,

@@ -8,7 +8,8 @@ import { appHandlers } from './appInfo.ts';
 import { architectureHandlers } from './architectures/handlers.ts';
 import { compareHandlers } from './compare/handlers.ts';
 import { datasetHandlers } from './datasets/handlers.ts';
-import type { CheckpointFiles, Clock, Datasets, Machine, Store, Trainer } from './ports.ts';
+import type { CheckpointFiles, Clock, Datasets, Jobs, Machine, Store, Trainer } from './ports.ts';
+import { previewHandlers } from './preview/handlers.ts';
 import { runHandlers } from './runs/handlers.ts';
 import { RunQueue } from './runs/queue.ts';
 import { RunVerifier } from './runs/verify.ts';
@@ -18,6 +19,7 @@ import { specHandlers } from './spec/handlers.ts';
 export interface LabOptions {
   readonly store: Store;
   readonly trainer: Trainer;
+  readonly jobs: Jobs;
   readonly checkpoints: CheckpointFiles;
   readonly datasets: Datasets;
   readonly clock: Clock;
@@ -93,6 +95,7 @@ export function createLab(options: LabOptions): Lab {
     datasets: datasetHandlers(options.datasets),
     architectures: architectureHandlers(),
     spec: specHandlers(options.datasets),
+    preview: previewHandlers({ ...options, threads }),
     runs: runHandlers({ ...options, engineVersion, queue, verifier, emit }),
     compare: compareHandlers(options),
   });
@@ -123,7 +126,7 @@ export function createLab(options: LabOptions): Lab {
     start: ({ autoStart = true } = {}) => queue.start(autoStart),
     close: () => {
       verifier.close();
-      return (closing ??= queue.close());
+      return (closing ??= Promise.all([queue.close(), options.jobs.close()]).then(() => undefined));
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { TrainingEvent } from '../engine/index.ts';
+import type { JobInput, JobName, JobOutput, TrainingEvent } from '../engine/index.ts';
 import type { DatasetRecord, RunDetails, RunRecord, Series, SeriesName } from './contract/records.ts';
 import type { Spec } from './spec/schema.ts';
 
@@ -94,6 +94,26 @@ export interface TrainingHandle {
 export interface Trainer {
   /** Starts a worker. `listener` gets every event; a worker that dies without a last word gives 'failed' with code 'unexpected'. */
   start(request: TrainRequest, listener: (event: TrainingEvent) => void): TrainingHandle;
+}
+
+/** What a job is about: a run as its spec says, from initial weights or from a checkpoint. */
+export interface JobRequest {
+  readonly spec: Spec;
+  readonly threads: number;
+  readonly checkpoint: Uint8Array | null;
+}
+export type JobOptions<N extends JobName> = Omit<JobInput<N>, 'training'>;
+export interface JobWatch {
+  readonly signal?: AbortSignal;
+  /** `done` from 0 to 1. */
+  readonly progress?: (done: number, what: string | null) => void;
+}
+/** Computes things about runs beside them, off the thread that answers. */
+export interface Jobs {
+  /** Throws a LabError: what the job throws, 'interrupted' when it was cancelled, 'threads' when its thread died. */
+  run<N extends JobName>(name: N, request: JobRequest, options: JobOptions<N>, watch?: JobWatch): Promise<JobOutput<N>>;
+  /** Cancels what is running. */
+  close(): Promise<void>;
 }
 
 /** Checkpoint files: written to a temporary name, synced, renamed. */

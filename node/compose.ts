@@ -7,6 +7,7 @@ import { createCheckpointFiles, removeUnfinished } from './checkpoints.ts';
 import { createDatasets } from './datasets.ts';
 import { homeFolder, openHome } from './home.ts';
 import { describeMachine } from './machine.ts';
+import { createJobs } from './jobs.ts';
 import { createTrainer } from './trainer.ts';
 
 export interface ComposeOptions {
@@ -46,12 +47,14 @@ export async function compose(options: ComposeOptions = {}): Promise<Composition
   try {
     // only now: before, another process may have been writing there
     removeUnfinished(home.checkpoints);
+    const entry = options.workerEntry ?? new URL('../engine/worker/entry.node.ts', import.meta.url);
     const lab = createLab({
       store,
       datasets,
+      jobs: createJobs({ datasets, entry }),
       trainer: createTrainer({
         datasets,
-        entry: options.workerEntry ?? new URL('../engine/worker/entry.node.ts', import.meta.url),
+        entry,
         checkpointSeconds: options.checkpointSeconds ?? defaultCheckpointSeconds,
       }),
       checkpoints: createCheckpointFiles(home.checkpoints),

@@ -45,6 +45,20 @@ export function fitPreprocessing(
   return { offset, scale };
 }
 
+/**
+ * The transform of a few images, on the host: f32 [n, C, H, W] of u8 [n, C, H, W], in the arithmetic of the op `gatherImages`.
+ *
+ * @param size values of one image
+ */
+export function applyTransform({ offset, scale }: PixelTransform, pixels: Uint8Array, size: number): Float32Array {
+  const x = new Float32Array(pixels.length);
+  for (let i = 0; i < x.length; i++) {
+    const feature = offset.length === 1 ? 0 : i % size;
+    x[i] = Math.fround(pixels[i]! - offset[feature]!) * scale[feature]!;
+  }
+  return x;
+}
+
 /** How often each of the 256 values occurs in a channel. Counts are exact, so the order of the images does not matter. */
 function histogram(
   pixels: Uint8Array,

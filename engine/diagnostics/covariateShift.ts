@@ -170,7 +170,7 @@ function gradientPlan({ checked, x, labels, parameters: given }: CovariateShiftO
   const random = builder.tensor('step.random', [randomSize], 'i32', 'input');
   const target = builder.tensor('step.target', [batch], 'i32', 'input');
   let input: TensorId | undefined;
-  const logits = lowerModel(
+  const { logits } = lowerModel(
     { builder, checked, named, random },
     {
       segment,

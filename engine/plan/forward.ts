@@ -3,6 +3,7 @@ import { layers } from '../layers/index.ts';
 import type { Mode } from '../layers/layer.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { PlanBuilder } from './builder.ts';
+import type { TensorRole } from './plan.ts';
 
 /** What every forward pass of a model reads. */
 export interface ModelTensors {
@@ -40,6 +41,8 @@ export interface ModelOptions extends SegmentOptions {
   readonly batch: number;
   /** The value of the input node; `output` makes the tensor that it usually has. */
   readonly input: (node: string, output: () => TensorId) => TensorId;
+  /** Of the nodes' values: 'result' where the host reads them. Default 'activation'. */
+  readonly role?: TensorRole;
 }
 
 /** Appends the gathering of a batch and the forward pass of the model. Returns its output and the targets. */
@@ -51,7 +54,7 @@ export function lowerForward(
   const { prefix, data } = options;
   const batch = builder.shape(data.indices)[0]!;
   let target: TensorId | undefined;
-  const logits = lowerModel(shared, {
+  const { logits } = lowerModel(shared, {
     ...options,
     batch,
     input: (node, output) => {
@@ -64,10 +67,13 @@ export function lowerForward(
   return { logits, target: target! };
 }
 
-/** Appends the forward pass of the model on whatever `input` gives it. Returns its output. */
-export function lowerModel(shared: ModelTensors, options: ModelOptions): TensorId {
+/** Appends the forward pass of the model on whatever `input` gives it. Returns its output, and the value of every node. */
+export function lowerModel(
+  shared: ModelTensors,
+  options: ModelOptions,
+): { readonly logits: TensorId; readonly values: ReadonlyMap<string, TensorId> } {
   const { builder, checked } = shared;
-  const { segment, mode, prefix, batch } = options;
+  const { segment, mode, prefix, batch, role = 'activation' } = options;
   const nodes = new Map(checked.nodes.map((node) => [node.id, node]));
   const source = sourceOf(nodes.get(checked.outputId)!, nodes, mode);
   const values = new Map<string, TensorId>();
@@ -76,7 +82,7 @@ export function lowerModel(shared: ModelTensors, options: ModelOptions): TensorI
     const output = (): TensorId =>
       node === source && options.logits !== undefined
         ? options.logits
-        : builder.tensor(`${prefix}${node.id}.y`, [batch, ...node.outputShape], 'f32', 'activation', node.id);
+        : builder.tensor(`${prefix}${node.id}.y`, [batch, ...node.outputShape], 'f32', role, node.id);
     if (node.layer === 'input') {
       values.set(node.id, options.input(node.id, output));
     } else if (isIdentity(node, mode)) {
@@ -99,7 +105,7 @@ export function lowerModel(shared: ModelTensors, options: ModelOptions): TensorI
       });
     }
   }
-  return values.get(checked.outputId)!;
+  return { logits: values.get(checked.outputId)!, values };
 }
 
 function gather(

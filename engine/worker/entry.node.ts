@@ -1,11 +1,12 @@
 import { parentPort } from 'node:worker_threads';
 import type { Backend, BackendName } from '../backend.ts';
 import { spawnHelper } from '../host/spawn.node.ts';
+import { serveJobs, type JobCommand } from './jobServer.ts';
 import type { TrainingCommand } from './protocol.ts';
 import { serveTraining } from './session.ts';
 
 /**
- * Entry of a training thread: `new Worker(new URL('engine/worker/entry.node.ts', ...))`. Runs from TypeScript as it is, and
+ * Entry of the engine's threads, for training and for jobs: `new Worker(new URL('engine/worker/entry.node.ts', ...))`. Runs from TypeScript as it is, and
  * bundled as an input of its own.
  */
 const port = parentPort;
@@ -19,17 +20,31 @@ async function backend(name: BackendName): Promise<Backend> {
   return (await import('../cpu/index.ts')).cpuBackend;
 }
 
-serveTraining(
-  {
-    post: (event, transfer) => port.postMessage(event, transfer),
-    on: (listener) => port.on('message', (command: TrainingCommand) => listener(command)),
-    close: () => port.close(),
-  },
-  {
-    backend,
-    spawn: spawnHelper,
-    clock: () => performance.now(),
-    // immediates run after the event loop has delivered what other threads posted
-    turn: () => new Promise((resolve) => setImmediate(resolve)),
-  },
-);
+const host = {
+  backend,
+  spawn: spawnHelper,
+  clock: () => performance.now(),
+  // immediates run after the event loop has delivered what other threads posted
+  turn: () => new Promise<void>((resolve) => setImmediate(resolve)),
+};
+
+// the first message says what this thread is for: one training run, or jobs, one after the other
+port.once('message', (first: TrainingCommand | JobCommand) => {
+  if (first.kind === 'job' || first.kind === 'cancelJob') {
+    const answer = serveJobs((event) => port.postMessage(event), host);
+    answer(first);
+    port.on('message', answer);
+    return;
+  }
+  serveTraining(
+    {
+      post: (event, transfer) => port.postMessage(event, transfer),
+      on: (listener) => {
+        listener(first);
+        port.on('message', listener);
+      },
+      close: () => port.close(),
+    },
+    host,
+  );
+});

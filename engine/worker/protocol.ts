@@ -1,7 +1,7 @@
 import type { BackendName } from '../backend.ts';
-import type { EngineErrorCode, Fault } from '../errors.ts';
 import type { GraphDocument } from '../graph/document.ts';
 import type { GradientSettings, LossSettings, OptimizerSettings, ScheduleSettings } from '../train/settings.ts';
+import type { PlainError } from './plainError.ts';
 
 /** Images of one file of a data set, in shared memory, so that no thread copies them. */
 export interface ImageFile {
@@ -129,9 +129,5 @@ export type TrainingEvent =
   | {
       readonly kind: 'failed';
       readonly step: number;
-      readonly error: {
-        readonly code: EngineErrorCode | 'unexpected';
-        readonly message: string;
-        readonly faults: readonly Fault[];
-      };
+      readonly error: PlainError;
     };

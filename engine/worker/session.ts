@@ -1,6 +1,6 @@
 import type { Backend, BackendName, SpawnHelper } from '../backend.ts';
-import { EngineError } from '../errors.ts';
 import { TrainingRun } from '../train/trainingRun.ts';
+import { plainError } from './plainError.ts';
 import type { TrainingCommand, TrainingEvent, TrainingJob } from './protocol.ts';
 
 /** The worker's end of the line to its host: a post/on pair. */
@@ -104,11 +104,4 @@ class TrainingSession {
   #post(event: TrainingEvent): void {
     this.#port.post(event, event.kind === 'checkpoint' ? [event.bytes.buffer as ArrayBuffer] : []);
   }
-}
-
-/** An error as plain data. */
-function plainError(error: unknown): Extract<TrainingEvent, { kind: 'failed' }>['error'] {
-  if (error instanceof EngineError) return { code: error.code, message: error.message, faults: error.faults };
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { code: 'unexpected', message, faults: [{ message }] };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { specSchema } from '../spec/schema.ts';
+import { activationPreviewSchema, stepTimingSchema } from './previewRecords.ts';
 import {
   appInfoSchema,
   comparisonSchema,
@@ -39,6 +40,26 @@ export const methods = {
   'spec.check': {
     input: z.strictObject({ spec: z.unknown() }),
     output: z.object({ ok: z.boolean(), faults: z.array(faultSchema), spec: specSchema.nullable() }),
+  },
+  /**
+   * What every node of the network makes of a few training images (the first of each class, and the ones behind them), before
+   * training or with the weights of a checkpoint of `run`, whose own spec has to have the same model.
+   */
+  'models.preview': {
+    input: z.strictObject({
+      spec: z.unknown(),
+      run: runId.optional(),
+      checkpoint: z.enum(['last', 'best']).default('last'),
+      images: z.int().min(1).max(256).default(64),
+      focus: z.int().min(0).default(0).describe('Which of the images is shown, from 0'),
+      channels: z.int().min(1).max(512).default(12),
+    }),
+    output: activationPreviewSchema,
+  },
+  /** Trains a few steps of the spec and throws them away: how long an epoch takes on this machine, measured. */
+  'models.timing': {
+    input: z.strictObject({ spec: z.unknown(), milliseconds: z.int().min(50).max(10_000).default(400) }),
+    output: stepTimingSchema,
   },
   /** Puts one run per seed into the queue. */
   'runs.create': {

@@ -1,4 +1,5 @@
 import type { Handlers } from '../app.ts';
+import { base64 } from '../base64.ts';
 import { LabError } from '../contract/errors.ts';
 import { suggestion } from '../contract/near.ts';
 import type { Datasets } from '../ports.ts';
@@ -25,13 +26,4 @@ export function datasetHandlers(datasets: Datasets): Handlers {
       return { pixels: base64(pixels), labels: Array.from(labels), shape };
     },
   };
-}
-
-/** Characters at once: an argument list has a limit. */
-const piece = 8192;
-
-function base64(bytes: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += piece) text += String.fromCharCode(...bytes.subarray(at, at + piece));
-  return btoa(text);
 }

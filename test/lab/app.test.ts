@@ -4,6 +4,7 @@ import { methods, type MethodName } from '../../lab/contract/methods.ts';
 import { connectLab, serveLab } from '../../lab/contract/rpc.ts';
 import { line } from './contract/ports.ts';
 import { bench, smallSpec } from './fakes.ts';
+import { jobAnswer } from './preview/answers.ts';
 
 const all = Object.fromEntries(
   Object.keys(methods).map((name) => [name, () => undefined]),
@@ -38,7 +39,8 @@ describe('calls', () => {
   });
 
   it('answer what the contract says', async () => {
-    const { lab, worker, reaches } = await bench();
+    const { lab, worker, reaches, jobs } = await bench();
+    jobs.answer = jobAnswer;
     const inputs: { [N in MethodName]?: unknown } = {};
     const [run] = await lab.call('runs.create', { spec: smallSpec, seeds: [1, 2] });
     const one = await worker(0);
@@ -51,6 +53,8 @@ describe('calls', () => {
     Object.assign(inputs, {
       'datasets.samples': { id: 'dots', count: 3 },
       'spec.check': { spec: { a: 1 } },
+      'models.preview': { spec: smallSpec, images: 8 },
+      'models.timing': { spec: smallSpec },
       'runs.create': { spec: smallSpec },
       'runs.get': { id },
       'runs.series': { id, maxPoints: 5 },

@@ -8,7 +8,16 @@ import { createLab, type Lab, type LabSettings } from '../../lab/app.ts';
 import { LabError } from '../../lab/contract/errors.ts';
 import type { LabEvent } from '../../lab/contract/client.ts';
 import type { DatasetRecord, RunDetails, RunStatus } from '../../lab/contract/records.ts';
-import type { CheckpointFiles, Datasets, Store, Trainer, TrainingHandle, TrainRequest } from '../../lab/ports.ts';
+import type {
+  CheckpointFiles,
+  Datasets,
+  JobRequest,
+  Jobs,
+  Store,
+  Trainer,
+  TrainingHandle,
+  TrainRequest,
+} from '../../lab/ports.ts';
 import { checkSpec } from '../../lab/spec/check.ts';
 import { sha256 } from '../../lab/spec/hash.ts';
 import type { SpecInput } from '../../lab/spec/schema.ts';
@@ -204,6 +213,7 @@ export interface Bench {
   readonly lab: Lab;
   readonly store: Store;
   readonly trainer: FakeTrainer;
+  readonly jobs: FakeJobs;
   readonly files: FakeFiles;
   readonly datasets: FakeDatasets;
   readonly events: LabEvent[];
@@ -232,6 +242,20 @@ export interface BenchOptions {
   readonly wrapStore?: (store: Store) => Store;
 }
 
+/** Answers jobs with what the test wants to hear, and keeps what was asked. */
+export class FakeJobs implements Jobs {
+  readonly asked: { name: string; request: JobRequest; options: unknown }[] = [];
+  answer: (name: string, options: never) => unknown = (name) => {
+    throw new Error(`The test expects no job ${name}.`);
+  };
+  async run(name: string, request: JobRequest, options: unknown): Promise<never> {
+    this.asked.push({ name, request, options });
+    await Promise.resolve();
+    return this.answer(name, options as never) as never;
+  }
+  async close(): Promise<void> {}
+}
+
 /** A lab on a real store, with everything else under the test's control. */
 export async function bench(options: BenchOptions = {}): Promise<Bench> {
   const home = options.home ?? mkdtempSync(join(tmpdir(), 'ablate-lab-'));
@@ -241,12 +265,14 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
   let dead = false;
   const store = options.wrapStore?.(real) ?? real;
   const trainer = new FakeTrainer();
+  const jobs = new FakeJobs();
   const files = options.files ?? new FakeFiles();
   const datasets = new FakeDatasets();
   const clock = { time: 1_000_000, now: () => ++clock.time };
   const lab = createLab({
     store,
     trainer,
+    jobs,
     checkpoints: files,
     datasets,
     clock,
@@ -274,6 +300,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     lab,
     store,
     trainer,
+    jobs,
     files,
     datasets,
     events,

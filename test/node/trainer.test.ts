@@ -4,38 +4,13 @@ import { specSchema } from '../../lab/contract/spec.ts';
 import type { TrainingHandle, TrainRequest } from '../../lab/ports.ts';
 import type { DatasetImages } from '../../node/datasets.ts';
 import { createTrainer } from '../../node/trainer.ts';
-import { tinySpec } from './cliProcess.ts';
+import { images, rowsSpec } from './rows.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
 const realEntry = new URL('../../engine/worker/entry.node.ts', import.meta.url);
 
-/** Random images that carry their label in one bright row, so that there is something to learn. */
-function images(): DatasetImages {
-  const file = (count: number) => {
-    const pixels = new Uint8Array(new SharedArrayBuffer(count * 64));
-    const labels = new Uint8Array(new SharedArrayBuffer(count));
-    for (let i = 0; i < count; i++) {
-      const label = (i * 7) % 8;
-      labels[i] = label;
-      for (let j = 0; j < 64; j++)
-        pixels[i * 64 + j] = Math.floor(j / 8) === label ? 200 + ((i + j) % 50) : (i * j) % 60;
-    }
-    return { pixels, labels, count };
-  };
-  const record = { imageShape: [1, 8, 8], classes: ['0', '1', '2', '3', '4', '5', '6', '7'], id: 'rows' };
-  return { train: file(400), test: file(100), record: record as unknown as DatasetImages['record'] };
-}
-
-const spec = (steps: number) =>
-  specSchema.parse({
-    ...tinySpec,
-    data: { dataset: 'rows', validation: 40 },
-    model: {
-      nodes: tinySpec.model.nodes.map((node) => (node.id === 'classes' ? { ...node, props: { units: 8 } } : node)),
-    },
-    training: { ...tinySpec.training, length: { steps }, evaluateEvery: { steps: 50 } },
-  });
+const spec = (steps: number) => specSchema.parse(rowsSpec(steps));
 
 interface Options {
   readonly entry?: URL;

@@ -1,0 +1,20 @@
+import type { JobRunner } from './job.ts';
+import type { ActivationPreview, PreviewInput } from './preview.ts';
+import type { StepTiming, TimingInput } from './timing.ts';
+
+/** Every job: what it takes and what it gives. Both travel between threads as they are (structured clone). */
+export interface JobTable {
+  /** The value of every node for a few images. */
+  preview: { readonly input: PreviewInput; readonly output: ActivationPreview };
+  /** How long steps and evaluations take here. */
+  timing: { readonly input: TimingInput; readonly output: StepTiming };
+}
+export type JobName = keyof JobTable;
+export type JobInput<N extends JobName> = JobTable[N]['input'];
+export type JobOutput<N extends JobName> = JobTable[N]['output'];
+
+/** Each loaded when it is asked for. */
+export const jobs: { readonly [N in JobName]: () => Promise<JobRunner<JobInput<N>, JobOutput<N>>> } = {
+  preview: async () => (await import('./preview.ts')).runPreview,
+  timing: async () => (await import('./timing.ts')).runTiming,
+};

@@ -1,0 +1,49 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { specSchema } from '../../lab/contract/spec.ts';
+import { createJobs } from '../../node/jobs.ts';
+import { images, rowsSpec } from './rows.ts';
+
+const entry = new URL('../../engine/worker/entry.node.ts', import.meta.url);
+const jobs = createJobs({ datasets: { images: () => Promise.resolve(images()) }, entry, workers: 1, grace: 200 });
+afterAll(() => jobs.close());
+
+const spec = specSchema.parse(rowsSpec(100));
+const request = { spec, threads: 1, checkpoint: null };
+const preview = { images: [0, 1, 2, 3], focus: 0, channels: 4 };
+
+describe('jobs in worker threads', { timeout: 60_000 }, () => {
+  it('answer with what the job computed, one after the other on one thread', async () => {
+    const [first, second] = await Promise.all([
+      jobs.run('preview', request, preview),
+      jobs.run('timing', request, { milliseconds: 50 }),
+    ]);
+    expect(first.nodes.map(({ id }) => id)).toEqual(spec.model.nodes.map(({ id }) => id));
+    expect(second.stepsPerEpoch).toBeGreaterThan(0);
+  });
+
+  it('tell how far they are', async () => {
+    const told: number[] = [];
+    await jobs.run('timing', request, { milliseconds: 400 }, { progress: (done) => told.push(done) });
+    expect(told.length).toBeGreaterThan(1);
+    expect(told).toEqual([...told].sort((a, b) => a - b));
+  });
+
+  it('can be cancelled, and the next one runs', async () => {
+    const stop = new AbortController();
+    const long = jobs.run('timing', request, { milliseconds: 10_000 }, { signal: stop.signal });
+    setTimeout(() => stop.abort(), 100);
+    await expect(long).rejects.toMatchObject({ code: 'interrupted' });
+    expect((await jobs.run('preview', request, preview)).images).toBe(4);
+  });
+
+  it('hand errors of the engine on in its own words', async () => {
+    const faulty = { ...request, checkpoint: new Uint8Array(10) };
+    await expect(jobs.run('preview', faulty, preview)).rejects.toMatchObject({ code: 'checkpoint' });
+  });
+
+  it('refuse once the lab is closing', async () => {
+    const own = createJobs({ datasets: { images: () => Promise.resolve(images()) }, entry });
+    await own.close();
+    await expect(own.run('preview', request, preview)).rejects.toMatchObject({ code: 'closed' });
+  });
+});
