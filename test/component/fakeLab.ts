@@ -92,7 +92,7 @@ export function makeRun(change: Partial<RunRecord> = {}): RunRecord {
   };
 }
 
-type Handlers = { readonly [N in MethodName]: (input: never) => MethodOutput<N> };
+type Handlers = { readonly [N in MethodName]?: (input: never) => MethodOutput<N> };
 
 export class FakeLab implements LabServer {
   runs: RunRecord[] = [];
@@ -101,6 +101,8 @@ export class FakeLab implements LabServer {
   readonly series = new Map<string, Series[]>();
   templates: Template[] = [{ id: 'mlp-sigmoid', title: 'Sigmoid MLP', summary: 'Three layers.', spec: makeSpec() }];
   comparison: Comparison | null = null;
+  /** Answers of a test's own, before the built-in ones. */
+  answers: Handlers = {};
   /** Every call, in order. */
   readonly calls: { readonly name: string; readonly input: unknown }[] = [];
   /** Calls of these names are refused with the error. */
@@ -115,7 +117,9 @@ export class FakeLab implements LabServer {
     const method = methods[name as MethodName];
     const parsed = method.input.safeParse(input);
     if (!parsed.success) throw new LabError('invalid', `${name}: ${parsed.error.message}`);
-    const answer: unknown = this.#handlers[name as MethodName](parsed.data as never);
+    const handler = this.answers[name as MethodName] ?? this.#handlers[name as MethodName];
+    if (!handler) throw new LabError('usage', `The fake lab does not answer ${name}; give it an answer in the test.`);
+    const answer: unknown = handler(parsed.data as never);
     method.output.parse(answer);
     return answer;
   }
