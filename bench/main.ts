@@ -1,142 +1,112 @@
 /**
- * npm run bench [-- --quick] [--json] [--threads 1,2] [--workload W1,W2]
- *
- * Milliseconds per training step of the cpu backend, by threads, against the reference backend (on a tiny net) and PyTorch
- * (where python3 has it). All contestants of a workload take turns, so that a busy machine hits them alike.
+ * npm run bench: the cpu backend's speed, in turns with other libraries on the same networks. `--help` lists the options, docs/
+ * performance.md says how to read the output.
  */
-import { parseArgs } from 'node:util';
-import type { Backend } from '../engine/backend.ts';
-import { cpuBackend } from '../engine/cpu/index.ts';
-import { referenceBackend } from '../engine/reference/index.ts';
-import { makeStepper, type Stepper } from './stepper.ts';
-import { timeTorch, torchMissing, type TorchTiming } from './torch.ts';
-import { workloads, type Workload } from './workloads.ts';
+import { fileURLToPath } from 'node:url';
+import { Contestant } from './contestant.ts';
+import { compareWithBaseline, tolerance, writeBaseline } from './guard.ts';
+import { describeMachine } from './machine.ts';
+import { measure, measurePeaks } from './measure.ts';
+import { readOptions, usage, type Options } from './options.ts';
+import { peers } from './peers/index.ts';
+import { printProfile, profileWorkload } from './profile.ts';
+import { printWorkload, results, type Own, type Result } from './report.ts';
 
-interface Row {
-  readonly workload: string;
-  readonly contestant: string;
-  readonly threads: number;
-  /** Milliseconds per step. */
-  readonly median: number;
-  readonly least: number;
-  readonly imagesPerSecond: number;
-  readonly note: string;
-}
+const child = fileURLToPath(new URL('children/ablate.ts', import.meta.url));
 
-interface Contestant {
-  readonly name: string;
-  readonly backend: Backend;
-  readonly threads: number;
-}
-
-const { values: flags } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    threads: { type: 'string', default: '1,2' },
-    workload: { type: 'string' },
-  },
-});
-
-const rounds = flags.quick ? 4 : 10;
-const secondsPerRound = flags.quick ? 0.25 : 0.5;
-const warmUpSteps = 10;
-
-function chosenThreads(): number[] {
-  const threads = flags.threads.split(',').map(Number);
-  if (threads.some((count) => !Number.isInteger(count) || count < 1)) {
-    throw new Error(`--threads takes whole numbers like 1,2, not "${flags.threads}".`);
-  }
-  return threads;
-}
-
-function chosenWorkloads(): Workload[] {
-  const names = flags.workload?.split(',') ?? workloads.map(({ name }) => name);
-  return names.map((name) => {
-    const found = workloads.find((workload) => workload.name === name);
-    if (!found) throw new Error(`No workload "${name}"; there are ${workloads.map((w) => w.name).join(', ')}.`);
-    return found;
+function ownContestants(options: Options): { own: Own[]; contestants: Contestant[] } {
+  const own = options.variants.flatMap((variant) =>
+    options.threads.map((threads): Own => ({ name: `cpu ${variant} ${threads}t`, variant, threads })),
+  );
+  const contestants = own.map(({ name, variant, threads }) => {
+    const flags = variant === 'revectorize' ? ['--experimental-wasm-revectorize'] : [];
+    return new Contestant({
+      name,
+      command: process.execPath,
+      args: ['--disable-warning=ExperimentalWarning', ...flags, child, String(threads), variant],
+    });
   });
+  return { own, contestants };
 }
 
-/** Steps for `seconds` and appends each step's milliseconds. */
-function timeSteps(stepper: Stepper, seconds: number, times: number[]): void {
-  const end = performance.now() + 1000 * seconds;
-  let before = performance.now();
-  do {
-    stepper.step();
-    const now = performance.now();
-    times.push(now - before);
-    before = now;
-  } while (before < end);
-}
-
-async function measure(workload: Workload, contestants: readonly Contestant[], torch: boolean): Promise<Row[]> {
-  const entries = [];
-  for (const contestant of contestants) {
-    const stepper = await makeStepper(workload, contestant.backend, contestant.threads);
-    for (let i = 0; i < warmUpSteps; i++) stepper.step();
-    entries.push({ contestant, stepper, times: [] as number[] });
+async function compare(options: Options): Promise<void> {
+  const machine = describeMachine();
+  const { own, contestants } = ownContestants(options);
+  const chosen = peers.filter(({ name }) => options.peers.includes(name));
+  const missing: Record<string, string> = {};
+  for (const peer of chosen) {
+    const why = peer.missing();
+    if (why !== null) missing[peer.name] = why;
   }
-  const torchTimes = new Map<number, TorchTiming[]>();
-  for (let round = 0; round < rounds; round++) {
-    for (const { stepper, times } of entries) timeSteps(stepper, secondsPerRound, times);
-    if (!torch || round % 4 !== 0) continue;
-    for (const threads of chosenThreads()) {
-      const timings = torchTimes.get(threads) ?? [];
-      timings.push(timeTorch(workload.name, threads, 2 * secondsPerRound));
-      torchTimes.set(threads, timings);
+  const others = chosen
+    .filter(({ name }) => missing[name] === undefined)
+    .flatMap((peer) => peer.programs(options.threads))
+    .map((program) => new Contestant(program));
+  const everyone = [...contestants, ...others];
+  const all: Result[] = [];
+  try {
+    const peaks = await measurePeaks(contestants);
+    if (!options.json) {
+      console.log(
+        `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node} (V8 ${machine.v8}), load ${machine.load}`,
+      );
+      for (const [name, gflops] of peaks) {
+        console.log(`  ${name}: ${gflops.toFixed(1)} GFLOP/s of fused multiply-adds per thread`);
+      }
+    }
+    for (const workload of options.workloads) {
+      const racing = workload.tiny ? contestants : everyone;
+      const measurement = await measure(workload, racing, options);
+      for (const { name } of own) {
+        const why = measurement.failures.get(name);
+        if (why !== undefined) throw new Error(`${workload.name} on ${name}: ${why}`);
+      }
+      const lines = results(measurement, own, peaks);
+      all.push(...lines);
+      if (!options.json) printWorkload(measurement, lines);
+    }
+    const versions = Object.fromEntries(others.map(({ program, note }) => [program.name, note]));
+    if (options.json) {
+      const document = { results: all, peers: versions, missing, peaks: Object.fromEntries(peaks), machine };
+      console.log(JSON.stringify(document, null, 2));
+    } else {
+      console.log('');
+      for (const [name, note] of Object.entries(versions)) console.log(`${name}: ${note}`);
+      for (const [name, why] of Object.entries(missing)) console.log(`${name} was not measured: ${why}.`);
+    }
+  } finally {
+    for (const contestant of everyone) contestant.kill();
+  }
+  if (options.baseline) writeBaseline(all, machine.cpu);
+  if (options.guard) guard(all, machine.cpu);
+}
+
+function guard(all: readonly Result[], cpu: string): void {
+  const { compared, fallen, otherMachine } = compareWithBaseline(all, cpu);
+  if (otherMachine !== null) console.error(`The baseline was measured on another machine (${otherMachine}).`);
+  for (const line of fallen) console.error(`Slower: ${line}`);
+  console.error(
+    `${compared} ratios compared with bench/baseline.json, ${fallen.length} fell by more than ${100 * tolerance} %.`,
+  );
+  if (fallen.length > 0) process.exitCode = 1;
+}
+
+async function profile(options: Options): Promise<void> {
+  const profiles = [];
+  for (const workload of options.workloads) {
+    for (const threads of options.threads) {
+      const result = await profileWorkload(workload, threads, options);
+      profiles.push(result);
+      if (!options.json) printProfile(result);
     }
   }
-  const rows: Row[] = [];
-  const add = (contestant: string, threads: number, median: number, least: number, note: string): void => {
-    const imagesPerSecond = Math.round((1000 * workload.batch) / median);
-    rows.push({ workload: workload.name, contestant, threads, median, least, imagesPerSecond, note });
-  };
-  for (const { contestant, stepper, times } of entries) {
-    const loss = await stepper.loss();
-    if (!Number.isFinite(loss)) throw new Error(`${workload.name} on ${contestant.name}: the loss became ${loss}.`);
-    times.sort((a, b) => a - b);
-    const note = `${(stepper.bytes / 2 ** 20).toFixed(0)} MiB, loss ${loss.toFixed(3)}`;
-    add(contestant.name, contestant.threads, times[times.length >> 1]!, times[0]!, note);
-    await stepper.dispose();
-  }
-  for (const [threads, timings] of torchTimes) {
-    const best = timings.reduce((a, b) => (b.median < a.median ? b : a));
-    add(
-      'pytorch',
-      threads,
-      best.median,
-      Math.min(...timings.map(({ least }) => least)),
-      `${best.version}, ${best.blas}`,
-    );
-  }
-  return rows;
+  if (options.json) console.log(JSON.stringify({ machine: describeMachine(), profiles }, null, 2));
 }
 
-function print(workload: Workload, rows: readonly Row[]): void {
-  console.log(`\n${workload.name}  ${workload.title}`);
-  const [first] = rows;
-  for (const row of rows) {
-    const label = `${row.contestant} ${row.threads} thread${row.threads === 1 ? '' : 's'}`.padEnd(22);
-    const time = `${row.median.toFixed(3).padStart(9)} ms (least ${row.least.toFixed(3)})`;
-    const ratio = first && row !== first ? `${(first.median / row.median).toFixed(2)}x` : '1.00x';
-    console.log(
-      `  ${label} ${time.padEnd(30)} ${String(row.imagesPerSecond).padStart(8)} images/s ${ratio.padStart(8)}  ${row.note}`,
-    );
-  }
-}
-
-const threads = chosenThreads();
-const missing = torchMissing();
-const all: Row[] = [];
-for (const workload of chosenWorkloads()) {
-  const contestants: Contestant[] = threads.map((count) => ({ name: 'cpu', backend: cpuBackend, threads: count }));
-  if (workload.tiny) contestants.push({ name: 'reference', backend: referenceBackend, threads: 1 });
-  const rows = await measure(workload, contestants, missing === null && !workload.tiny);
-  all.push(...rows);
-  if (!flags.json) print(workload, rows);
-}
-if (flags.json)
-  console.log(JSON.stringify({ rows: all, missing: missing === null ? {} : { pytorch: missing } }, null, 2));
-else if (missing !== null) console.log(`\nPyTorch was not measured: ${missing}.`);
+const options = readOptions(
+  process.argv.slice(2),
+  peers.map(({ name }) => name),
+);
+if (options === null) console.log(usage);
+else if (options.profile) await profile(options);
+else await compare(options);

@@ -1,30 +1,29 @@
-import type { Backend } from '../engine/backend.ts';
-import { checkGraph } from '../engine/graph/check.ts';
+import type { Backend, Executable } from '../engine/backend.ts';
 import { spawnHelper } from '../engine/host/spawn.node.ts';
 import { initialValues } from '../engine/layers/initialize.ts';
 import { hyperSize, randomSize, randomSlot } from '../engine/ops/op.ts';
 import { lowerTraining } from '../engine/plan/lower.ts';
+import type { TrainingPlan } from '../engine/plan/plan.ts';
 import { RandomStream, streamKind } from '../engine/random.ts';
 import { fillHyper } from '../engine/train/optimizers.ts';
-import type { Workload } from './workloads.ts';
+import { checkWorkload, type Workload } from './workloads.ts';
 
-/** A workload compiled and ready to train on synthetic data. */
+/** A workload compiled and ready to run on synthetic data. */
 export interface Stepper {
-  /** One training step, everything included: batch indices, learning rate, random state. */
+  readonly plan: TrainingPlan;
+  readonly executable: Executable;
+  /** One step, everything included: batch indices, learning rate, random state. */
   step(): void;
   /** Mean loss of the last step's batch. */
   loss(): Promise<number>;
-  readonly bytes: number;
-  dispose(): Promise<void>;
 }
 
 const images = 2000;
 const historySlots = 64;
 
 export async function makeStepper(workload: Workload, backend: Backend, threads: number): Promise<Stepper> {
-  const { inputShape, classes, batch, optimizer } = workload;
-  const checked = checkGraph(workload.document, { inputShape, classes });
-  if (!checked.ok) throw new Error(`${workload.name}: ${checked.faults.map((fault) => fault.message).join(' ')}`);
+  const { inputShape, classes, batch, optimizer, mode } = workload;
+  const checked = checkWorkload(workload);
   const plan = lowerTraining(checked, {
     batchSize: batch,
     evaluationBatch: batch,
@@ -56,23 +55,42 @@ export async function makeStepper(workload: Workload, backend: Backend, threads:
   const random = new Int32Array(randomSize);
   random[randomSlot.seedLow] = 1;
   let done = 0;
+  const nextIndices = (): void => {
+    for (let i = 0; i < batch; i++) indices[i] = (done * batch + i) % images;
+    done++;
+  };
+  if (mode === 'infer') {
+    return {
+      plan,
+      executable,
+      step: () => {
+        nextIndices();
+        executable.write(handles.evaluationIndices, indices);
+        executable.run('evaluateTrain');
+      },
+      loss: async () => {
+        const loss = new Float32Array(1);
+        await executable.read(handles.evaluationLoss, loss);
+        return loss[0]! / batch;
+      },
+    };
+  }
   return {
-    bytes: executable.bytes,
+    plan,
+    executable,
     step: () => {
-      for (let i = 0; i < batch; i++) indices[i] = (done * batch + i) % images;
       fillHyper(optimizer, optimizer.learningRate, done, hyper);
       random[randomSlot.step] = done;
+      nextIndices();
       executable.write(handles.trainIndices, indices);
       executable.write(handles.hyper, hyper);
       executable.write(handles.random, random);
       executable.run('train');
-      done++;
     },
     loss: async () => {
       const history = new Float32Array(historySlots * 2);
       await executable.read(handles.history, history);
       return history[2 * ((done - 1) % historySlots)]!;
     },
-    dispose: () => executable.dispose(),
   };
 }

@@ -9,6 +9,7 @@ import { lowerToSteps } from './kernels/index.ts';
 import { assignLayouts, bytesPerElement, type Layout } from './layout.ts';
 import { schedule, type Schedule } from './schedule.ts';
 import { placePrivate } from './privateRows.ts';
+import { Marks, type Mark } from './profile.ts';
 import type { Buffer, KernelContext, Placed, Step } from './step.ts';
 import { counterBytes, countersStart, defaultPatience, emitBarrier, emitCommand, emitHelperLoop } from './sync.ts';
 import { updateLists } from './updateLists.ts';
@@ -25,6 +26,8 @@ export interface CpuTuning {
   readonly worthSharing?: number;
   /** Seconds that a thread waits for another before it counts as dead. */
   readonly patience?: number;
+  /** A clock (milliseconds): the time of every step is kept, see profile.ts. */
+  readonly profile?: () => number;
 }
 
 export interface CompiledSegment {
@@ -42,6 +45,8 @@ export interface CompiledPlan {
   readonly segments: readonly CompiledSegment[];
   /** Address of each thread's scratch memory. */
   readonly scratch: readonly number[];
+  /** What the marks of a profiled plan stand for, by number. */
+  readonly marks: readonly Mark[];
 }
 
 function canShare(x: Layout, y: Layout): boolean {
@@ -125,6 +130,7 @@ function segmentSteps(
   ops: readonly OpInstance[],
   tensors: readonly Placed[],
   needScratch: (bytes: number) => void,
+  marks: Marks | null,
 ): Step[] {
   const steps: Step[] = [];
   const context: KernelContext = {
@@ -134,7 +140,11 @@ function segmentSteps(
     needScratch,
     step: (step) => steps.push(step),
   };
-  for (const instance of ops) lowerToSteps(instance, context);
+  for (const instance of ops) {
+    const first = steps.length;
+    lowerToSteps(instance, context);
+    for (const step of steps.slice(first)) marks?.belongs(step, instance);
+  }
   return steps;
 }
 
@@ -144,13 +154,11 @@ export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): Com
   const { tensors, persistent } = placeTensors(plan, assignLayouts(plan));
   let scratchBytes = 64;
   let scratchEnd = 0;
-  const schedules = plan.segments.map(({ ops }): Schedule =>
-    schedule(
-      segmentSteps(ops, tensors, (bytes) => {
-        scratchBytes = Math.max(scratchBytes, align(bytes + 16));
-      }),
-    ),
-  );
+  const marks = tuning.profile ? new Marks() : null;
+  const needScratch = (bytes: number): void => {
+    scratchBytes = Math.max(scratchBytes, align(bytes + 16));
+  };
+  const schedules = plan.segments.map(({ ops }): Schedule => schedule(segmentSteps(ops, tensors, needScratch, marks)));
   for (const { levels } of schedules) {
     const end = placePrivate(levels, persistent, scratchBytes);
     scratchEnd = Math.max(scratchEnd, end);
@@ -173,10 +181,11 @@ export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): Com
     );
   }
   const module = new Module({ relaxed, shared: threads > 1 });
+  marks?.importInto(module);
   const barrier = threads > 1 ? emitBarrier(module, threads, patience) : null;
   let firstCounter = 0;
   const emitted = schedules.map(({ levels }, index) => {
-    const segment = emitSegment(module, `segment${index}`, levels, threads, barrier, firstCounter, share);
+    const segment = emitSegment(module, `segment${index}`, levels, threads, barrier, firstCounter, share, marks);
     firstCounter += segment.counters;
     module.export(segment.run);
     return segment;
@@ -196,5 +205,5 @@ export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): Com
     shared: emitted[index]!.shared,
     levels: schedules[index]!.levels.length,
   }));
-  return { binary: module.build(pages), pages, tensors, segments, scratch };
+  return { binary: module.build(pages), pages, tensors, segments, scratch, marks: marks?.list ?? [] };
 }

@@ -2,6 +2,7 @@ import type { Expr, Func, Local } from './asm/func.ts';
 import type { Module } from './asm/module.ts';
 import { unitCost, unitRuns, type Level, type RowGroup, type TaskGroup, type Unit } from './schedule.ts';
 import { emitSliceStart, rowBytes, sliceCount, type Placed, type RowStep } from './step.ts';
+import type { Marks } from './profile.ts';
 import { counterBytes, countersStart } from './sync.ts';
 
 /**
@@ -34,7 +35,7 @@ function emitRowStep(module: Module, step: RowStep): Func {
 }
 
 /** One slice through all steps of the group: image steps row by row while the row is in the cache, matrix steps at once. */
-function emitRowGroup(module: Module, group: RowGroup): EmittedUnit {
+function emitRowGroup(module: Module, group: RowGroup, marks: Marks | null): EmittedUnit {
   const functions = group.steps.map((step) => emitRowStep(module, step));
   const f = module.func('slice', ['i32', 'i32']);
   const [slice, scratch] = f.params() as [Local, Local];
@@ -44,27 +45,27 @@ function emitRowGroup(module: Module, group: RowGroup): EmittedUnit {
   f.set(from, emitSliceStart(f, group.rows, slice));
   f.set(to, emitSliceStart(f, group.rows, f.i32.add(slice, 1)));
   for (const { first, end } of unitRuns(group.steps)) {
-    const run = functions.slice(first, end);
-    if (group.steps[first]!.unit === 'matrix') {
-      for (const func of run) f.run(f.call(func, from, to, slice, scratch));
-    } else {
-      f.for(row, from, to, 1, () => {
-        for (const func of run) f.run(f.call(func, row, f.i32.add(row, 1), slice, scratch));
+    const all = (low: Expr, high: Expr): void =>
+      functions.slice(first, end).forEach((func, i) => {
+        f.run(f.call(func, low, high, slice, scratch));
+        marks?.after(f, group.steps[first + i]!);
       });
-    }
+    if (group.steps[first]!.unit === 'matrix') all(from, to);
+    else f.for(row, from, to, 1, () => all(row, f.i32.add(row, 1)));
   }
   return { tasks: sliceCount(group.rows), run: f, cost: unitCost(group) };
 }
 
-function emitTaskGroup(module: Module, { step }: TaskGroup): EmittedUnit {
+function emitTaskGroup(module: Module, { step }: TaskGroup, marks: Marks | null): EmittedUnit {
   const f = module.func(step.name, ['i32', 'i32']);
   const [task, scratch] = f.params() as [Local, Local];
   step.emit({ f, module, task, scratch });
+  marks?.after(f, step);
   return { tasks: step.count, run: f, cost: step.cost };
 }
 
-function emitUnit(module: Module, unit: Unit): EmittedUnit {
-  return unit.kind === 'rows' ? emitRowGroup(module, unit) : emitTaskGroup(module, unit);
+function emitUnit(module: Module, unit: Unit, marks: Marks | null): EmittedUnit {
+  return unit.kind === 'rows' ? emitRowGroup(module, unit, marks) : emitTaskGroup(module, unit, marks);
 }
 
 interface EmittedLevel {
@@ -125,11 +126,12 @@ export function emitSegment(
   barrier: Func | null,
   firstCounter: number,
   worthSharing: number,
+  marks: Marks | null = null,
 ): EmittedSegment {
   const total = levels.flatMap(({ units }) => units).reduce((sum, unit) => sum + unitCost(unit), 0);
   const many = threads > 1 && total >= segmentFactor * worthSharing;
   const emitted = levels.map((level): EmittedLevel => {
-    const units = level.units.map((unit) => emitUnit(module, unit));
+    const units = level.units.map((unit) => emitUnit(module, unit, marks));
     const cost = units.reduce((sum, unit) => sum + unit.cost, 0);
     const parts = units.reduce((sum, unit) => sum + pieces(unit, worthSharing), 0);
     return { units, shared: many && parts > 1 && cost >= worthSharing };
@@ -139,8 +141,10 @@ export function emitSegment(
   let counters = 0;
   const wait = (): void => {
     if (barrier) f.if(f.call(barrier), () => f.return(1));
+    marks?.afterBarrier(f);
   };
   const shared = emitted.some((level) => level.shared);
+  marks?.start(f);
   emitted.forEach((level, index) => {
     if (!level.shared) {
       const alone = (): void => level.units.forEach((unit) => emitAllTasks(f, unit, scratch));

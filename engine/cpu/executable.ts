@@ -5,6 +5,7 @@ import type { Plan } from '../plan/plan.ts';
 import { formatShape, sizeOf, type TensorValues } from '../tensor.ts';
 import type { CompiledPlan } from './compile.ts';
 import { makeTransfer, type Transfer } from './layout.ts';
+import type { Profile } from './profile.ts';
 import { syncWord } from './sync.ts';
 
 interface Resident {
@@ -33,6 +34,8 @@ export class CpuExecutable implements Executable {
   readonly plan: Plan;
   readonly bytes: number;
   readonly threads: number;
+  /** Of a plan that was compiled with a clock (CpuTuning.profile). */
+  readonly profile: Profile | null;
   readonly #memory: WebAssembly.Memory;
   readonly #residents: readonly Resident[];
   readonly #entries = new Map<string, Entry>();
@@ -42,8 +45,15 @@ export class CpuExecutable implements Executable {
   #failure: EngineError | null = null;
   #disposed = false;
 
-  constructor(plan: Plan, compiled: CompiledPlan, memory: WebAssembly.Memory, instance: WebAssembly.Instance) {
+  constructor(
+    plan: Plan,
+    compiled: CompiledPlan,
+    memory: WebAssembly.Memory,
+    instance: WebAssembly.Instance,
+    profile: Profile | null,
+  ) {
     this.plan = plan;
+    this.profile = profile;
     this.bytes = memory.buffer.byteLength;
     this.threads = compiled.scratch.length;
     this.#memory = memory;

@@ -11,7 +11,7 @@ export interface HelperData {
 export function runHelper(data: unknown): void {
   const { module, memory, scratch } = data as HelperData;
   try {
-    const instance = new WebAssembly.Instance(module, { engine: { memory } });
+    const instance = new WebAssembly.Instance(module, { engine: { memory, mark: () => undefined } });
     (instance.exports.helper as (scratch: number) => void)(scratch);
   } catch (error) {
     abortThreads(memory);

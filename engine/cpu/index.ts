@@ -5,6 +5,7 @@ import { compilePlan, type CompiledPlan, type CpuTuning } from './compile.ts';
 import { CpuExecutable } from './executable.ts';
 import { detectFeatures } from './features.ts';
 import type { HelperData } from './helper.ts';
+import { Profile } from './profile.ts';
 import { syncWord } from './sync.ts';
 
 const mostThreads = 64;
@@ -82,8 +83,9 @@ async function compile(plan: Plan, options: CompileOptions, tuning: Partial<CpuT
   const compiled = compilePlan(plan, threads, { relaxed, ...tuning });
   const memory = reserve(compiled.pages, threads > 1);
   const module = await WebAssembly.compile(compiled.binary);
-  const instance = new WebAssembly.Instance(module, { engine: { memory } });
-  const executable = new CpuExecutable(plan, compiled, memory, instance);
+  const profile = tuning.profile ? new Profile(compiled.marks, tuning.profile) : null;
+  const instance = new WebAssembly.Instance(module, { engine: { memory, ...(profile && { mark: profile.mark }) } });
+  const executable = new CpuExecutable(plan, compiled, memory, instance, profile);
   if (threads > 1) await startHelpers(executable, compiled, module, memory, options.spawn!);
   return executable;
 }

@@ -8,9 +8,13 @@ export interface ModuleOptions {
   readonly shared: boolean;
 }
 
-/** A WebAssembly module under construction. It imports its memory as "engine"."memory" and exports chosen functions. */
+/**
+ * A WebAssembly module under construction. It imports its memory as "engine"."memory" (and host functions from "engine") and
+ * exports chosen functions.
+ */
 export class Module {
   readonly options: ModuleOptions;
+  readonly #imports: Func[] = [];
   readonly #functions: Func[] = [];
   readonly #exports: Func[] = [];
   readonly #cores = new Map<string, Func>();
@@ -19,8 +23,17 @@ export class Module {
     this.options = options;
   }
 
+  /** A function of the host, "engine".label. Imports come before all functions of the module. */
+  import(label: string, parameters: readonly ValueType[]): Func {
+    if (this.#functions.length > 0) throw new Error(`The import "${label}" comes after a function of the module.`);
+    const func = new Func(label, this.#imports.length, parameters, null, this.options.relaxed);
+    this.#imports.push(func);
+    return func;
+  }
+
   func(label: string, parameters: readonly ValueType[], result: ValueType | null = null): Func {
-    const func = new Func(label, this.#functions.length, parameters, result, this.options.relaxed);
+    const index = this.#imports.length + this.#functions.length;
+    const func = new Func(label, index, parameters, result, this.options.relaxed);
     this.#functions.push(func);
     return func;
   }
@@ -42,7 +55,8 @@ export class Module {
 
   /** The binary. `pages` (64 KiB) is both the minimum and, for shared memory, the maximum of the imported memory. */
   build(pages: number): Uint8Array<ArrayBuffer> {
-    const types = this.#functions.map((func) => [
+    const all = [...this.#imports, ...this.#functions];
+    const types = all.map((func) => [
       0x60,
       ...vector(func.parameters.map((type) => [valueTypeByte[type]])),
       ...vector(func.result ? [[valueTypeByte[func.result]]] : []),
@@ -57,13 +71,19 @@ export class Module {
     const head = [
       ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
       ...section(1, vector(types)),
-      ...section(2, vector([[...name('engine'), ...name('memory'), 2, ...limits]])),
-      ...section(3, vector(this.#functions.map((_, index) => unsigned(index)))),
+      ...section(
+        2,
+        vector([
+          [...name('engine'), ...name('memory'), 2, ...limits],
+          ...this.#imports.map((func) => [...name('engine'), ...name(func.name), 0, ...unsigned(func.index)]),
+        ]),
+      ),
+      ...section(3, vector(this.#functions.map((func) => unsigned(func.index)))),
       ...section(7, vector(this.#exports.map((func) => [...name(func.name), 0, ...unsigned(func.index)]))),
       ...[10, ...unsigned(code.length)],
     ];
     // Function names, for profilers and stack traces.
-    const names = vector(this.#functions.map((func) => [...unsigned(func.index), ...name(func.name)]));
+    const names = vector(all.map((func) => [...unsigned(func.index), ...name(func.name)]));
     const tail = section(0, [...name('name'), ...section(1, names)]);
     const binary = new Uint8Array(head.length + code.length + tail.length);
     binary.set(head);

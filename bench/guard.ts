@@ -1,0 +1,64 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Result } from './report.ts';
+
+const file = new URL('baseline.json', import.meta.url);
+
+/** A ratio may fall by this share before the guard calls it a regression; single runs on a busy machine differ by as much. */
+export const tolerance = 0.2;
+
+/** Ratios (by least times) by "W2 stock 2t / torch-2t". */
+type Ratios = Record<string, number>;
+
+interface Baseline {
+  readonly tolerance: number;
+  /** What they were measured on; on another kind of machine ratios differ. */
+  readonly cpu: string;
+  readonly ratios: Ratios;
+}
+
+export function ratiosOf(results: readonly Result[]): Ratios {
+  return Object.fromEntries(
+    results.flatMap(({ workload, variant, threads, peers }) =>
+      Object.entries(peers).map(([peer, { ratioOfLeast }]) => [
+        `${workload} ${variant} ${threads}t / ${peer}`,
+        ratioOfLeast,
+      ]),
+    ),
+  );
+}
+
+export function writeBaseline(results: readonly Result[], cpu: string): void {
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Baseline).ratios : {};
+  const ratios = { ...before, ...ratiosOf(results) };
+  const ordered = Object.fromEntries(Object.entries(ratios).sort(([a], [b]) => (a < b ? -1 : 1)));
+  writeFileSync(file, JSON.stringify({ tolerance, cpu, ratios: ordered } satisfies Baseline, null, 2) + '\n');
+}
+
+export interface Verdict {
+  readonly compared: number;
+  /** One line per ratio that has fallen by more than the tolerance. */
+  readonly fallen: readonly string[];
+  /** Whether the baseline is of another kind of machine. */
+  readonly otherMachine: string | null;
+}
+
+/** Compares ratios with the committed ones. Throws when there are none to compare with. */
+export function compareWithBaseline(results: readonly Result[], cpu: string): Verdict {
+  const baseline = JSON.parse(readFileSync(file, 'utf8')) as Baseline;
+  return compareRatios(ratiosOf(results), baseline, cpu);
+}
+
+export function compareRatios(now: Ratios, baseline: Baseline, cpu: string): Verdict {
+  const fallen: string[] = [];
+  let compared = 0;
+  for (const [name, ratio] of Object.entries(now)) {
+    const before = baseline.ratios[name];
+    if (before === undefined) continue;
+    compared++;
+    if (ratio < before * (1 - baseline.tolerance)) {
+      fallen.push(`${name}: ${ratio.toFixed(2)}x, was ${before.toFixed(2)}x`);
+    }
+  }
+  if (compared === 0) throw new Error('No measured ratio is in bench/baseline.json; write one with --baseline.');
+  return { compared, fallen, otherMachine: cpu === baseline.cpu ? null : baseline.cpu };
+}
