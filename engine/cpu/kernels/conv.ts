@@ -19,6 +19,10 @@ import { flopCost, streamCost, type CpuKernel } from './kernel.ts';
 import { packedSize } from './microkernel.ts';
 import { isPaddedInPlace, padCore } from './padImage.ts';
 import { sumSlices } from './sumSlices.ts';
+import { chooseWinograd } from './winograd/choice.ts';
+import { winogradConv } from './winograd/conv.ts';
+import { winogradGradWeight } from './winograd/gradWeight.ts';
+import type { WinogradMatrices } from './winograd/matrices.ts';
 
 /** The image in its padded form: where it lies, if it needs no padding, else in scratch memory. */
 function emitPadded(scope: RowScope, image: Placed, padded: Padded): () => void {
@@ -53,6 +57,18 @@ function forwardSpec(shape: ConvShape, x: Layout, y: Layout): ConvSpec {
   };
 }
 
+/** The transforms to convolve `image` by, or null: the direct product. A plane has no vectors of channels to transform. */
+function winogradOf(
+  shape: ConvShape,
+  image: Placed,
+  channels: number,
+  outChannels: number,
+  height: number,
+  width: number,
+): WinogradMatrices | null {
+  return image.layout.kind === 'plane' ? null : chooseWinograd(shape, channels, outChannels, height, width);
+}
+
 /** Implicit matrix product per image: rows are output pixels, the reduction runs over the window. */
 export const conv2d: CpuKernel<'conv2d'> = (instance, context) => {
   if (instance.attrs.groups !== 1) return groupedConv(instance, context);
@@ -62,6 +78,19 @@ export const conv2d: CpuKernel<'conv2d'> = (instance, context) => {
   const bias = context.optional(inputs.bias);
   const y = context.tensor(outputs.y);
   const shape = convShape(x, weight, y, attrs);
+  const [padTop, padLeft] = attrs.pads;
+  const matrices = winogradOf(shape, x, shape.channels, shape.outChannels, shape.outHeight, shape.outWidth);
+  if (matrices) {
+    const filterRow = 4 * pad4(shape.outChannels);
+    winogradConv(context, {
+      ...{ name: 'conv2d', matrices, from: x, to: y, bias, padTop, padLeft },
+      filters: weight.buffer,
+      filterRow: () => filterRow,
+      filterTap: () => shape.channels * filterRow,
+      filterPanel: 32,
+    });
+    return undefined;
+  }
   const depth = shape.kernelHeight * shape.kernelWidth * shape.channels;
   const padded = paddedInput(shape);
   needPadScratch(context, x, padded);
@@ -107,7 +136,6 @@ export const conv2dGradInput: CpuKernel<'conv2dGradInput'> = (instance, context)
   const { channels, outChannels, kernelHeight, kernelWidth } = shape;
   const window = kernelHeight * kernelWidth;
   const padded = paddedGradient(shape);
-  needPadScratch(context, dy, padded);
   const packed = context.workspace(`${weight.spec.name} turned`, 4 * packedSize(window * outChannels, channels));
   context.step({
     kind: 'tasks',
@@ -121,6 +149,19 @@ export const conv2dGradInput: CpuKernel<'conv2dGradInput'> = (instance, context)
       f.run(f.call(pack, weight.buffer.address, packed.address, task));
     },
   });
+  const matrices = winogradOf(shape, dy, outChannels, channels, shape.height, shape.width);
+  if (matrices) {
+    winogradConv(context, {
+      ...{ name: 'conv2dGradInput', matrices, from: dy, to: dx, bias: undefined },
+      ...{ padTop: padded.top, padLeft: padded.left },
+      filters: packed,
+      filterRow: (width) => 16 * width,
+      filterTap: (width) => 16 * width * outChannels,
+      filterPanel: 32 * window * outChannels,
+    });
+    return undefined;
+  }
+  needPadScratch(context, dy, padded);
   context.step({
     kind: 'rows',
     name: 'conv2dGradInput',
@@ -163,6 +204,12 @@ export const conv2dGradWeight: CpuKernel<'conv2dGradWeight'> = (instance, contex
   if (dbias) columnSum(context, dy, dbias);
   if (attrs.groups !== 1) return groupedConvGradWeight(instance, context);
   const shape = convShape(x, dweight, dy, attrs);
+  const [padTop, padLeft] = attrs.pads;
+  const matrices = winogradOf(shape, x, shape.channels, shape.outChannels, shape.outHeight, shape.outWidth);
+  if (matrices) {
+    winogradGradWeight(context, { matrices, x, dy, dweight, padTop, padLeft });
+    return undefined;
+  }
   const padded = paddedInput(shape);
   needPadScratch(context, x, padded);
   const slices = sliceCount(shape.rows);

@@ -23,6 +23,8 @@ export interface GemmSpec {
   readonly bStep: number;
   readonly cRow: number;
   readonly bias: boolean;
+  /** C grows by the product instead of becoming it. */
+  readonly accumulate?: boolean;
 }
 
 function key(spec: GemmSpec): string {
@@ -40,9 +42,12 @@ function emitRows(f: Func, spec: GemmSpec, count: number, pointers: readonly Loc
       for (const { size: rows, times: tiles } of runsOf(evenTiles(count, tileRows))) {
         const accumulators = locals.accumulators.slice(0, rows);
         f.times(tiles, () => {
-          for (const row of accumulators) {
-            for (let v = 0; v < vectors; v++) f.set(row[v]!, spec.bias ? f.load(bias, 16 * v) : f.vec(0));
-          }
+          accumulators.forEach((row, i) => {
+            for (let v = 0; v < vectors; v++) {
+              if (spec.accumulate) f.set(row[v]!, f.load(to, i * spec.cRow + 16 * v));
+              else f.set(row[v]!, spec.bias ? f.load(bias, 16 * v) : f.vec(0));
+            }
+          });
           emitTile(f, { rows, vectors, aRow: spec.aRow, loops }, from, b, locals);
           accumulators.forEach((row, i) => {
             for (let v = 0; v < vectors; v++) f.store(to, i * spec.cRow + 16 * v, row[v]!);
