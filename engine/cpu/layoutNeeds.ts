@@ -194,6 +194,8 @@ export function layoutNeeds(instance: OpInstance): LayoutNeeds {
     case 'clipGradientNorm':
     case 'clipGradientValue':
     case 'l1Penalty':
+    case 'accumulate':
+    case 'takeAccumulated':
       return needs([], transposed(updateLists(instance)));
   }
 }

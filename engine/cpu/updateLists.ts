@@ -19,6 +19,8 @@ export function updateLists(instance: OpInstance): readonly (readonly TensorId[]
     case 'clipGradientNorm':
     case 'clipGradientValue':
     case 'l1Penalty':
+    case 'accumulate':
+    case 'takeAccumulated':
       return Object.values(instance.inputs);
     default:
       return [];

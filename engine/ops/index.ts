@@ -1,4 +1,5 @@
 import type { OpInstance, OpInstanceOf } from '../plan/plan.ts';
+import { accumulate, takeAccumulated } from './accumulate.ts';
 import { activation, activationGrad } from './activation.ts';
 import { adagradUpdate } from './adagradUpdate.ts';
 import { adamUpdate } from './adamUpdate.ts';
@@ -88,6 +89,8 @@ export const ops: { readonly [N in OpName]: OpDefinition<N> } = {
   clipGradientNorm,
   clipGradientValue,
   l1Penalty,
+  accumulate,
+  takeAccumulated,
 };
 
 // The name of an instance picks the definition for its own type; the type checker cannot follow that through a union.

@@ -412,6 +412,19 @@ export interface Ops {
     inputs: { parameters: readonly TensorId[]; gradients: readonly TensorId[] };
     outputs: None;
   };
+
+  /** In place: sums += values, f32 lists that run in parallel. What several micro-batches of one step give together. */
+  accumulate: {
+    attrs: None;
+    inputs: { sums: readonly TensorId[]; values: readonly TensorId[] };
+    outputs: None;
+  };
+  /** In place: values = sums * scale, and sums = 0, ready for the next step. */
+  takeAccumulated: {
+    attrs: { readonly scale: number };
+    inputs: { sums: readonly TensorId[]; values: readonly TensorId[] };
+    outputs: None;
+  };
 }
 
 export type OpName = keyof Ops;

@@ -4,6 +4,7 @@ import type { KernelContext } from '../step.ts';
 import { activation, activationGrad } from './activation.ts';
 import { add } from './add.ts';
 import { batchNorm, batchNormGrad, batchNormInference, batchNormInferenceGrad } from './batchNorm.ts';
+import { accumulate, takeAccumulated } from './accumulate.ts';
 import { clipGradientNorm, clipGradientValue, l1Penalty } from './clip.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv.ts';
 import { dropout, dropoutMask } from './dropout.ts';
@@ -77,6 +78,8 @@ export const kernels: { readonly [N in OpName]: CpuKernel<N> } = {
   clipGradientNorm,
   clipGradientValue,
   l1Penalty,
+  accumulate,
+  takeAccumulated,
 };
 
 /** The steps of one op of a plan. */

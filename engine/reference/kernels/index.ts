@@ -10,6 +10,7 @@ import { groupNorm, groupNormGrad, layerNorm, layerNormGrad } from './groupNorm.
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, softmaxCrossEntropy } from './loss.ts';
 import { multiMarginLoss } from './multiMarginLoss.ts';
+import { accumulate, takeAccumulated } from './accumulate.ts';
 import { clipGradientNorm, clipGradientValue, l1Penalty } from './gradients.ts';
 import { adagradUpdate, adamaxUpdate, adamUpdate, nadamUpdate, rmspropUpdate, sgdUpdate } from './optimizers.ts';
 import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool2d.ts';
@@ -74,4 +75,6 @@ export const kernels: { readonly [N in OpName]: ReferenceKernel<N> } = {
   clipGradientNorm,
   clipGradientValue,
   l1Penalty,
+  accumulate,
+  takeAccumulated,
 };

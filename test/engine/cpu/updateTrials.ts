@@ -88,4 +88,18 @@ export const updateTrials: readonly Trial[] = [
     },
     outputs: {},
   },
+  {
+    name: 'accumulate',
+    op: 'accumulate',
+    attrs: {},
+    inputs: { sums: list, values: shapes.map((shape) => small(...shape)) },
+    outputs: {},
+  },
+  {
+    name: 'takeAccumulated',
+    op: 'takeAccumulated',
+    attrs: { scale: 0.25 },
+    inputs: { sums: list, values: shapes.map((shape) => small(...shape)) },
+    outputs: {},
+  },
 ];
