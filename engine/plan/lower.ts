@@ -4,6 +4,7 @@ import { hyperSize, randomSize, type TensorId } from '../ops/op.ts';
 import { sizeOf, type Shape } from '../tensor.ts';
 import { optimizerState as stateNames } from '../train/optimizers.ts';
 import type { GradientSettings, LossSettings, OptimizerSettings } from '../train/settings.ts';
+import { appendAccumulation } from './accumulate.ts';
 import { appendBackward } from './backward.ts';
 import { PlanBuilder } from './builder.ts';
 import { lowerForward, type SharedTensors } from './forward.ts';
@@ -28,13 +29,16 @@ export interface LowerOptions {
   readonly optimizer: OptimizerSettings;
   /** Left out: the optimiser sees the gradients as they are. */
   readonly gradient?: GradientSettings;
+  /** Parts that a step's images are taken in, one after the other, with one update from all of them. Left out: 1. */
+  readonly accumulate?: number;
   /** Steps that the history keeps before it starts over. */
   readonly historySlots: number;
 }
 
 /**
  * Turns a checked model into the static program of its training: segment 'train' is one step (gather the batch, forward, loss,
- * backward, update, record), 'evaluateTrain' and 'evaluateTest' compute loss and hits of a batch of either file with running
+ * backward, update, record). With `accumulate` parts it is one part of it, up to the gradients, which are summed; it runs once for
+ * each part, and then segment 'update' once. 'evaluateTrain' and 'evaluateTest' compute loss and hits of a batch of either file with running
  * statistics and without dropout; the evaluation loss is the plain form of the training's (loss.ts). Throws EngineError('graph')
  * for a faulty graph and one that cannot train with this loss or at this batch size.
  */
@@ -67,7 +71,8 @@ export function lowerTraining(checked: CheckedGraph, options: LowerOptions): Tra
     optimizerState,
     buffers,
   };
-  const plan = { ...builder.build(), handles, batchSize: options.batchSize, evaluationBatch: options.evaluationBatch };
+  const { batchSize, evaluationBatch } = options;
+  const plan = { ...builder.build(), handles, batchSize, accumulate: partsOf(options), evaluationBatch };
   verifyPlan(plan);
   return plan;
 }
@@ -77,6 +82,9 @@ function refuse(faults: readonly Fault[]): void {
   const message = faults.map((fault) => fault.message).join('\n');
   throw new EngineError('graph', message, faults);
 }
+
+const partsOf = ({ accumulate = 1 }: LowerOptions): number => accumulate;
+const imagesPerPart = (options: LowerOptions): number => options.batchSize / partsOf(options);
 
 function faultsOf(checked: CheckedGraph, options: LowerOptions): readonly Fault[] {
   if (!checked.ok) return checked.faults;
@@ -90,10 +98,17 @@ function faultsOf(checked: CheckedGraph, options: LowerOptions): readonly Fault[
     if (Number.isSafeInteger(value) && value >= 1) continue;
     faults.push({ message: `${name} is ${value}; it takes a whole number from 1.` });
   }
+  const parts = partsOf(options);
+  if (!Number.isSafeInteger(parts) || parts < 1 || options.batchSize % parts !== 0) {
+    const message = `training.accumulate takes a batch of ${options.batchSize} in ${parts} parts; choose a number from 1 that divides ${options.batchSize}.`;
+    faults.push({ message });
+  }
+  const batch = imagesPerPart(options);
   for (const { id, layer, outputShape } of checked.nodes) {
     const overBatch = layer === 'batchNorm' || layer === 'noisyBatchNorm';
-    if (!overBatch || options.batchSize * sizeOf(outputShape.slice(1)) !== 1) continue;
-    const message = `${id} normalises over the batch, but a batch of 1 gives it a single value per feature; train with batches of at least 2.`;
+    if (!overBatch || batch * sizeOf(outputShape.slice(1)) !== 1) continue;
+    const one = parts === 1 ? 'a batch of 1' : 'a part of a batch with 1 image';
+    const message = `${id} normalises over the batch, but ${one} gives it a single value per feature; train with ${parts === 1 ? 'batches' : 'parts'} of at least 2.`;
     faults.push({ node: id, message });
   }
   const message = lossFault(options.loss, outputOf(checked).outputShape[0]!);
@@ -132,7 +147,7 @@ function dataTensors(builder: PlanBuilder, options: LowerOptions): DataTensors {
     offset: builder.tensor('data.offset', scaling, 'f32', 'data'),
     scale: builder.tensor('data.scale', scaling, 'f32', 'data'),
     ...(weights !== undefined && { classWeight: builder.tensor('data.classWeight', [weights], 'f32', 'data') }),
-    trainIndices: builder.tensor('step.trainIndices', [options.batchSize], 'i32', 'input'),
+    trainIndices: builder.tensor('step.trainIndices', [imagesPerPart(options)], 'i32', 'input'),
     evaluationIndices: builder.tensor('step.evaluationIndices', [options.evaluationBatch], 'i32', 'input'),
     hyper: builder.tensor('step.hyper', [hyperSize], 'f32', 'input'),
     random: builder.tensor('step.random', [randomSize], 'i32', 'input'),
@@ -211,11 +226,27 @@ function lowerStep(shared: StepTensors, options: LowerOptions, model: ModelTenso
     seeds: [{ tensor: logits, gradient: dlogits }],
     targets: model.parameters.map((tensor, i) => ({ tensor, gradient: model.gradients[i]! })),
   });
-  appendUpdate(builder, segment, options, shared.hyper, model);
+  if (partsOf(options) === 1) {
+    appendUpdate(builder, segment, options, shared.hyper, model);
+    appendRecord(builder, segment, shared.random, [loss, correct], results.history);
+    return;
+  }
+  const { step, values } = appendAccumulation(builder, segment, model.gradients, { loss, correct }, partsOf(options));
+  appendUpdate(builder, step, options, shared.hyper, model);
+  appendRecord(builder, step, shared.random, values, results.history);
+}
+
+function appendRecord(
+  builder: PlanBuilder,
+  segment: string,
+  random: TensorId,
+  values: readonly TensorId[],
+  history: TensorId,
+): void {
   builder.op(segment, {
     op: 'record',
     attrs: {},
-    inputs: { random: shared.random, values: [loss, correct], history: results.history },
+    inputs: { random, values, history },
     outputs: {},
     phase: 'record',
   });

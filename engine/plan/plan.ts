@@ -62,7 +62,7 @@ export interface TrainingHandles {
   readonly scale: TensorId;
   /** f32 [K], where the loss weighs the classes. */
   readonly classWeight?: TensorId;
-  /** i32 [batch] for segment 'train', i32 [evaluationBatch] for 'evaluateTrain' and 'evaluateTest'. */
+  /** i32 [batch / accumulate] for segment 'train', i32 [evaluationBatch] for 'evaluateTrain' and 'evaluateTest'. */
   readonly trainIndices: TensorId;
   readonly evaluationIndices: TensorId;
   readonly hyper: TensorId;
@@ -81,9 +81,13 @@ export interface TrainingHandles {
   readonly buffers: readonly TensorId[];
 }
 
-/** Segments: 'train' (one step), 'evaluateTrain' (a batch of the training file), 'evaluateTest'. */
+/**
+ * Segments: 'train' (one step; with accumulate above 1 one part of it, and 'update' behind the last part), 'evaluateTrain' (a batch of the training file), 'evaluateTest'.
+ */
 export interface TrainingPlan extends Plan {
   readonly handles: TrainingHandles;
+  /** Images of a step, and the parts that they are taken in. */
   readonly batchSize: number;
+  readonly accumulate: number;
   readonly evaluationBatch: number;
 }

@@ -1,6 +1,7 @@
 import { hyperSize } from '../../../engine/ops/op.ts';
 import type { Executable } from '../../../engine/backend.ts';
 import type { TensorId } from '../../../engine/ops/op.ts';
+import { appendAccumulation } from '../../../engine/plan/accumulate.ts';
 import { appendBackward } from '../../../engine/plan/backward.ts';
 import { lossOp } from '../../../engine/plan/loss.ts';
 import type { Plan } from '../../../engine/plan/plan.ts';
@@ -59,12 +60,16 @@ export function buildPlan(spec: FuzzSpec, { update }: { readonly update: boolean
   );
   appendBackwardOfLoss();
   const hyper = builder.tensor('hyper', [hyperSize], 'f32', 'input');
-  const state = update ? declareUpdate(fuzz, spec, hyper, gradients) : [];
+  const divided = update && spec.accumulate > 1;
+  const { step, values } = divided
+    ? appendAccumulation(builder, 'train', gradients, { loss, correct }, spec.accumulate)
+    : { step: 'train', values: [loss, correct] };
+  const state = update ? declareUpdate(fuzz, spec, hyper, gradients, step) : [];
   if (update) {
     const history = builder.tensor('history', [historySlots, 2], 'f32', 'buffer');
     fuzz.buffers.push(history);
-    const inputs = { random: fuzz.random, values: [loss, correct], history };
-    fuzz.emit({ op: 'record', attrs: {}, inputs, outputs: {} }, 'record');
+    const inputs = { random: fuzz.random, values, history };
+    builder.op(step, { op: 'record', attrs: {}, inputs, outputs: {}, phase: 'record' });
   }
   const { initial, random, parameters, buffers } = fuzz;
   return { plan: builder.build(), initial, random, hyper, loss, logits, parameters, gradients, buffers, state, used };
@@ -112,7 +117,13 @@ export function optimizerOf(spec: FuzzSpec): OptimizerSettings {
   }
 }
 
-function declareUpdate(fuzz: FuzzBuilder, spec: FuzzSpec, hyper: TensorId, gradients: TensorId[]): TensorId[] {
+function declareUpdate(
+  fuzz: FuzzBuilder,
+  spec: FuzzSpec,
+  hyper: TensorId,
+  gradients: TensorId[],
+  segment: string,
+): TensorId[] {
   const { builder, parameters } = fuzz;
   const settings = optimizerOf(spec);
   const state = optimizerState(settings).map((suffix) =>
@@ -121,8 +132,8 @@ function declareUpdate(fuzz: FuzzBuilder, spec: FuzzSpec, hyper: TensorId, gradi
     ),
   );
   const norm = (): TensorId => builder.tensor('norm', [1], 'f32', 'result');
-  for (const op of gradientOps(spec, { parameters, gradients }, norm)) fuzz.emit(op, 'update');
-  fuzz.emit(updateOp(settings, { hyper, parameters, gradients, state }), 'update');
+  for (const op of gradientOps(spec, { parameters, gradients }, norm)) builder.op(segment, { ...op, phase: 'update' });
+  builder.op(segment, { ...updateOp(settings, { hyper, parameters, gradients, state }), phase: 'update' });
   return state.flat();
 }
 

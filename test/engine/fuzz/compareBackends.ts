@@ -1,5 +1,6 @@
 import type { Backend, CompileOptions, Executable } from '../../../engine/backend.ts';
 import type { TensorId } from '../../../engine/ops/op.ts';
+import { updateSegment } from '../../../engine/plan/accumulate.ts';
 import { verifyPlan } from '../../../engine/plan/verify.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { fillHyper } from '../../../engine/train/optimizers.ts';
@@ -37,6 +38,16 @@ function writeStep(executable: Executable, fuzz: FuzzPlan, spec: FuzzSpec, step:
   executable.write(fuzz.random, Int32Array.of(spec.dataSeed, 0, step));
 }
 
+/** One step, in as many parts as the spec says: all of the same images, each with draws of its own. */
+function runStep(executable: Executable, fuzz: FuzzPlan, spec: FuzzSpec, step: number): void {
+  writeStep(executable, fuzz, spec, step);
+  for (let part = 0; part < spec.accumulate; part++) {
+    executable.write(fuzz.random, Int32Array.of(spec.dataSeed, 0, step * spec.accumulate + part));
+    executable.run('train');
+  }
+  if (spec.accumulate > 1) executable.run(updateSegment);
+}
+
 /** Trains the model on both backends and compares all that a host can read. */
 async function compareOnce(spec: FuzzSpec, backend: Backend, options: CompileOptions): Promise<Mismatch | undefined> {
   const fuzz = buildPlan(spec, { update: true });
@@ -48,8 +59,7 @@ async function compareOnce(spec: FuzzSpec, backend: Backend, options: CompileOpt
     writeInitial(actual, fuzz);
     for (let step = 0; step < steps; step++) {
       for (const executable of [expected, actual]) {
-        writeStep(executable, fuzz, spec, step);
-        executable.run('train');
+        runStep(executable, fuzz, spec, step);
       }
       const mismatch = await compareState(fuzz, expected, actual, step);
       if (mismatch !== undefined) return mismatch;

@@ -45,6 +45,7 @@ function* simpler(spec: FuzzSpec): Generator<FuzzSpec> {
   if (spec.weightDecay > 0) yield { ...spec, weightDecay: 0 };
   if (spec.clip !== null) yield { ...spec, clip: null };
   if (spec.l1 > 0) yield { ...spec, l1: 0 };
+  if (spec.accumulate > 1) yield { ...spec, accumulate: 1 };
   if (spec.centered) yield { ...spec, centered: false };
   if (spec.optimizer !== 'sgd') yield { ...spec, optimizer: 'sgd' };
   if (spec.momentum > 0) yield { ...spec, momentum: 0 };

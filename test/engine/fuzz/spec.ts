@@ -80,6 +80,8 @@ export interface FuzzSpec {
   readonly centered: boolean;
   readonly clip: ClipSettings | null;
   readonly l1: number;
+  /** Parts of a step whose gradients are summed. */
+  readonly accumulate: number;
 }
 
 class Draw {
@@ -233,5 +235,6 @@ export function drawSpec(seed: number): FuzzSpec {
     centered: draw.chance(0.5),
     clip: draw.pick([null, null, { norm: 0.5 }, { value: 2 }]),
     l1: draw.pick([0, 0, 1e-3]),
+    accumulate: draw.pick([1, 1, 2, 3]),
   };
 }
