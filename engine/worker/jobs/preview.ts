@@ -3,11 +3,12 @@ import { deadUnits } from '../../diagnostics/deadUnits.ts';
 import { adaptiveHistogram } from '../../diagnostics/histogram.ts';
 import { saturation } from '../../diagnostics/saturation.ts';
 import { summarise } from '../../diagnostics/summary.ts';
+import { EngineError } from '../../errors.ts';
 import type { CheckedNode } from '../../graph/check.ts';
 import { initialValues } from '../../layers/initialize.ts';
 import { randomSize, randomSlot } from '../../ops/op.ts';
 import { lowerForwardOnly } from '../../plan/forwardOnly.ts';
-import { sizeOf, type Shape, type TensorValues } from '../../tensor.ts';
+import { formatShape, sizeOf, type Shape, type TensorValues } from '../../tensor.ts';
 import { decodeCheckpoint } from '../../train/checkpoint.ts';
 import { prepareTraining } from '../../train/prepare.ts';
 import type { TrainingJob } from '../protocol.ts';
@@ -29,6 +30,7 @@ export interface NodeActivation {
   readonly id: string;
   /** Of one image. */
   readonly shape: Shape;
+  /** These and the histogram are of 16,384 values, taken evenly, where there are more. */
   readonly mean: number;
   readonly std: number;
   readonly min: number;
@@ -61,6 +63,8 @@ export interface ActivationPreview {
 }
 
 const histogramBins = 32;
+/** Values that statistics are computed of: sorting all of a wide convolution's would take seconds. */
+const mostSampled = 16_384;
 const mostPicturedUnits = 1024;
 
 /** Runs a few images through the network and tells what every node makes of them. One pass forward, on one thread. */
@@ -77,7 +81,7 @@ export async function runPreview(input: PreviewInput, context: JobContext): Prom
   const backend = await context.backend('cpu');
   const executable = await backend.compile(plan);
   try {
-    for (const [name, id] of plan.handles.named) executable.write(id, values.get(name)!);
+    for (const [name, id] of plan.handles.named) executable.write(id, valueOf(values, name, plan.tensors[id]!.shape));
     executable.write(plan.handles.input, applyTransform(transform, pick(training, images), imageSize(training)));
     const random = new Int32Array(randomSize);
     random[randomSlot.seedLow] = training.seed | 0;
@@ -100,6 +104,17 @@ export async function runPreview(input: PreviewInput, context: JobContext): Prom
   }
 }
 
+/** Throws EngineError('checkpoint') for weights of another network. */
+function valueOf(values: ReadonlyMap<string, TensorValues>, name: string, shape: Shape): TensorValues {
+  const found = values.get(name);
+  if (found?.length === sizeOf(shape)) return found;
+  const what = found ? `holds ${found.length} values` : 'is missing';
+  throw new EngineError(
+    'checkpoint',
+    `The weights are those of another network: ${name} (${formatShape(shape)}) ${what} in them. Choose a run of this network.`,
+  );
+}
+
 const imageSize = ({ data }: TrainingJob): number => sizeOf(data.imageShape);
 
 function pick(training: TrainingJob, images: readonly number[]): Uint8Array {
@@ -114,8 +129,9 @@ function pick(training: TrainingJob, images: readonly number[]): Uint8Array {
 function describe(node: CheckedNode, x: Float32Array, images: number, focus: number, channels: number): NodeActivation {
   const { id, layer, outputShape } = node;
   const shape = [images, ...outputShape];
-  const { mean, std, min, max, percentiles } = summarise(x, [15, 50, 85]);
-  const { range, counts } = adaptiveHistogram(x, histogramBins);
+  const some = sample(x);
+  const { mean, std, min, max, percentiles } = summarise(some, [15, 50, 85]);
+  const { range, counts } = adaptiveHistogram(some, histogramBins);
   const size = sizeOf(outputShape);
   return {
     id,
@@ -130,6 +146,13 @@ function describe(node: CheckedNode, x: Float32Array, images: number, focus: num
     saturated: layer === 'sigmoid' || layer === 'tanh' ? saturation(x, shape, { activation: layer }).fraction : null,
     picture: picture(x.subarray(focus * size, (focus + 1) * size), outputShape, channels),
   };
+}
+
+/** At most `mostSampled` values, taken evenly. The step is odd, so that it does not beat with the extents of images. */
+function sample(x: Float32Array): Float32Array {
+  if (x.length <= mostSampled) return x;
+  const step = Math.ceil(x.length / mostSampled) | 1;
+  return Float32Array.from({ length: Math.floor((x.length - 1) / step) + 1 }, (_, i) => x[i * step]!);
 }
 
 /** The values of one image as grey levels: channels side by side, or features in rows. */
