@@ -185,6 +185,14 @@ export function layoutNeeds(instance: OpInstance): LayoutNeeds {
       return needs(naturals(instance.inputs.logits));
     case 'record':
       return needs([[instance.inputs.history, 'raw']]);
+    case 'summarise': {
+      const { statistics, percentiles, histogram, inside } = instance.outputs;
+      const raw: Wanted[] = [statistics, percentiles, histogram, inside].map((id) => [id, 'raw']);
+      return needs(inside === undefined ? raw : [[instance.inputs.x, 'natural'], ...raw]);
+    }
+    case 'compare':
+      return needs([[instance.outputs.result, 'raw']], [[instance.inputs.a, instance.inputs.b]]);
+    case 'copy':
     case 'sgdUpdate':
     case 'adamUpdate':
     case 'rmspropUpdate':

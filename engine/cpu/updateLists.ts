@@ -21,6 +21,7 @@ export function updateLists(instance: OpInstance): readonly (readonly TensorId[]
     case 'l1Penalty':
     case 'accumulate':
     case 'takeAccumulated':
+    case 'copy':
       return Object.values(instance.inputs);
     default:
       return [];

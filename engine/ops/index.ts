@@ -9,8 +9,10 @@ import { avgPool2d, avgPool2dGrad } from './avgPool2d.ts';
 import { batchNorm, batchNormGrad } from './batchNorm.ts';
 import { batchNormInference, batchNormInferenceGrad } from './batchNormInference.ts';
 import { clipGradientNorm, clipGradientValue } from './clipGradient.ts';
+import { compare } from './compare.ts';
 import { concat, concatGrad } from './concat.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
+import { copy } from './copy.ts';
 import { countCorrect } from './countCorrect.ts';
 import type { GradientContext, OpCheck, OpDefinition } from './definition.ts';
 import { dropout, dropoutMask } from './dropout.ts';
@@ -33,6 +35,7 @@ import { rmspropUpdate } from './rmspropUpdate.ts';
 import { sgdUpdate } from './sgdUpdate.ts';
 import { logSoftmax, logSoftmaxGrad, softmax, softmaxGrad } from './softmax.ts';
 import { softmaxCrossEntropy } from './softmaxCrossEntropy.ts';
+import { summarise } from './summarise.ts';
 
 /** Every op's shape rule, in-place inputs and gradient. */
 export const ops: { readonly [N in OpName]: OpDefinition<N> } = {
@@ -91,6 +94,9 @@ export const ops: { readonly [N in OpName]: OpDefinition<N> } = {
   l1Penalty,
   accumulate,
   takeAccumulated,
+  summarise,
+  compare,
+  copy,
 };
 
 // The name of an instance picks the definition for its own type; the type checker cannot follow that through a union.

@@ -406,6 +406,32 @@ export interface Ops {
     inputs: { gradients: readonly TensorId[] };
     outputs: None;
   };
+  /**
+   * How the values of x are distributed. statistics f32 [9], see `statisticSlot`: mean, standard deviation (divides by n) and L2
+   * norm from sums in doubles, smallest and largest finite value, shares of zeros and of values that are not finite, and the edges of
+   * the histogram. percentiles f32 [P]: the value at place floor((n - 1) p / 100) of the sorted values, exactly. histogram i32
+   * [bins + 2]: values below, in each bin, above; the bin is trunc((x - low) * (bins / (high - low))) in float32, at most bins - 1;
+   * `range` null: from the smallest to the largest finite value. inside i32 [U], x [N, U, ...]: values of each unit from
+   * inside[0] to inside[1]. Where a value is not finite, mean, deviation, norm and percentiles are NaN.
+   */
+  summarise: {
+    attrs: {
+      readonly percentiles: readonly number[];
+      readonly bins: number;
+      readonly range: readonly [low: number, high: number] | null;
+      readonly inside: readonly [low: number, high: number] | null;
+    };
+    inputs: { x: TensorId };
+    outputs: { statistics: TensorId; percentiles?: TensorId; histogram?: TensorId; inside?: TensorId };
+  };
+  /** result f32 [4]: L2 norms of a, of b and of a - b, and the inner product of a and b; sums in doubles. a, b of one shape. */
+  compare: { attrs: None; inputs: { a: TensorId; b: TensorId }; outputs: { result: TensorId } };
+  /** In place: to[i] = from[i], list by list. */
+  copy: {
+    attrs: None;
+    inputs: { from: readonly TensorId[]; to: readonly TensorId[] };
+    outputs: None;
+  };
   /** In place on every gradient: g += strength * sign(p), the gradient of strength * sum |p|; sign(0) = 0. */
   l1Penalty: {
     attrs: { readonly strength: number };
@@ -438,6 +464,22 @@ export type OpOutputs<N extends OpName> = Ops[N]['outputs'];
  */
 export const hyperSlot = { learningRate: 0, dampening: 1, gradientPart: 1, correction1: 2, correction2: 3 } as const;
 export const hyperSize = 4;
+/** Where each number stands in the statistics of `summarise`. */
+export const statisticSlot = {
+  mean: 0,
+  std: 1,
+  minimum: 2,
+  maximum: 3,
+  norm: 4,
+  zeros: 5,
+  nonFinite: 6,
+  low: 7,
+  high: 8,
+} as const;
+export const statisticCount = 9;
+/** Where each number stands in the result of `compare`. */
+export const compareSlot = { normA: 0, normB: 1, difference: 2, product: 3 } as const;
+export const compareSize = 4;
 /** Where seed and step stand in the `random` tensor (i32 [3], bits of unsigned words). */
 export const randomSlot = { seedLow: 0, seedHigh: 1, step: 2 } as const;
 export const randomSize = 3;

@@ -27,6 +27,11 @@ export class PlanBuilder {
     else ops.push(instance);
   }
 
+  /** Puts other ops in the place of those that a segment has so far. */
+  rewrite(segment: string, change: (instance: OpInstance) => OpInstance): void {
+    this.#segments.set(segment, this.ops(segment).map(change));
+  }
+
   spec(tensor: TensorId): TensorSpec {
     const spec = this.#tensors[tensor];
     if (spec === undefined) {

@@ -11,6 +11,7 @@ import { lowerForward, type SharedTensors } from './forward.ts';
 import { lossFault, lossOp } from './loss.ts';
 import type { TrainingHandles, TrainingPlan } from './plan.ts';
 import { gradientOps, updateOp } from './update.ts';
+import { lowerProbe, type ProbeOptions } from './probe.ts';
 import { verifyPlan } from './verify.ts';
 
 export interface LowerOptions {
@@ -33,6 +34,8 @@ export interface LowerOptions {
   readonly accumulate?: number;
   /** Steps that the history keeps before it starts over. */
   readonly historySlots: number;
+  /** What is looked at inside the training; left out: nothing. */
+  readonly probe?: ProbeOptions;
 }
 
 /**
@@ -71,8 +74,10 @@ export function lowerTraining(checked: CheckedGraph, options: LowerOptions): Tra
     optimizerState,
     buffers,
   };
+  const probe = options.probe && lowerProbe(shared, options.loss, options.probe, model);
   const { batchSize, evaluationBatch } = options;
-  const plan = { ...builder.build(), handles, batchSize, accumulate: partsOf(options), evaluationBatch };
+  const accumulate = partsOf(options);
+  const plan = { ...builder.build(), handles, ...(probe && { probe }), batchSize, accumulate, evaluationBatch };
   verifyPlan(plan);
   return plan;
 }

@@ -1,4 +1,5 @@
 import type { OpAttrs, OpInputs, OpName, OpOutputs, TensorId } from '../ops/op.ts';
+import type { ProbeHandles } from './probe.ts';
 import type { DType, Shape } from '../tensor.ts';
 
 /**
@@ -24,7 +25,7 @@ export interface TensorSpec {
   readonly node?: string;
 }
 
-export type Phase = 'data' | 'forward' | 'loss' | 'backward' | 'update' | 'record';
+export type Phase = 'data' | 'forward' | 'loss' | 'backward' | 'update' | 'record' | 'probe';
 
 export interface OpInstanceOf<N extends OpName> {
   readonly op: N;
@@ -82,10 +83,13 @@ export interface TrainingHandles {
 }
 
 /**
- * Segments: 'train' (one step; with accumulate above 1 one part of it, and 'update' behind the last part), 'evaluateTrain' (a batch of the training file), 'evaluateTest'.
+ * Segments: 'train' (one step; with accumulate above 1 one part of it, and 'update' behind the last part), 'evaluateTrain' (a batch of the training file), 'evaluateTest', and those of
+ * the probe.
  */
 export interface TrainingPlan extends Plan {
   readonly handles: TrainingHandles;
+  /** Where the training is looked into (probe.ts). */
+  readonly probe?: ProbeHandles;
   /** Images of a step, and the parts that they are taken in. */
   readonly batchSize: number;
   readonly accumulate: number;

@@ -52,13 +52,18 @@ export class StepRunner {
     this.random[randomSlot.step] = step;
   }
 
-  /** Runs step `step` (from 0). */
-  run(step: number): void {
+  /** Gives the executable everything that step `step` (from 0) reads. */
+  give(step: number): void {
     this.prepare(step);
     const { trainIndices, hyper, random } = this.#plan.handles;
     this.#executable.write(trainIndices, this.indices);
     this.#executable.write(hyper, this.hyper);
     this.#executable.write(random, this.random);
+  }
+
+  /** Runs step `step` (from 0). */
+  run(step: number): void {
+    this.give(step);
     this.#executable.run('train');
   }
 }

@@ -62,6 +62,7 @@ export function prepareTraining(job: TrainingJob): PreparedTraining {
     optimizer: job.optimizer,
     ...(job.gradient === undefined ? {} : { gradient: job.gradient }),
     historySlots,
+    ...(job.diagnostics ? { probe: job.diagnostics } : {}),
   });
   return {
     checked,

@@ -16,6 +16,7 @@ import { explainNonFiniteLoss, nonFiniteEvaluation, nonFiniteParameter } from '.
 import { initialState } from './optimizers.ts';
 import { prepareTraining } from './prepare.ts';
 import type { PreparedTraining } from './prepare.ts';
+import { Probe } from './probe.ts';
 import { sha256 } from './safetensors.ts';
 import { plateauAfter, plateauOf, plateauStart } from './schedules.ts';
 import type { PlateauSettings, PlateauState } from './schedules.ts';
@@ -47,6 +48,7 @@ export class TrainingRun {
   readonly #options: TrainingRunOptions;
   readonly #runner: StepRunner;
   readonly #log: StepLog;
+  readonly #probe: Probe | null;
   readonly #state: TrainingState;
   readonly #watch: ValidationWatch;
   /** The model at its best evaluation, for a run that ends with it. */
@@ -93,6 +95,7 @@ export class TrainingRun {
     this.#watch = new ValidationWatch(job.earlyStopping, checkpoint?.stopping);
     this.#runner = new StepRunner(executable, plan, order, { ...job, totalSteps });
     this.#log = new StepLog(plan.handles.historySlots, job.batchSize, this.#step);
+    this.#probe = Probe.of(executable, plan, job.diagnostics, options.clock);
     this.#history = new Float32Array(plan.handles.historySlots * 2);
     this.#validation = new Evaluation(executable, plan, 'validation', prepared.validationImages);
     this.#test = new Evaluation(executable, plan, 'test', prepared.testImages);
@@ -281,6 +284,11 @@ export class TrainingRun {
     const { evaluateEvery, totalSteps, plan } = this.#prepared;
     const evaluation = (Math.floor(this.#step / evaluateEvery) + 1) * evaluateEvery;
     const end = Math.min(totalSteps, evaluation);
+    const probed = this.#probe?.isDue(this.#step) ? this.#probe : null;
+    if (probed) {
+      this.#runner.give(this.#step);
+      await probed.before(this.#step, this.#runner.indices);
+    }
     const begin = clock();
     const before = this.#seconds;
     let now: number;
@@ -289,12 +297,13 @@ export class TrainingRun {
       this.#step++;
       now = clock();
       this.#log.note(this.#runner.learningRate, before + (now - begin) / 1000);
-    } while (now < until && this.#step < end && this.#log.hasRoom);
+    } while (now < until && !probed && this.#step < end && !this.#probe?.isDue(this.#step) && this.#log.hasRoom);
     await this.#executable.read(plan.handles.history, this.#history);
     now = clock();
     this.#seconds = before + (now - begin) / 1000;
     const bad = this.#log.collect(this.#history);
     if (bad > 0) await this.#failNonFinite(bad);
+    if (probed) this.#options.emit({ kind: 'probe', ...(await probed.after()) });
     if (now - this.#lastProgress >= progressEvery || !this.#log.hasRoom) this.#emitProgress();
     await this.#saveIfDue(now);
   }

@@ -1,4 +1,6 @@
 import type { BackendName } from '../backend.ts';
+import type { StepProbe } from '../diagnostics/measures.ts';
+import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import type { GraphDocument } from '../graph/document.ts';
 import type { GradientSettings, LossSettings, OptimizerSettings, ScheduleSettings } from '../train/settings.ts';
 import type { PlainError } from './plainError.ts';
@@ -40,6 +42,8 @@ export interface TrainingJob {
   readonly earlyStopping: EarlyStoppingSettings | null;
   /** How often validation images are evaluated. */
   readonly evaluateEvery: { readonly epochs: number } | { readonly steps: number };
+  /** What is looked at while it trains, without influence on the result; left out or null: nothing. */
+  readonly diagnostics?: DiagnosticsSettings | null;
   readonly seed: number;
   readonly backend: BackendName;
   readonly threads: number;
@@ -106,6 +110,7 @@ export type TrainingEvent =
       readonly images: number;
       readonly seconds: number;
     }
+  | ({ readonly kind: 'probe' } & StepProbe)
   | {
       readonly kind: 'checkpoint';
       readonly role: 'last' | 'best';

@@ -17,9 +17,13 @@ export const i32Ops = {
   remU: 0x70,
   and: 0x71,
   or: 0x72,
+  xor: 0x73,
   shl: 0x74,
+  shrS: 0x75,
   shrU: 0x76,
   wrapI64: 0xa7,
+  /** Towards zero; what does not fit gives the nearest that does, NaN 0. */
+  truncateF32U: [0xfc, 1],
 } as const;
 
 export const i64Ops = { and: 0x83, or: 0x84, shrU: 0x88, fromBitsF64: 0xbd, extendU: 0xad } as const;
@@ -53,6 +57,7 @@ export const f64Ops = {
   mul: 0xa2,
   div: 0xa3,
   min: 0xa4,
+  max: 0xa5,
   convertS: 0xb7,
   convertU: 0xb8,
   promote: 0xbb,

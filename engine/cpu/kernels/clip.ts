@@ -1,8 +1,8 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
 import type { Module } from '../asm/module.ts';
-import { pad4 } from '../layout.ts';
 import { whole, type Buffer, type KernelContext, type Placed } from '../step.ts';
 import { flatStep, placedList } from './flat.ts';
+import { groupsOf, type Groups } from './groups.ts';
 import { scalarCost, streamCost, type CpuKernel } from './kernel.ts';
 import { clamp } from './math.ts';
 
@@ -10,23 +10,6 @@ import { clamp } from './math.ts';
 const normEps = 1e-6;
 /** Values per task; also how the sum is cut, so the number of threads does not change it. */
 const block = 8192;
-
-/** How a tensor's values lie among padding, which holds anything: in `groups` stretches of `period`, `valid` of each. */
-interface Groups {
-  readonly groups: number;
-  readonly period: number;
-  readonly valid: number;
-}
-
-function groupsOf({ layout, shape }: Placed): Groups {
-  const count = shape.reduce((product, extent) => product * extent, 1);
-  const { size, rows, rowSize, pixel } = layout;
-  if (size === count) return { groups: size / 4, period: 4, valid: 4 };
-  if (layout.kind === 'plane') return { groups: rows, period: rowSize, valid: count / rows };
-  if (layout.kind === 'raw' || shape.length < 2) return { groups: 1, period: size, valid: count };
-  const [valid, period] = layout.kind === 'natural' ? [shape[1]!, pixel] : [shape[0]!, pad4(shape[0]!)];
-  return { groups: size / period, period, valid };
-}
 
 /** squares(source, groups, target): two f64 partial sums of squares of so many groups. */
 function squaresCore(module: Module, { period, valid }: Groups): Func {

@@ -15,11 +15,13 @@ import type { CpuKernel } from './kernel.ts';
 import { layerNorm, layerNormGrad } from './layerNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, record, softmaxCrossEntropy } from './loss.ts';
+import { summarise } from './summarise.ts';
 import { multiMarginLoss } from './multiMarginLoss.ts';
 import { adagradUpdate, adamaxUpdate, adamUpdate, nadamUpdate, rmspropUpdate, sgdUpdate } from './optimizer.ts';
 import { noise, scaleShift } from './noise.ts';
 import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool2d, maxPool2dGrad } from './pool.ts';
 import { resize, resizeGrad } from './resize.ts';
+import { compare, copy } from './compare.ts';
 import { concat, concatGrad, flatten, flattenGrad } from './reshape.ts';
 import { logSoftmax, logSoftmaxGrad, softmax, softmaxGrad } from './softmax.ts';
 
@@ -80,6 +82,9 @@ export const kernels: { readonly [N in OpName]: CpuKernel<N> } = {
   l1Penalty,
   accumulate,
   takeAccumulated,
+  summarise,
+  compare,
+  copy,
 };
 
 /** The steps of one op of a plan. */

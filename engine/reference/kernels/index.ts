@@ -18,6 +18,7 @@ import { resize, resizeGrad } from './resize.ts';
 import { noise, scaleShift } from './noise.ts';
 import { record } from './record.ts';
 import { add, concat, concatGrad, flatten, flattenGrad } from './shape.ts';
+import { compare, copy, summarise } from './summarise.ts';
 import { logSoftmax, logSoftmaxGrad, softmax, softmaxGrad } from './softmax.ts';
 
 /** One kernel per op; a missing one fails the type check. */
@@ -77,4 +78,7 @@ export const kernels: { readonly [N in OpName]: ReferenceKernel<N> } = {
   l1Penalty,
   accumulate,
   takeAccumulated,
+  summarise,
+  compare,
+  copy,
 };

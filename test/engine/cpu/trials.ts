@@ -3,6 +3,7 @@ import { activationTrials } from './activationTrials.ts';
 import { dataTrials } from './dataTrials.ts';
 import { lossTrials } from './lossTrials.ts';
 import { given, noise, positive, t, type Trial, type TrialTensor } from './trial.ts';
+import { summariseTrials } from './summariseTrials.ts';
 import { updateTrials } from './updateTrials.ts';
 
 /** Every kernel at shapes that are awkward for it: odd counts, one row, one pixel, remainders of every tile. */
@@ -413,4 +414,5 @@ export const trials: readonly Trial[] = [
   ...dataTrials(),
   ...lossTrials,
   ...updateTrials,
+  ...summariseTrials,
 ];

@@ -54,6 +54,35 @@ function everyOp(): Plan {
     const inputs = { y, dy };
     builder.op(op, { op: `${op}Grad`, attrs: { axis: 1 }, inputs, outputs: { dx: gradient }, phase: 'backward' });
   }
+  const results = {
+    statistics: builder.tensor('statistics', [9], 'f32', 'result'),
+    percentiles: builder.tensor('percentiles', [3], 'f32', 'result'),
+    histogram: builder.tensor('histogram', [10], 'i32', 'result'),
+    inside: builder.tensor('inside', [3], 'i32', 'result'),
+  };
+  builder.op('summarise', {
+    op: 'summarise',
+    attrs: { percentiles: [15, 50, 85], bins: 8, range: null, inside: [0, 0] },
+    inputs: { x },
+    outputs: results,
+    phase: 'probe',
+  });
+  const result = builder.tensor('compared', [4], 'f32', 'result');
+  builder.op('compare', {
+    op: 'compare',
+    attrs: {},
+    inputs: { a: x, b: dy },
+    outputs: { result },
+    phase: 'probe',
+  });
+  const kept = builder.tensor('kept', [3], 'f32', 'buffer');
+  builder.op('copy', {
+    op: 'copy',
+    attrs: {},
+    inputs: { from: [runningMean], to: [kept] },
+    outputs: {},
+    phase: 'probe',
+  });
   plans.push(builder.build());
   let offset = 0;
   const tensors: TensorSpec[] = [];
@@ -106,6 +135,7 @@ describe('verifyPlan', () => {
     'resize y',
     'resizeGrad dy',
     'resizeGrad dx',
+    'summarise x',
   ]);
 
   /** Lists of tensors of any shape. */

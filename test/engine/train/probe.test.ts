@@ -1,0 +1,160 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { cpuBackend, tunedCpuBackend } from '../../../engine/cpu/index.ts';
+import { covariateShift } from '../../../engine/diagnostics/covariateShift.ts';
+import { measureNames, type MeasureName, type StepProbe } from '../../../engine/diagnostics/measures.ts';
+import {
+  defaultDiagnostics,
+  isDeep,
+  isProbed,
+  measureGroups,
+  type DiagnosticsSettings,
+} from '../../../engine/diagnostics/settings.ts';
+import { initialValues } from '../../../engine/layers/initialize.ts';
+import { referenceBackend } from '../../../engine/reference/index.ts';
+import { prepareTraining } from '../../../engine/train/prepare.ts';
+import type { TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
+import { cnn, smallJob, train, type Outcome } from './jobs.ts';
+
+const everything: DiagnosticsSettings = {
+  ...defaultDiagnostics,
+  every: 6,
+  deepEvery: 12,
+  measures: [...measureGroups],
+  histogram: { bins: 8, range: null },
+};
+const probesOf = (events: readonly TrainingEvent[]): StepProbe[] =>
+  events.filter((event) => event.kind === 'probe').map(({ kind: _, ...probe }) => probe);
+const value = (probe: StepProbe, layer: string, name: MeasureName): number =>
+  probe.layers.find((each) => each.layer === layer)!.values[measureNames.indexOf(name)]!;
+
+describe('cadence', () => {
+  it('takes step 0, the powers of two below the cadence, and its multiples', () => {
+    const steps = Array.from({ length: 30 }, (_, step) => step).filter((step) =>
+      isProbed({ every: 12, early: true }, step),
+    );
+    expect(steps).toEqual([0, 1, 2, 4, 8, 12, 24]);
+    expect([0, 1, 2, 7].filter((step) => isProbed({ every: 7, early: false }, step))).toEqual([0, 7]);
+  });
+
+  it('measures what is costly at the first probed step at or after each of its multiples', () => {
+    const settings = { ...everything, every: 12, early: true, deepEvery: 10 };
+    const deep = [0, 1, 2, 4, 8, 12, 24, 36].filter((step) => isDeep(settings, step));
+    expect(deep).toEqual([0, 12, 24, 36]);
+  });
+});
+
+describe('a watched run', () => {
+  const job = (changes: Partial<TrainingJob> = {}): TrainingJob =>
+    smallJob({ graph: cnn, length: { steps: 7 }, ...changes });
+  let watched: Outcome;
+  beforeAll(async () => {
+    watched = await train(job({ diagnostics: everything }), cpuBackend);
+  });
+
+  it.each([1, 2, 3])('ends with the same bits as an unwatched one, on %i threads', async (threads) => {
+    const backend = tunedCpuBackend({ worthSharing: 0 });
+    const plain = await train(job({ diagnostics: null }), backend, { threads });
+    const seen = await train(job({ diagnostics: everything }), backend, { threads });
+    expect(seen.hash).toBe(plain.hash);
+    expect(seen.hash).toBe(watched.hash);
+    const bits = ({ events }: Outcome): unknown => probesOf(events).map(({ layers }) => layers);
+    expect(bits(seen)).toEqual(bits(watched));
+  });
+
+  it('sees the same as on the reference backend', async () => {
+    const steps = { length: { steps: 3 } };
+    const [cpu, reference] = await Promise.all(
+      [cpuBackend, referenceBackend].map(async (backend) =>
+        probesOf((await train(job({ ...steps, diagnostics: everything }), backend)).events),
+      ),
+    );
+    expect(cpu!.map(({ step }) => step)).toEqual([0, 1, 2]);
+    expect(reference!.map(({ step }) => step)).toEqual([0, 1, 2]);
+    cpu!.forEach((probe, i) => {
+      expect(probe.layers.map(({ layer }) => layer)).toEqual(reference![i]!.layers.map(({ layer }) => layer));
+      probe.layers.forEach(({ layer, values }, l) => {
+        const other = reference![i]!.layers[l]!.values;
+        values.forEach((each, m) => {
+          const name = `step ${probe.step}, ${layer} ${measureNames[m]}`;
+          if (Number.isNaN(other[m]!)) expect(each, name).toBeNaN();
+          else expect(Math.abs(each - other[m]!), name).toBeLessThan(2e-4 + 2e-3 * Math.abs(other[m]!));
+        });
+      });
+    });
+  });
+
+  it('gives each layer what it has', () => {
+    const first = probesOf(watched.events)[0]!;
+    expect(first.layers.map(({ layer }) => layer)).toEqual(expect.arrayContaining(['conv', 'norm', 'relu', 'out', '']));
+    expect(value(first, 'norm', 'mean')).toBeCloseTo(0, 5);
+    expect(value(first, 'norm', 'std')).toBeCloseTo(1, 3);
+    expect(value(first, 'relu', 'p15')).toBe(0);
+    expect(value(first, 'relu', 'deadFraction')).toBe(0);
+    expect(value(first, 'relu', 'zeroFraction')).toBeGreaterThan(0.3);
+    expect(value(first, 'relu', 'gradientNorm')).toBeNaN();
+    expect(value(first, 'conv', 'saturation')).toBeNaN();
+    // the moving variance begins at 1, the mean at 0
+    expect(value(first, 'norm', 'bnVarianceShift')).toBeGreaterThan(1);
+    expect(value(first, 'conv', 'gradientShift')).toBeNaN();
+    expect(value(first, 'out', 'gradientShift')).toBeGreaterThan(0);
+    const histogram = first.layers.find(({ layer }) => layer === 'conv')!.histograms[0]!;
+    expect(histogram.counts.reduce((sum, count) => sum + count, 0)).toBe(8 * 5 * 6 * 5);
+  });
+
+  it('says how long it took, and counts no such time as training', () => {
+    for (const { seconds } of probesOf(watched.events)) expect(seconds).toBeGreaterThan(0);
+  });
+
+  it('can be told to look at some layers and measures only', async () => {
+    const diagnostics: DiagnosticsSettings = { ...everything, layers: ['conv2'], measures: ['updates'] };
+    const [first] = probesOf((await train(job({ length: { steps: 1 }, diagnostics }), cpuBackend)).events);
+    expect(first!.layers.map(({ layer }) => layer)).toEqual(['conv2']);
+    expect(first!.layers[0]!.histograms).toEqual([]);
+    expect(value(first!, 'conv2', 'mean')).toBeNaN();
+    expect(value(first!, 'conv2', 'updateRatio')).toBeGreaterThan(0);
+  });
+});
+
+describe('values', () => {
+  it('agree with the gradient shift of the measure by itself, and with the update of plain SGD', async () => {
+    const optimizer = {
+      kind: 'sgd',
+      learningRate: 0.2,
+      momentum: 0,
+      dampening: 0,
+      nesterov: false,
+      weightDecay: 0,
+    } as const;
+    const job = smallJob({ optimizer, length: { steps: 1 }, diagnostics: everything });
+    const [probe] = probesOf((await train(job, referenceBackend)).events);
+    const { checked, order, transform } = prepareTraining(job);
+    const indices = new Int32Array(job.batchSize);
+    order.fill(0, indices);
+    const size = 30;
+    const x = new Float32Array(job.batchSize * size);
+    indices.forEach((image, n) => {
+      for (let i = 0; i < size; i++) {
+        const at = transform.offset.length === 1 ? 0 : i;
+        const pixel = job.data.train.pixels[image * size + i]!;
+        x[n * size + i] = (pixel - transform.offset[at]!) * transform.scale[at]!;
+      }
+    });
+    const shift = await covariateShift({
+      backend: referenceBackend,
+      checked,
+      x,
+      labels: Array.from(indices, (image) => job.data.train.labels[image]!),
+      parameters: initialValues(checked.nodes, job.seed) as ReadonlyMap<string, Float32Array>,
+      learningRate: 0.2,
+    });
+    expect(shift.layers).toEqual(['hidden', 'out']);
+    shift.layers.forEach((layer, i) => {
+      const norm = shift.gradientNorm[i]!;
+      expect(value(probe!, layer, 'gradientNorm')).toBeCloseTo(norm, 5);
+      expect(value(probe!, layer, 'updateNorm')).toBeCloseTo(0.2 * norm, 5);
+      if (i === 0) return;
+      expect(value(probe!, layer, 'gradientShift')).toBeCloseTo(shift.l2Difference[i]! / norm, 4);
+      expect(value(probe!, layer, 'gradientCosine')).toBeCloseTo(shift.cosine[i]!, 5);
+    });
+  });
+});
