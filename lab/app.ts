@@ -10,6 +10,7 @@ import { compareHandlers } from './compare/handlers.ts';
 import { datasetHandlers } from './datasets/handlers.ts';
 import type { CheckpointFiles, Clock, Datasets, Jobs, Machine, Store, Trainer } from './ports.ts';
 import { previewHandlers } from './preview/handlers.ts';
+import { rateHandlers } from './rates/handlers.ts';
 import { runHandlers } from './runs/handlers.ts';
 import { RunQueue } from './runs/queue.ts';
 import { RunVerifier } from './runs/verify.ts';
@@ -96,6 +97,7 @@ export function createLab(options: LabOptions): Lab {
     architectures: architectureHandlers(),
     spec: specHandlers(options.datasets),
     preview: previewHandlers({ ...options, threads }),
+    rates: rateHandlers({ ...options, threads, emit }),
     runs: runHandlers({ ...options, engineVersion, queue, verifier, emit }),
     compare: compareHandlers(options),
   });

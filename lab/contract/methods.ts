@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { specSchema } from '../spec/schema.ts';
 import { activationPreviewSchema, stepTimingSchema } from './previewRecords.ts';
+import { lrRangeSchema } from './lrRangeRecords.ts';
 import {
   appInfoSchema,
   comparisonSchema,
@@ -60,6 +61,21 @@ export const methods = {
   'models.timing': {
     input: z.strictObject({ spec: z.unknown(), milliseconds: z.int().min(50).max(10_000).default(400) }),
     output: stepTimingSchema,
+  },
+  /**
+   * A learning-rate range test: trains from initial weights while the rate grows by the same factor from step to step, until the
+   * smoothed loss is more than `divergence` times its least. Stored nowhere; 'job.progress' tells how far it is.
+   */
+  'models.lrRange': {
+    input: z.strictObject({
+      spec: z.unknown(),
+      lowest: z.number().positive().max(1e6).default(1e-5),
+      highest: z.number().positive().max(1e6).default(10),
+      steps: z.int().min(10).max(100_000).default(200),
+      smoothing: z.number().min(0).lt(1).default(0.9).describe('Share of the average loss that stays with every step'),
+      divergence: z.number().min(1).default(4),
+    }),
+    output: lrRangeSchema,
   },
   /** Puts one run per seed into the queue. */
   'runs.create': {

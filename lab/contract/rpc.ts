@@ -30,6 +30,7 @@ const eventNames = {
   'run.restored': true,
   'run.series': true,
   'run.verifying': true,
+  'job.progress': true,
   'queue.changed': true,
 } as const satisfies Record<LabEventName, true>;
 const eventSchema = z.object({

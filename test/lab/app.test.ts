@@ -55,6 +55,7 @@ describe('calls', () => {
       'spec.check': { spec: { a: 1 } },
       'models.preview': { spec: smallSpec, images: 8 },
       'models.timing': { spec: smallSpec },
+      'models.lrRange': { spec: smallSpec },
       'runs.create': { spec: smallSpec },
       'runs.get': { id },
       'runs.series': { id, maxPoints: 5 },

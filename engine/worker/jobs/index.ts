@@ -1,4 +1,5 @@
 import type { JobRunner } from './job.ts';
+import type { LrRange, LrRangeInput } from './lrRange.ts';
 import type { ActivationPreview, PreviewInput } from './preview.ts';
 import type { StepTiming, TimingInput } from './timing.ts';
 
@@ -8,6 +9,8 @@ export interface JobTable {
   preview: { readonly input: PreviewInput; readonly output: ActivationPreview };
   /** How long steps and evaluations take here. */
   timing: { readonly input: TimingInput; readonly output: StepTiming };
+  /** The loss of steps with a rate that grows. */
+  lrRange: { readonly input: LrRangeInput; readonly output: LrRange };
 }
 export type JobName = keyof JobTable;
 export type JobInput<N extends JobName> = JobTable[N]['input'];
@@ -17,4 +20,5 @@ export type JobOutput<N extends JobName> = JobTable[N]['output'];
 export const jobs: { readonly [N in JobName]: () => Promise<JobRunner<JobInput<N>, JobOutput<N>>> } = {
   preview: async () => (await import('./preview.ts')).runPreview,
   timing: async () => (await import('./timing.ts')).runTiming,
+  lrRange: async () => (await import('./lrRange.ts')).runLrRange,
 };

@@ -2,6 +2,7 @@ import type { Command } from '../command.ts';
 import { compareCommand } from './compare.ts';
 import { dataListCommand } from './dataList.ts';
 import { listCommand } from './list.ts';
+import { lrFindCommand } from './lrFind.ts';
 import { modelDescribeCommand } from './modelDescribe.ts';
 import { resumeCommand } from './resume.ts';
 import { runCommand } from './run.ts';
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   listCommand,
   showCommand,
   verifyCommand,
+  lrFindCommand,
   compareCommand,
   dataListCommand,
   modelDescribeCommand,

@@ -26,4 +26,15 @@ export const timing = {
 
 export const preview = { statistics: 'batch', step: 0, images: 8, nodes: [activation] };
 
-export const jobAnswer = (name: string): unknown => (name === 'preview' ? preview : timing);
+export const lrRange = {
+  points: [{ learningRate: 0.1, loss: 2.3, smoothed: 2.3 }],
+  end: 'complete',
+  steepest: 0.1,
+  tenthOfLeast: 0.2,
+  suggestion: 0.1,
+  reason: 'Because.',
+};
+
+const answers: Readonly<Record<string, unknown>> = { preview, timing, lrRange };
+
+export const jobAnswer = (name: string): unknown => answers[name];
