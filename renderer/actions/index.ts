@@ -15,6 +15,7 @@ import {
   RunsIcon,
   StarIcon,
   StopIcon,
+  StudyIcon,
   TemplateIcon,
   UndoIcon,
 } from '../parts/icons.ts';
@@ -94,6 +95,18 @@ export const actions = {
     visible: (app) => onBuild(app) && app.draft.spec !== null,
     reason: (app) => connected(app) ?? (app.starting ? 'Runs are being started' : app.draft.reason),
     perform: runDraft,
+  },
+  study: {
+    name: 'build.study',
+    label: 'Make a study: change one thing, train every arm with the same seeds',
+    group: 'Build',
+    icon: StudyIcon,
+    shortcut: 'Mod+Shift+Enter',
+    visible: (app) => onBuild(app) && app.draft.spec !== null,
+    reason: (app) => connected(app) ?? (app.starting ? 'Runs are being started' : app.draft.reason),
+    perform: (app) => {
+      app.studyOpen = true;
+    },
   },
   templates: {
     name: 'build.templates',

@@ -34,6 +34,7 @@ export { default as SearchIcon } from '@lucide/svelte/icons/search';
 export { default as StarIcon } from '@lucide/svelte/icons/star';
 export { default as StopIcon } from '@lucide/svelte/icons/square';
 export { default as StoppedIcon } from '@lucide/svelte/icons/circle-stop';
+export { default as StudyIcon } from '@lucide/svelte/icons/flask-conical';
 export { default as TagIcon } from '@lucide/svelte/icons/tag';
 export { default as TemplateIcon } from '@lucide/svelte/icons/layout-grid';
 export { default as UndoIcon } from '@lucide/svelte/icons/undo-2';

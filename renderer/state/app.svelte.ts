@@ -29,6 +29,7 @@ export class AppState {
   datasets = $state.raw<readonly DatasetRecord[]>([]);
   templates = $state.raw<readonly Template[]>([]);
   paletteOpen = $state(false);
+  studyOpen = $state(false);
   /** True while a call is under way that starts runs; its buttons wait. */
   starting = $state(false);
 
