@@ -31,8 +31,8 @@ export interface Blocking {
   readonly most: number;
 }
 
-/** Bytes of transformed values that a block may fill: half of a small second-level cache. */
-const blockBytes = 256 * 1024;
+/** Bytes of transformed values that a block may fill: they should stay in a second-level cache of 512 KiB. */
+const blockBytes = 320 * 1024;
 
 /** `perTile`: bytes of transformed values per tile. */
 export function blocking(tileRows: number, tileColumns: number, perTile: number): Blocking {

@@ -48,131 +48,144 @@ function pairs(matrix: Matrix): (readonly [number] | readonly [number, number])[
 
 const tempCount = 4;
 
+/** One line of results from one line of values. Each value is used at most once per group of `rowGroups`. */
+type Line = (values: readonly Value[], rows: readonly number[], put: (i: number, value: Value) => void) => void;
+
 /**
  * result[i] = sum over k of matrix[i][k] values[k] for a matrix whose rows come in pairs: the even and the odd part are summed
- * once for both. `values` are used several times, `put` must take each result at once.
+ * once for both.
  */
-function expand(
-  f: Func,
-  matrix: Matrix,
-  values: readonly Value[],
-  put: (i: number, value: Value) => void,
-  temps: readonly Local[],
-): void {
+function expand(f: Func, matrix: Matrix, temps: readonly Local[]): Line {
   const hold = (temp: Local, value: Value): Value => {
     if (value === null) return null;
     f.set(temp, value);
     return temp;
   };
-  for (const [i, partner] of pairs(matrix)) {
-    const row = matrix[i]!;
-    const terms = (parity: number, divisor: number) =>
-      row.map((c, k) => ({ factor: k % 2 === parity ? c / divisor : 0, value: values[k] ?? null }));
-    if (partner === undefined) {
-      put(
-        i,
+  return (values, rows, put) => {
+    for (const [i, partner] of pairs(matrix)) {
+      if (!rows.includes(i)) continue;
+      const row = matrix[i]!;
+      const sum = (include: (k: number) => boolean, divisor = 1): Value =>
         weighted(
           f,
-          row.map((factor, k) => ({ factor, value: values[k] ?? null })),
-        ),
+          row.map((c, k) => ({ factor: include(k) ? c / divisor : 0, value: values[k] ?? null })),
+        );
+      if (partner === undefined) {
+        put(
+          i,
+          sum(() => true),
+        );
+        continue;
+      }
+      const odd = row.filter((c, k) => k % 2 === 1 && c !== 0);
+      const divisor = odd.find((c) => odd.every((other) => isExact(other / c))) ?? odd[0]!;
+      const even = hold(
+        temps[0]!,
+        sum((k) => k % 2 === 0),
       );
-      continue;
+      const half = hold(
+        temps[1]!,
+        sum((k) => k % 2 === 1, divisor),
+      );
+      for (const [result, sign] of [
+        [i, 1],
+        [partner, -1],
+      ] as const) {
+        const terms = [
+          { factor: 1, value: even },
+          { factor: sign * divisor, value: half },
+        ];
+        put(result, weighted(f, terms));
+      }
     }
-    const odd = row.filter((c, k) => k % 2 === 1 && c !== 0);
-    const divisor = odd.find((c) => odd.every((other) => isExact(other / c))) ?? odd[0]!;
-    const even = hold(temps[0]!, weighted(f, terms(0, 1)));
-    const half = hold(temps[1]!, weighted(f, terms(1, divisor)));
-    const one = (sign: number): Value =>
-      weighted(f, [
-        { factor: 1, value: even },
-        { factor: sign * divisor, value: half },
-      ]);
-    put(i, one(1));
-    put(partner, one(-1));
-  }
+  };
 }
 
-/** The same for a matrix whose columns come in pairs: sums and differences of the paired values serve all rows. */
-function contract(
-  f: Func,
-  matrix: Matrix,
-  values: readonly Value[],
-  put: (i: number, value: Value) => void,
-  temps: readonly Local[],
-  rows: number,
-): void {
+/** The same for a matrix whose columns come in pairs: even rows take the sums of the paired values, odd rows the differences. */
+function contract(f: Func, matrix: Matrix, temps: readonly Local[]): Line {
   const columns = matrix[0]!.map((_, k) => matrix.map((row) => row[k]!));
-  let used = 0;
-  const parts = pairs(columns).map(([k, partner]) => {
-    const value = values[k]!;
-    if (partner === undefined) return { even: value, odd: value, column: k };
-    const even = temps[used++]!;
-    const odd = temps[used++]!;
-    f.set(even, f.v.add(value, values[partner]!));
-    f.set(odd, f.v.sub(value, values[partner]!));
-    return { even, odd, column: k };
-  });
-  for (let i = 0; i < rows; i++) {
-    const terms = parts.map(({ even, odd, column }) => ({
-      factor: matrix[i]![column]!,
-      value: i % 2 === 0 ? even : odd,
-    }));
-    put(i, weighted(f, terms));
-  }
+  return (values, rows, put) => {
+    for (const parity of [0, 1]) {
+      const wanted = rows.filter((i) => i % 2 === parity);
+      if (wanted.length === 0) continue;
+      let used = 0;
+      const parts = pairs(columns).map(([k, partner]): { column: number; value: Value } => {
+        const value = values[k] ?? null;
+        const other = partner === undefined ? null : (values[partner] ?? null);
+        if (value === null || other === null) return { column: k, value };
+        const temp = temps[used++]!;
+        f.set(temp, parity === 0 ? f.v.add(value, other) : f.v.sub(value, other));
+        return { column: k, value: temp };
+      });
+      for (const i of wanted) {
+        put(
+          i,
+          weighted(
+            f,
+            parts.map(({ column, value }) => ({ factor: matrix[i]![column]!, value })),
+          ),
+        );
+      }
+    }
+  };
 }
 
 export interface Transform2d {
   readonly matrix: Matrix;
   /** Whether rows ('expand': inputs, filters) or columns ('contract': outputs, filter gradients) of the matrix come in pairs. */
   readonly kind: 'expand' | 'contract';
-  /** Value at row i and column j; null where it is known to be zero. */
+  /** Value at row i and column j; null where it is known to be zero. May be asked for more than once. */
   readonly load: (i: number, j: number) => Value;
   /** Takes the result at row i and column j. */
   readonly store: (i: number, j: number, value: Expr) => void;
-  /** Rows and columns of the result that are wanted; default all. */
+  /** Rows and columns of the result that are wanted, if not all. */
   readonly rows?: number;
   readonly columns?: number;
 }
 
+/** Rows of the result that are computed together because they share sums. At most two: their values stay in registers. */
+function rowGroups(matrix: Matrix, kind: Transform2d['kind'], rows: number): number[][] {
+  const all = Array.from({ length: rows }, (_, i) => i);
+  if (kind === 'contract') return [0, 1].map((parity) => all.filter((i) => i % 2 === parity));
+  const groups = pairs(matrix);
+  const single = groups.filter(({ length }) => length === 1).flat();
+  return [single, ...groups.filter(({ length }) => length === 2).map((pair) => [...pair])];
+}
+
 /** The vectors that `emitTransform` works in, for one matrix shape. */
 export interface TransformSpace {
-  readonly column: readonly Local[];
   readonly middle: readonly (readonly Local[])[];
   readonly temps: readonly Local[];
 }
 
 export function transformSpace(f: Func, matrix: Matrix): TransformSpace {
-  const from = matrix[0]!.length;
+  const width = matrix[0]!.length;
   return {
-    column: f.locals('v128', from),
-    middle: matrix.map(() => f.locals('v128', from)),
+    middle: Array.from({ length: 2 }, () => f.locals('v128', width)),
     temps: f.locals('v128', tempCount),
   };
 }
 
-/** result = matrix * values * matrix^T for four channels at a time: first down the columns, then along the rows. */
+/**
+ * result = matrix * values * matrix^T for four channels at a time. Two rows of matrix * values at a time are kept: with all of
+ * them the registers would spill, and stores are what a transform is short of.
+ */
 export function emitTransform(f: Func, transform: Transform2d, space: TransformSpace): void {
   const { matrix, kind, rows = matrix.length, columns = matrix.length } = transform;
-  const from = matrix[0]!.length;
-  const line = (values: readonly Value[], count: number, put: (i: number, value: Value) => void): void => {
-    if (kind === 'contract') contract(f, matrix, values, put, space.temps, count);
-    else expand(f, matrix, values, put, space.temps);
-  };
-  const middle: Value[][] = matrix.map(() => new Array<Value>(from).fill(null));
-  for (let j = 0; j < from; j++) {
-    const values = matrix[0]!.map((_, i): Value => {
-      const value = transform.load(i, j);
-      if (value === null) return null;
-      f.set(space.column[i]!, value);
-      return space.column[i]!;
-    });
-    line(values, rows, (i, value) => {
-      if (value === null) return;
-      f.set(space.middle[i]![j]!, value);
-      middle[i]![j] = space.middle[i]![j]!;
-    });
-  }
-  for (let i = 0; i < rows; i++) {
-    line(middle[i]!, columns, (j, value) => transform.store(i, j, value ?? f.vec(0)));
+  const width = matrix[0]!.length;
+  const line = (kind === 'contract' ? contract : expand)(f, matrix, space.temps);
+  const across = Array.from({ length: columns }, (_, j) => j);
+  for (const group of rowGroups(matrix, kind, rows)) {
+    const middle = group.map(() => new Array<Value>(width).fill(null));
+    for (let j = 0; j < width; j++) {
+      const values = matrix[0]!.map((_, i) => transform.load(i, j));
+      line(values, group, (i, value) => {
+        const place = group.indexOf(i);
+        if (value === null) return;
+        f.set(space.middle[place]![j]!, value);
+        middle[place]![j] = space.middle[place]![j]!;
+      });
+    }
+    group.forEach((i, place) => line(middle[place]!, across, (j, value) => transform.store(i, j, value ?? f.vec(0))));
   }
 }
