@@ -9,6 +9,7 @@ import { describeMachine } from './machine.ts';
 import { measure, measurePeaks } from './measure.ts';
 import { readOptions, usage, type Options } from './options.ts';
 import { peers } from './peers/index.ts';
+import { measurePrecision, printPrecision } from './precision.ts';
 import { printProfile, profileWorkload } from './profile.ts';
 import { printWorkload, results, type Own, type Result } from './report.ts';
 
@@ -103,10 +104,17 @@ async function profile(options: Options): Promise<void> {
   if (options.json) console.log(JSON.stringify({ machine: describeMachine(), profiles }, null, 2));
 }
 
+async function precision(options: Options): Promise<void> {
+  const rows = await measurePrecision();
+  if (options.json) console.log(JSON.stringify({ rows }, null, 2));
+  else printPrecision(rows);
+}
+
 const options = readOptions(
   process.argv.slice(2),
   peers.map(({ name }) => name),
 );
 if (options === null) console.log(usage);
 else if (options.profile) await profile(options);
+else if (options.precision) await precision(options);
 else await compare(options);

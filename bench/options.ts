@@ -13,6 +13,7 @@ export interface Options {
   readonly quick: boolean;
   readonly json: boolean;
   readonly profile: boolean;
+  readonly precision: boolean;
   readonly guard: boolean;
   readonly baseline: boolean;
   readonly rounds: number;
@@ -32,6 +33,7 @@ export const usage = `npm run bench -- [options]
   --peers a,b          torch, tfjs, jax; none
   --rounds n           turns that all contestants of a workload take
   --profile            where the time of a step goes, instead of a comparison
+  --precision          rounding errors of convolutions, by layer and way of computing them, instead of a comparison
   --guard              compares the ratios with bench/baseline.json; fails when one has fallen
   --baseline           writes the ratios of this run to bench/baseline.json`;
 
@@ -66,6 +68,7 @@ export function readOptions(args: string[], peerNames: readonly string[]): Optio
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      precision: { type: 'boolean', default: false },
       guard: { type: 'boolean', default: false },
       baseline: { type: 'boolean', default: false },
       threads: { type: 'string', default: '1,2' },
@@ -87,6 +90,7 @@ export function readOptions(args: string[], peerNames: readonly string[]): Optio
     quick: flags.quick,
     json: flags.json,
     profile: flags.profile,
+    precision: flags.precision,
     guard: flags.guard,
     baseline: flags.baseline,
     rounds: numbers('rounds', flags.rounds ?? (flags.quick ? '3' : '10'))[0]!,

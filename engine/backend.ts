@@ -15,7 +15,17 @@ export interface HelperThread {
 /** Starts a thread that runs `engine/cpu/helper` with `data` (structured clone; shared memory and modules pass through). */
 export type SpawnHelper = (data: unknown, onError: (error: Error) => void) => HelperThread;
 
+/**
+ * How convolutions may be computed. 'exact': every sum of products as it stands. 'fast': 3x3 convolutions by way of Winograd's
+ * transforms where that saves time, with somewhat larger rounding errors (docs/performance.md). Decides the bits of a result.
+ */
+export const precisions = ['fast', 'exact'] as const;
+export type Precision = (typeof precisions)[number];
+export const defaultPrecision: Precision = 'fast';
+
 export interface CompileOptions {
+  /** Default 'fast'. A backend that knows one way only takes it for both. */
+  readonly precision?: Precision;
   /** Threads of the cpu backend, this one included. Results do not depend on it. Default 1. */
   readonly threads?: number;
   /** Needed when threads > 1. */

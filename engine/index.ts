@@ -43,6 +43,7 @@ export type { Plan, TrainingPlan } from './plan/plan.ts';
 export { printPlan } from './plan/print.ts';
 export { formatShape, sizeOf, type Shape } from './tensor.ts';
 
+export { defaultPrecision, precisions, type Precision } from './backend.ts';
 export { prepareTraining, type PreparedTraining } from './train/prepare.ts';
 export { learningRateFactor } from './train/schedules.ts';
 export type { LossSettings, OptimizerSettings, ScheduleSettings } from './train/settings.ts';

@@ -155,6 +155,7 @@ export function trainingJob(
     seed: spec.seed,
     // the cpu backend runs on every machine that runs the lab
     backend: spec.backend.kind === 'auto' ? 'cpu' : spec.backend.kind,
+    precision: spec.backend.precision,
     threads: request.threads,
     checkpointSeconds,
     resumeFrom: request.resumeFrom,

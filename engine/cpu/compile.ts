@@ -1,3 +1,4 @@
+import { defaultPrecision, type Precision } from '../backend.ts';
 import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { OpInstance, Plan } from '../plan/plan.ts';
@@ -22,6 +23,10 @@ const mostPages = 65_535;
 export interface CpuTuning {
   /** Fused multiply-add. */
   readonly relaxed: boolean;
+  /** Default 'fast'. */
+  readonly precision?: Precision;
+  /** See KernelContext. */
+  readonly winogradPoints?: readonly number[];
   /** Work (ns) from which on a level is spread over threads. */
   readonly worthSharing?: number;
   /** Seconds that a thread waits for another before it counts as dead. */
@@ -130,10 +135,13 @@ function segmentSteps(
   ops: readonly OpInstance[],
   tensors: readonly Placed[],
   needScratch: (bytes: number) => void,
+  { precision = defaultPrecision, winogradPoints }: CpuTuning,
   marks: Marks | null,
 ): Step[] {
   const steps: Step[] = [];
   const context: KernelContext = {
+    precision,
+    winogradPoints,
     tensor: (id) => tensors[id]!,
     optional: (id) => (id === undefined ? undefined : tensors[id]!),
     workspace: (name, bytes) => ({ name, bytes, address: 0, place: 'shared' }),
@@ -158,7 +166,9 @@ export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): Com
   const needScratch = (bytes: number): void => {
     scratchBytes = Math.max(scratchBytes, align(bytes + 16));
   };
-  const schedules = plan.segments.map(({ ops }): Schedule => schedule(segmentSteps(ops, tensors, needScratch, marks)));
+  const schedules = plan.segments.map(({ ops }): Schedule =>
+    schedule(segmentSteps(ops, tensors, needScratch, tuning, marks)),
+  );
   for (const { levels } of schedules) {
     const end = placePrivate(levels, persistent, scratchBytes);
     scratchEnd = Math.max(scratchEnd, end);

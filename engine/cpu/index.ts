@@ -80,7 +80,11 @@ async function compile(plan: Plan, options: CompileOptions, tuning: Partial<CpuT
   if (threads > 1 && typeof SharedArrayBuffer === 'undefined') {
     throw new EngineError('threads', 'Threads need shared memory, which this page may not use; run with threads: 1.');
   }
-  const compiled = compilePlan(plan, threads, { relaxed, ...tuning });
+  const compiled = compilePlan(plan, threads, {
+    relaxed,
+    ...(options.precision && { precision: options.precision }),
+    ...tuning,
+  });
   const memory = reserve(compiled.pages, threads > 1);
   const module = await WebAssembly.compile(compiled.binary);
   const profile = tuning.profile ? new Profile(compiled.marks, tuning.profile) : null;

@@ -1,3 +1,4 @@
+import type { Precision } from '../backend.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { TensorSpec } from '../plan/plan.ts';
 import type { Shape } from '../tensor.ts';
@@ -111,6 +112,9 @@ export type Step = RowStep | TaskStep;
 
 /** What a kernel sees of the compilation. */
 export interface KernelContext {
+  readonly precision: Precision;
+  /** The transforms of every 3x3 convolution, by their points, where a measurement chooses them (winograd/choice.ts). */
+  readonly winogradPoints: readonly number[] | undefined;
   tensor(id: TensorId): Placed;
   optional(id: TensorId | undefined): Placed | undefined;
   /** Memory for the time between the first and the last step that use it. */

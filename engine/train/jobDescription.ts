@@ -1,3 +1,4 @@
+import { defaultPrecision } from '../backend.ts';
 import { EngineError } from '../errors.ts';
 import type { Fault } from '../errors.ts';
 import { inputsOf } from '../graph/document.ts';
@@ -40,6 +41,7 @@ export function describeJob(job: TrainingJob): JobDescription {
       earlyStopping: stoppingOf(job.earlyStopping),
       evaluateEvery: job.evaluateEvery,
       ...gradientOf(job.gradient),
+      ...precisionOf(job.precision),
     }),
     seed: canonical(job.seed),
   };
@@ -57,6 +59,10 @@ function stoppingOf(stopping: TrainingJob['earlyStopping']): object | null {
   if (stopping === null || stopping.restoreBest === true) return stopping;
   const { restoreBest: _restoreBest, ...rest } = stopping;
   return rest;
+}
+
+function precisionOf(precision: TrainingJob['precision']): object {
+  return precision === undefined || precision === defaultPrecision ? {} : { precision };
 }
 
 function gradientOf(gradient: TrainingJob['gradient']): object {

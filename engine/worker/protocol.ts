@@ -1,4 +1,4 @@
-import type { BackendName } from '../backend.ts';
+import type { BackendName, Precision } from '../backend.ts';
 import type { StepProbe } from '../diagnostics/measures.ts';
 import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import type { GraphDocument } from '../graph/document.ts';
@@ -46,6 +46,8 @@ export interface TrainingJob {
   readonly diagnostics?: DiagnosticsSettings | null;
   readonly seed: number;
   readonly backend: BackendName;
+  /** How convolutions are computed. Left out: the default, 'fast'. */
+  readonly precision?: Precision;
   readonly threads: number;
   /** Seconds between 'last' checkpoints; one more is made at pause, stop and end. Does not influence the result. */
   readonly checkpointSeconds: number;

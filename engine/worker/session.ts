@@ -84,7 +84,11 @@ class TrainingSession {
     const backend = await this.#host.backend(job.backend);
     const { spawn } = this.#host;
     return TrainingRun.create(job, backend, {
-      compile: { threads: job.threads, ...(spawn ? { spawn } : {}) },
+      compile: {
+        threads: job.threads,
+        ...(job.precision && { precision: job.precision }),
+        ...(spawn ? { spawn } : {}),
+      },
       clock: () => this.#host.clock(),
       emit: (event) => this.#post(event),
     });

@@ -1,3 +1,4 @@
+import { defaultPrecision } from '../../engine/index.ts';
 import type { Spec } from './schema.ts';
 
 /** JSON with the keys of every object in code unit order and no blanks: one text for equal values. Undefined is left out. */
@@ -28,6 +29,7 @@ export const laterFields: Readonly<Record<string, unknown>> = {
   'training.clip': null,
   'training.l1': 0,
   'training.earlyStopping.restoreBest': false,
+  'backend.precision': defaultPrecision,
 };
 
 /** A copy without the later fields that hold their default. */
@@ -45,11 +47,19 @@ function withoutLaterDefaults(spec: Spec): Spec {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
-/** What decides the result: no name, no backend, no titles and places of nodes, no later field at its default. */
-function essence(spec: Spec): Omit<Spec, 'name' | 'backend'> {
-  const { name: _name, backend: _backend, ...rest } = withoutLaterDefaults(spec);
+/**
+ * What decides the result: no name, of the backend only a precision that is not the default, no titles and places of nodes, no
+ * later field at its default.
+ */
+function essence(spec: Spec): Omit<Spec, 'name' | 'backend'> & { backend?: Pick<Spec['backend'], 'precision'> } {
+  const { name: _name, backend, ...rest } = withoutLaterDefaults(spec);
   const nodes = spec.model.nodes.map(({ position: _position, title: _title, ...node }) => node);
-  return { ...rest, model: { ...spec.model, nodes } };
+  const { precision } = spec.backend;
+  return {
+    ...rest,
+    model: { ...spec.model, nodes },
+    ...(backend.precision === undefined ? {} : { backend: { precision } }),
+  };
 }
 
 /** Hash of everything in a spec that has an influence on the result of the cpu backend. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultPrecision, precisions } from '../../engine/index.ts';
 import { lossSchema } from './loss.ts';
 import { clipSchema, optimizerSchema } from './optimizer.ts';
 import { scheduleSchema } from './schedule.ts';
@@ -89,9 +90,15 @@ export const specSchema = z.strictObject({
     .strictObject({
       kind: z.enum(['auto', 'cpu', 'reference']).default('auto'),
       threads: z.int().min(0).max(256).default(0).describe('0: one per core'),
+      precision: z
+        .enum(precisions)
+        .default(defaultPrecision)
+        .describe('fast: 3x3 convolutions by Winograd transforms; exact: as products and sums of the plain definition'),
     })
-    .default({ kind: 'auto', threads: 0 })
-    .describe('Where it runs; no influence on the result of the cpu backend, and no part of the spec hash'),
+    .default({ kind: 'auto', threads: 0, precision: defaultPrecision })
+    .describe(
+      'Where and how it runs; of this only the precision has an influence on the result and counts in the hash',
+    ),
 });
 
 /** A whole spec: validated, every default filled in. */

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { defaultPrecision, precisions } from '../../engine/backend.ts';
 import type { Backend, BackendName, CompileOptions } from '../../engine/backend.ts';
 import { groupNames } from './cases.ts';
 import type { GroupName } from './cases.ts';
@@ -8,12 +9,13 @@ import { backendNames, loadBackend, runGolden } from './runner.ts';
 
 const usage = `Runs reference data through the engine and compares.
 
-  npm run golden -- --dir <folder> [--group g[,g]] [--backend b[,b]] [--threads n] [--json]
+  npm run golden -- --dir <folder> [--group g[,g]] [--backend b[,b]] [--threads n] [--precision p] [--json]
 
   --dir      folder with <group>.json and <group>.safetensors
   --group    ${groupNames.join(', ')} (default: all that the folder holds)
   --backend  ${backendNames.join(', ')} (default: all)
   --threads  threads of the cpu backend (default: 1)
+  --precision ${precisions.join(' or ')} (default: ${defaultPrecision})
   --json     the report as JSON on stdout
 
 Exit code: 0 all supported cases passed, 1 a case failed or a backend did not load, 2 the data or an option is wrong.`;
@@ -39,6 +41,7 @@ function parse(args: string[]) {
         group: { type: 'string' },
         backend: { type: 'string', default: backendNames.join(',') },
         threads: { type: 'string', default: '1' },
+        precision: { type: 'string', default: defaultPrecision },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -48,14 +51,15 @@ function parse(args: string[]) {
   }
 }
 
-async function compileOptions(threadsText: string): Promise<CompileOptions> {
+async function compileOptions(threadsText: string, precisionText: string): Promise<CompileOptions> {
+  const [precision = defaultPrecision] = listOf('precision', precisionText, precisions);
   const threads = Number(threadsText);
   if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
     throw new GoldenDataError(`--threads ${threadsText}: is not a whole number from 1 to 64.`);
   }
-  if (threads === 1) return { threads };
+  if (threads === 1) return { threads, precision };
   const { spawnHelper } = await import('../../engine/host/spawn.node.ts');
-  return { threads, spawn: spawnHelper };
+  return { threads, precision, spawn: spawnHelper };
 }
 
 /** The backends that load; the others are named on stderr. */
@@ -80,7 +84,7 @@ async function main(args: string[]): Promise<number> {
   if (values.dir === undefined) throw new GoldenDataError(`--dir is missing.\n\n${usage}`);
   const groups: GroupName[] | undefined =
     values.group === undefined ? undefined : listOf('group', values.group, groupNames);
-  const compile = await compileOptions(values.threads);
+  const compile = await compileOptions(values.threads, values.precision);
   const { backends, complete } = await loadBackends(listOf('backend', values.backend, backendNames));
   const report = await runGolden({ dir: values.dir, backends, compile, ...(groups && { groups }) });
   process.stdout.write(`${values.json ? JSON.stringify(report, null, 2) : formatReport(report)}\n`);

@@ -59,14 +59,18 @@ function forwardSpec(shape: ConvShape, x: Layout, y: Layout): ConvSpec {
 
 /** The transforms to convolve `image` by, or null: the direct product. A plane has no vectors of channels to transform. */
 function winogradOf(
+  context: KernelContext,
   shape: ConvShape,
   image: Placed,
-  channels: number,
-  outChannels: number,
-  height: number,
-  width: number,
+  part: 'forward' | 'gradInput' | 'gradWeight',
 ): WinogradMatrices | null {
-  return image.layout.kind === 'plane' ? null : chooseWinograd(shape, channels, outChannels, height, width);
+  if (image.layout.kind === 'plane') return null;
+  const { channels, outChannels, height, width, outHeight, outWidth } = shape;
+  const gradWeight = part === 'gradWeight';
+  if (part === 'gradInput') {
+    return chooseWinograd(context, shape, { channels: outChannels, outChannels: channels, height, width, gradWeight });
+  }
+  return chooseWinograd(context, shape, { channels, outChannels, height: outHeight, width: outWidth, gradWeight });
 }
 
 /** Implicit matrix product per image: rows are output pixels, the reduction runs over the window. */
@@ -79,7 +83,7 @@ export const conv2d: CpuKernel<'conv2d'> = (instance, context) => {
   const y = context.tensor(outputs.y);
   const shape = convShape(x, weight, y, attrs);
   const [padTop, padLeft] = attrs.pads;
-  const matrices = winogradOf(shape, x, shape.channels, shape.outChannels, shape.outHeight, shape.outWidth);
+  const matrices = winogradOf(context, shape, x, 'forward');
   if (matrices) {
     const filterRow = 4 * pad4(shape.outChannels);
     winogradConv(context, {
@@ -149,7 +153,7 @@ export const conv2dGradInput: CpuKernel<'conv2dGradInput'> = (instance, context)
       f.run(f.call(pack, weight.buffer.address, packed.address, task));
     },
   });
-  const matrices = winogradOf(shape, dy, outChannels, channels, shape.height, shape.width);
+  const matrices = winogradOf(context, shape, dy, 'gradInput');
   if (matrices) {
     winogradConv(context, {
       ...{ name: 'conv2dGradInput', matrices, from: dy, to: dx, bias: undefined },
@@ -205,7 +209,7 @@ export const conv2dGradWeight: CpuKernel<'conv2dGradWeight'> = (instance, contex
   if (attrs.groups !== 1) return groupedConvGradWeight(instance, context);
   const shape = convShape(x, dweight, dy, attrs);
   const [padTop, padLeft] = attrs.pads;
-  const matrices = winogradOf(shape, x, shape.channels, shape.outChannels, shape.outHeight, shape.outWidth);
+  const matrices = winogradOf(context, shape, x, 'gradWeight');
   if (matrices) {
     winogradGradWeight(context, { matrices, x, dy, dweight, padTop, padLeft });
     return undefined;

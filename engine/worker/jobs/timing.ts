@@ -36,7 +36,12 @@ export async function runTiming({ training, milliseconds }: TimingInput, context
   const { plan, order, totalSteps } = prepared;
   const backend = await context.backend(training.backend);
   const { spawn } = context;
-  const executable = await backend.compile(plan, { threads: training.threads, ...(spawn ? { spawn } : {}) });
+  const { threads, precision } = training;
+  const executable = await backend.compile(plan, {
+    threads,
+    ...(precision && { precision }),
+    ...(spawn ? { spawn } : {}),
+  });
   try {
     const { handles } = plan;
     const state = new TrainingState(plan);

@@ -24,6 +24,14 @@ describe('kernels against the reference backend', () => {
     expect(worst.ratio, worst.where).toBeLessThanOrEqual(1);
   });
 
+  it('computes convolutions with precision exact, too', async () => {
+    const { plan, given } = buildTrials(trials.filter(({ op }) => op.startsWith('conv2d')));
+    const wanted = await runPlan(referenceBackend, plan, given);
+    const got = await runPlan(cpuBackend, plan, given, { precision: 'exact' });
+    const worst = worstRatio(got, wanted, absolute, relative);
+    expect(worst.ratio, worst.where).toBeLessThanOrEqual(1);
+  });
+
   it('gives the same without fused multiply-add, within rounding', async () => {
     const { plan, given } = buildTrials(trials);
     const wanted = await runPlan(referenceBackend, plan, given);

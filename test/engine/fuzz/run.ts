@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { CompileOptions } from '../../../engine/backend.ts';
+import { defaultPrecision, precisions, type CompileOptions, type Precision } from '../../../engine/backend.ts';
 import { loadBackend } from '../../golden/runner.ts';
 import { compareBackends } from './compareBackends.ts';
 import { minimise } from './minimise.ts';
@@ -7,39 +7,43 @@ import { drawSpec } from './spec.ts';
 
 const usage = `Trains random models on the reference backend and on cpu and compares.
 
-  npm run fuzz -- [--graphs n] [--seed s] [--threads t]
+  npm run fuzz -- [--graphs n] [--seed s] [--threads t] [--precision p]
 
   --graphs   how many models (default: 200)
   --seed     number of the first one; model i of a run is the model of seed s + i (default: 1)
   --threads  threads of the cpu backend (default: 1)
+  --precision  ${precisions.join(' or ')} (default: ${defaultPrecision})
 
 Exit code: 0 all agree, 1 some do not, 2 an option is wrong.`;
 
-function parse(): { graphs: number; seed: number; threads: number } {
+function parse(): { graphs: number; seed: number; threads: number; precision: Precision } {
   const { values } = parseArgs({
     options: {
       graphs: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
       threads: { type: 'string', default: '1' },
+      precision: { type: 'string', default: defaultPrecision },
     },
   });
   const numbers = { graphs: Number(values.graphs), seed: Number(values.seed), threads: Number(values.threads) };
   for (const [name, value] of Object.entries(numbers)) {
     if (!Number.isSafeInteger(value) || value < 1) throw new TypeError(`--${name} takes a whole number from 1.`);
   }
-  return numbers;
+  const precision = precisions.find((each) => each === values.precision);
+  if (precision === undefined) throw new TypeError(`--precision takes ${precisions.join(' or ')}.`);
+  return { ...numbers, precision };
 }
 
-async function compileOptions(threads: number): Promise<CompileOptions> {
-  if (threads === 1) return { threads };
+async function compileOptions(threads: number, precision: Precision): Promise<CompileOptions> {
+  if (threads === 1) return { threads, precision };
   const { spawnHelper } = await import('../../../engine/host/spawn.node.ts');
-  return { threads, spawn: spawnHelper };
+  return { threads, precision, spawn: spawnHelper };
 }
 
 async function main(): Promise<number> {
-  const { graphs, seed, threads } = parse();
+  const { graphs, seed, threads, precision } = parse();
   const backend = await loadBackend('cpu');
-  const options = await compileOptions(threads);
+  const options = await compileOptions(threads, precision);
   let failed = 0;
   for (let i = 0; i < graphs; i++) {
     const spec = drawSpec(seed + i);
@@ -53,7 +57,7 @@ async function main(): Promise<number> {
     );
     const rest = await compareBackends(smallest, backend, options);
     process.stdout.write(`  smallest: ${JSON.stringify(smallest)}\n  ${rest?.message ?? ''}\n`);
-    process.stdout.write(`  again: npm run fuzz -- --graphs 1 --seed ${seed + i}\n`);
+    process.stdout.write(`  again: npm run fuzz -- --graphs 1 --seed ${seed + i} --precision ${precision}\n`);
   }
   process.stdout.write(
     `${graphs} models, seeds ${seed} to ${seed + graphs - 1}: ${graphs - failed} agree, ${failed} differ\n`,

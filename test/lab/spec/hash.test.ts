@@ -44,8 +44,11 @@ describe('hashes', () => {
   });
 
   it('of specs leave out what has no influence', async () => {
-    const same = { ...spec, name: 'other', backend: { kind: 'reference', threads: 3 } as const };
+    const same = { ...spec, name: 'other', backend: { ...spec.backend, kind: 'reference', threads: 3 } as const };
     expect(await specHash(same)).toBe(await specHash(spec));
+    const exact: Spec = { ...spec, backend: { ...spec.backend, precision: 'exact' } };
+    expect(await specHash(exact)).not.toBe(await specHash(spec));
+    expect(await groupHash(exact)).not.toBe(await groupHash(spec));
     const moved = structuredClone(spec);
     moved.model.nodes[0]!.position = { x: 1, y: 2 };
     moved.model.nodes[0]!.title = 'Input';

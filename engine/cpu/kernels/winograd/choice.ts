@@ -1,3 +1,4 @@
+import type { KernelContext } from '../../step.ts';
 import type { ConvShape } from '../convShape.ts';
 import { taps, winogradMatrices, type WinogradMatrices } from './matrices.ts';
 
@@ -27,21 +28,30 @@ function work(
   return tiles * (n * n * channels * outChannels + transforms);
 }
 
+export interface WinogradWish {
+  /** Channels that are summed over and those that result; for the gradient of the weights those of x and dy. */
+  readonly channels: number;
+  readonly outChannels: number;
+  /** Of the image that is cut into tiles: y, or dx for the gradient of the input. */
+  readonly height: number;
+  readonly width: number;
+  readonly gradWeight: boolean;
+}
+
 /**
  * The transforms for a convolution, or null where it is computed directly: other kernels than 3x3, strides, dilation, groups, few
- * channels. `height` and `width` are those of the result (of dx for the gradient of the input).
+ * channels. F(2x2) rounds no more than the direct product, but for the gradient of the weights; so 'exact' allows it elsewhere.
  */
 export function chooseWinograd(
-  shape: ConvShape,
-  channels: number,
-  outChannels: number,
-  height: number,
-  width: number,
+  { precision, winogradPoints }: Pick<KernelContext, 'precision' | 'winogradPoints'>,
+  { attrs, kernelHeight, kernelWidth }: ConvShape,
+  { channels, outChannels, height, width, gradWeight }: WinogradWish,
 ): WinogradMatrices | null {
-  const { attrs, kernelHeight, kernelWidth } = shape;
   const isPlain = [...attrs.stride, ...attrs.dilation, attrs.groups].every((value) => value === 1);
   if (kernelHeight !== taps || kernelWidth !== taps || !isPlain) return null;
-  const costs = [null, small, large].map((matrices) => ({
+  if (winogradPoints) return winogradMatrices(winogradPoints);
+  const tiles = precision === 'fast' ? [small, large] : gradWeight ? [] : [small];
+  const costs = [null, ...tiles].map((matrices) => ({
     matrices,
     work: work(channels, outChannels, height, width, matrices),
   }));

@@ -146,10 +146,13 @@ export interface Transform2d {
 /** Rows of the result that are computed together because they share sums. At most two: their values stay in registers. */
 function rowGroups(matrix: Matrix, kind: Transform2d['kind'], rows: number): number[][] {
   const all = Array.from({ length: rows }, (_, i) => i);
-  if (kind === 'contract') return [0, 1].map((parity) => all.filter((i) => i % 2 === parity));
-  const groups = pairs(matrix);
-  const single = groups.filter(({ length }) => length === 1).flat();
-  return [single, ...groups.filter(({ length }) => length === 2).map((pair) => [...pair])];
+  const lines = pairs(matrix).map((pair) => [...pair]);
+  const singles = lines.filter(({ length }) => length === 1).flat();
+  const groups =
+    kind === 'contract'
+      ? [0, 1].map((parity) => all.filter((i) => i % 2 === parity))
+      : [singles, ...lines.filter(({ length }) => length === 2)];
+  return groups.flatMap((group) => [group.slice(0, 2), group.slice(2, 4), group.slice(4)]).filter((g) => g.length > 0);
 }
 
 /** The vectors that `emitTransform` works in, for one matrix shape. */
