@@ -2,6 +2,7 @@ import type { CheckedGraph, CheckedNode } from '../graph/check.ts';
 import { layers } from '../layers/index.ts';
 import type { Mode } from '../layers/layer.ts';
 import type { TensorId } from '../ops/op.ts';
+import { formatShape } from '../tensor.ts';
 import type { PlanBuilder } from './builder.ts';
 import type { TensorRole } from './plan.ts';
 
@@ -12,6 +13,8 @@ export interface ModelTensors {
   /** Parameters and buffers by "<node>.<name>". */
   readonly named: ReadonlyMap<string, TensorId>;
   readonly random: TensorId;
+  /** Normalisations that use and keep their running statistics in training too (frozen ones). */
+  readonly still?: ReadonlySet<string>;
 }
 
 /** What every segment of a training plan reads. */
@@ -60,7 +63,18 @@ export function lowerForward(
     input: (node, output) => {
       const x = output();
       target = builder.tensor(`${prefix}${node}.target`, [batch], 'i32', 'activation', node);
-      gather(shared, options, node, x, target);
+      const images = given(shared, options, node, x);
+      gather(shared, options, node, images, target);
+      if (images !== x) {
+        builder.op(options.segment, {
+          op: 'resize',
+          attrs: { mode: 'bilinearAntialias' },
+          inputs: { x: images },
+          outputs: { y: x },
+          phase: 'data',
+          node,
+        });
+      }
       return x;
     },
   });
@@ -93,7 +107,7 @@ export function lowerModel(
       const { id } = node;
       layers[node.layer].lower(node.props, {
         node: id,
-        mode,
+        mode: shared.still?.has(id) === true && isNormalisation(node) ? 'evaluate' : mode,
         inputs: node.inputs.map((input) => values.get(input)!),
         output: y,
         random: shared.random,
@@ -106,6 +120,14 @@ export function lowerModel(
     }
   }
   return { logits: values.get(checked.outputId)!, values };
+}
+
+/** Where the images of the files go: right into the input node's value, or into a tensor that is resized to it. */
+function given({ builder }: SharedTensors, { prefix, data }: ForwardOptions, node: string, x: TensorId): TensorId {
+  const [batch, ...wanted] = builder.shape(x);
+  const [, ...stored] = builder.shape(data.pixels);
+  if (formatShape(wanted) === formatShape(stored)) return x;
+  return builder.tensor(`${prefix}${node}.stored`, [batch!, ...stored], 'f32', 'activation', node);
 }
 
 function gather(
@@ -135,6 +157,8 @@ function gather(
 
 const isIdentity = ({ layer, props }: CheckedNode, mode: Mode): boolean =>
   layer !== 'input' && layers[layer].isIdentity?.(props, mode) === true;
+
+const isNormalisation = ({ layer }: CheckedNode): boolean => layer === 'batchNorm' || layer === 'noisyBatchNorm';
 
 /** The node whose op writes the value of `node`: the first one behind it that does not just hand its input on. */
 function sourceOf(node: CheckedNode, nodes: ReadonlyMap<string, CheckedNode>, mode: Mode): CheckedNode {

@@ -19,8 +19,12 @@ export interface LowerOptions {
   readonly batchSize: number;
   /** Images per run of an evaluation segment. */
   readonly evaluationBatch: number;
-  /** Of one image, [C, H, W]; the same that the graph was checked with. */
+  /** Of one image as the model sees it, [C, H, W]; the same that the graph was checked with. */
   readonly inputShape: Shape;
+  /** Of one image of the files, [C, H, W]: where it differs, images are resized. Left out: as the model sees them. */
+  readonly dataShape?: Shape;
+  /** Nodes whose parameters stay as they are, and what batch norms among them normalise with. Left out: none. */
+  readonly frozen?: FrozenNodes;
   /** Images of the training file and of the test file. */
   readonly trainImages: number;
   readonly testImages: number;
@@ -38,6 +42,12 @@ export interface LowerOptions {
   readonly probe?: ProbeOptions;
 }
 
+export interface FrozenNodes {
+  readonly nodes: readonly string[];
+  /** The running statistics, which then stay as they are, or the batch's, with which the running ones move. */
+  readonly batchNorm: 'running' | 'batch';
+}
+
 /**
  * Turns a checked model into the static program of its training: segment 'train' is one step (gather the batch, forward, loss,
  * backward, update, record). With `accumulate` parts it is one part of it, up to the gradients, which are summed; it runs once for
@@ -51,7 +61,9 @@ export function lowerTraining(checked: CheckedGraph, options: LowerOptions): Tra
   const data = dataTensors(builder, options);
   const model = modelTensors(builder, checked, options.optimizer);
   const results = resultTensors(builder, checked, options);
-  const shared: StepTensors = { builder, checked, named: model.named, ...data };
+  const { frozen } = options;
+  const still = frozen?.batchNorm === 'running' ? new Set(frozen.nodes) : new Set<string>();
+  const shared: StepTensors = { builder, checked, named: model.named, still, ...data };
 
   lowerStep(shared, options, model, results);
   for (const [segment, pixels, labels] of [
@@ -141,13 +153,13 @@ type DataTensors = Pick<
 type StepTensors = SharedTensors & DataTensors;
 
 function dataTensors(builder: PlanBuilder, options: LowerOptions): DataTensors {
-  const { inputShape, trainImages, testImages, loss } = options;
+  const { inputShape, dataShape = inputShape, trainImages, testImages, loss } = options;
   const weights = loss.kind === 'crossEntropy' ? loss.classWeight?.length : undefined;
-  const scaling = [options.perFeature ? sizeOf(inputShape) : 1];
+  const scaling = [options.perFeature ? sizeOf(dataShape) : 1];
   return {
-    trainPixels: builder.tensor('data.trainPixels', [trainImages, ...inputShape], 'u8', 'data'),
+    trainPixels: builder.tensor('data.trainPixels', [trainImages, ...dataShape], 'u8', 'data'),
     trainLabels: builder.tensor('data.trainLabels', [trainImages], 'u8', 'data'),
-    testPixels: builder.tensor('data.testPixels', [testImages, ...inputShape], 'u8', 'data'),
+    testPixels: builder.tensor('data.testPixels', [testImages, ...dataShape], 'u8', 'data'),
     testLabels: builder.tensor('data.testLabels', [testImages], 'u8', 'data'),
     offset: builder.tensor('data.offset', scaling, 'f32', 'data'),
     scale: builder.tensor('data.scale', scaling, 'f32', 'data'),
@@ -227,17 +239,18 @@ function lowerStep(shared: StepTensors, options: LowerOptions, model: ModelTenso
     outputs: { correct },
     phase: 'loss',
   });
+  const trained = trainedOf(builder, model, options.frozen?.nodes ?? []);
   appendBackward(builder, segment, {
     seeds: [{ tensor: logits, gradient: dlogits }],
-    targets: model.parameters.map((tensor, i) => ({ tensor, gradient: model.gradients[i]! })),
+    targets: trained.parameters.map((tensor, i) => ({ tensor, gradient: trained.gradients[i]! })),
   });
   if (partsOf(options) === 1) {
-    appendUpdate(builder, segment, options, shared.hyper, model);
+    appendUpdate(builder, segment, options, shared.hyper, trained);
     appendRecord(builder, segment, shared.random, [loss, correct], results.history);
     return;
   }
-  const { step, values } = appendAccumulation(builder, segment, model.gradients, { loss, correct }, partsOf(options));
-  appendUpdate(builder, step, options, shared.hyper, model);
+  const { step, values } = appendAccumulation(builder, segment, trained.gradients, { loss, correct }, partsOf(options));
+  appendUpdate(builder, step, options, shared.hyper, trained);
   appendRecord(builder, step, shared.random, values, results.history);
 }
 
@@ -257,12 +270,26 @@ function appendRecord(
   });
 }
 
+type TrainedTensors = Pick<ModelTensors, 'parameters' | 'gradients' | 'optimizerState'>;
+
+/** The lists without the parameters of frozen nodes, whose gradients nobody computes. */
+function trainedOf(builder: PlanBuilder, model: ModelTensors, frozen: readonly string[]): TrainedTensors {
+  if (frozen.length === 0) return model;
+  const moves = model.parameters.map((tensor) => !frozen.includes(builder.spec(tensor).node!));
+  const pick = (tensors: readonly TensorId[]): TensorId[] => tensors.filter((_tensor, i) => moves[i]);
+  return {
+    parameters: pick(model.parameters),
+    gradients: pick(model.gradients),
+    optimizerState: model.optimizerState.map(pick),
+  };
+}
+
 function appendUpdate(
   builder: PlanBuilder,
   segment: string,
   { optimizer, gradient }: LowerOptions,
   hyper: TensorId,
-  { parameters, gradients, optimizerState }: ModelTensors,
+  { parameters, gradients, optimizerState }: TrainedTensors,
 ): void {
   const tensors = { hyper, parameters, gradients, state: optimizerState };
   const norm = (): TensorId => builder.tensor('gradient.norm', [1], 'f32', 'result');

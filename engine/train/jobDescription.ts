@@ -33,8 +33,7 @@ export function describeJob(job: TrainingJob): JobDescription {
       testLabels: checksum(test.labels),
     }),
     training: canonical({
-      batchSize: job.batchSize,
-      length: job.length,
+      ...lengthOf(job),
       loss: job.loss,
       optimizer: optimizerOf(job.optimizer),
       schedule: job.schedule,
@@ -48,6 +47,11 @@ export function describeJob(job: TrainingJob): JobDescription {
 }
 
 // Settings that came later are left out where they say what was done before them, so that older checkpoints still fit.
+
+/** Stages have lengths and batch sizes of their own. */
+function lengthOf({ batchSize, length, stages = [] }: TrainingJob): object {
+  return stages.length === 0 ? { batchSize, length } : { stages };
+}
 
 function optimizerOf(optimizer: TrainingJob['optimizer']): object {
   if (optimizer.kind !== 'adam' || optimizer.biasCorrection === false) return optimizer;

@@ -69,8 +69,7 @@ async function firstNonFiniteOp(failure: NonFiniteLoss): Promise<OpInstance | un
     for (const [tensor, values] of data) executable.write(tensor, values);
     state.restore(executable);
     runner.prepare(step - 1);
-    executable.write(plan.handles.trainIndices, runner.indices);
-    executable.write(plan.handles.random, runner.random);
+    for (const [tensor, values] of runner.inputs) executable.write(tensor, values);
     executable.run('forward');
     for (const op of forward.segments[0]!.ops) {
       for (const id of Object.values(op.outputs as Record<string, TensorId | readonly TensorId[]>).flat()) {

@@ -1,24 +1,35 @@
 import { BatchOrder } from '../data/batches.ts';
 import { fitPreprocessing, isPerFeature } from '../data/preprocess.ts';
 import type { PixelTransform } from '../data/preprocess.ts';
-import { range, splitTrainingFile } from '../data/split.ts';
-import { EngineError } from '../errors.ts';
+import { range, splitTrainingFile, type Split } from '../data/split.ts';
+import { EngineError, type Fault } from '../errors.ts';
 import { checkGraph } from '../graph/check.ts';
 import type { CheckedGraph } from '../graph/check.ts';
 import { lowerTraining } from '../plan/lower.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
 import type { ImageFile, TrainingJob } from '../worker/protocol.ts';
+import { stageFaults, stagePath, stageShape, stageSpans, stepsOf, type StageSpan } from './stages.ts';
 
 /** Rows of the history ring: a step's loss is read back at the latest so many steps later. */
 const historySlots = 256;
 /** Images that are evaluated at once. Part of the result: evaluation sums are rounded batch by batch. */
 const evaluationBatch = 250;
 
-/** A job, checked and planned, before a backend has seen it. */
-export interface PreparedTraining {
+/** A stage of a run, checked and planned, before a backend has seen it. */
+export interface PlannedStage extends StageSpan {
+  /** The model at the stage's image size. */
   readonly checked: CheckedGraph;
   readonly plan: TrainingPlan;
   readonly order: BatchOrder;
+  /** Validation images are evaluated after every so many steps, counted from `evaluateFrom`, and after the stage's last one. */
+  readonly evaluateEvery: number;
+  readonly evaluateFrom: number;
+}
+
+/** A job, checked and planned. */
+export interface PreparedTraining {
+  /** At least one. They have the same parameters, buffers and optimiser state, by name. */
+  readonly stages: readonly PlannedStage[];
   readonly transform: PixelTransform;
   /** Positions in the training file. */
   readonly trainImages: Int32Array;
@@ -26,8 +37,6 @@ export interface PreparedTraining {
   /** Positions in the test file: all of it. */
   readonly testImages: Int32Array;
   readonly totalSteps: number;
-  /** Validation images are evaluated after every so many steps, and after the last one. */
-  readonly evaluateEvery: number;
 }
 
 /** Throws EngineError: 'data' for images, labels and sizes, 'graph' with every fault of the model, 'plan'. */
@@ -48,41 +57,73 @@ export function prepareTraining(job: TrainingJob): PreparedTraining {
     );
   }
   const split = splitTrainingFile(train.count, job.data.validation, job.data.trainImages, job.seed);
-  const order = new BatchOrder(split.train, job.batchSize, job.seed);
-
-  const checked = checkGraph(job.graph, { inputShape: imageShape, classes });
-  const plan = lowerTraining(checked, {
-    batchSize: job.batchSize,
-    evaluationBatch: Math.min(evaluationBatch, Math.max(split.validation.length, test.count)),
-    inputShape: imageShape,
-    trainImages: train.count,
-    testImages: test.count,
-    perFeature: isPerFeature(preprocessing, imageShape[0]),
-    loss: job.loss,
-    optimizer: job.optimizer,
-    ...(job.gradient === undefined ? {} : { gradient: job.gradient }),
-    historySlots,
-    ...(job.diagnostics ? { probe: job.diagnostics } : {}),
-  });
+  const stages = planStages(job, split);
   return {
-    checked,
-    plan,
-    order,
+    stages,
     transform: fitPreprocessing(preprocessing, train.pixels, split.train, imageShape),
     trainImages: split.train,
     validationImages: split.validation,
     testImages: range(test.count),
-    totalSteps: stepsOf(job.length, order.stepsPerEpoch),
-    evaluateEvery: stepsOf(job.evaluateEvery, order.stepsPerEpoch),
+    totalSteps: stages.at(-1)!.endStep,
   };
 }
 
-/** A length in steps; at least one. Parts of an epoch are rounded to the nearest step. */
-export function stepsOf(
-  length: { readonly epochs: number } | { readonly steps: number },
-  stepsPerEpoch: number,
-): number {
-  return 'steps' in length ? length.steps : Math.max(1, Math.round(length.epochs * stepsPerEpoch));
+function planStages(job: TrainingJob, split: Split): readonly PlannedStage[] {
+  const { train, test, imageShape, classes, preprocessing } = job.data;
+  const spans = stageSpans(job, split.train.length);
+  const orders = spans.map(
+    ({ settings, index, firstStep, firstEpoch }) =>
+      new BatchOrder(
+        split.train,
+        settings.batchSize,
+        job.seed,
+        { step: firstStep, epoch: firstEpoch },
+        `${stagePath(job, index) || 'training'}.batchSize`,
+      ),
+  );
+  const shapes = spans.map(({ settings }) => stageShape(imageShape, settings));
+  const models = shapes.map((inputShape, index) => {
+    const checked = checkGraph(job.graph, { inputShape, classes });
+    if (!checked.ok) refuse(checked.faults, stagePath(job, index));
+    return checked;
+  });
+  if (job.stages !== undefined && job.stages.length > 0) refuse(stageFaults(job.stages, models, imageShape));
+  return spans.map((span, index): PlannedStage => {
+    const { settings, stepsPerEpoch, firstStep } = span;
+    const plan = lowerTraining(models[index]!, {
+      batchSize: settings.batchSize,
+      evaluationBatch: Math.min(evaluationBatch, Math.max(split.validation.length, test.count)),
+      inputShape: shapes[index]!,
+      dataShape: imageShape,
+      trainImages: train.count,
+      testImages: test.count,
+      perFeature: isPerFeature(preprocessing, imageShape[0]),
+      loss: job.loss,
+      optimizer: job.optimizer,
+      ...(job.gradient === undefined ? {} : { gradient: job.gradient }),
+      ...(settings.frozen.length === 0
+        ? {}
+        : { frozen: { nodes: settings.frozen, batchNorm: settings.frozenBatchNorm } }),
+      historySlots,
+      ...(job.diagnostics ? { probe: job.diagnostics } : {}),
+    });
+    return {
+      ...span,
+      checked: models[index]!,
+      plan,
+      order: orders[index]!,
+      evaluateEvery: stepsOf(job.evaluateEvery, stepsPerEpoch),
+      // epochs are those of a stage, steps those of the run
+      evaluateFrom: 'steps' in job.evaluateEvery ? 0 : firstStep,
+    };
+  });
+}
+
+/** Throws EngineError('graph') with every fault, each behind the path of its stage, if it has one. */
+function refuse(faults: readonly Fault[], path = ''): void {
+  if (faults.length === 0) return;
+  const named = path === '' ? faults : faults.map((fault) => ({ ...fault, message: `${path}: ${fault.message}` }));
+  throw new EngineError('graph', named.map(({ message }) => message).join('\n'), named);
 }
 
 function checkFile(name: string, file: ImageFile, imageShape: readonly number[], classes: number): void {

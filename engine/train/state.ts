@@ -56,11 +56,22 @@ export class TrainingState {
     this.step = 0;
   }
 
-  /** Takes over the values of a state that has these tensors and perhaps more. */
+  /** Takes over the values of a state that has these tensors, by name, and perhaps more. */
   copyFrom(other: TrainingState): void {
-    const source = new Map(other.tensors.map((tensor) => [tensor.id, tensor.values]));
-    for (const { id, values } of this.tensors) values.set(source.get(id)!);
+    const source = new Map(other.tensors.map((tensor) => [tensor.name, tensor.values]));
+    for (const { name, values } of this.tensors) values.set(source.get(name)!);
     this.step = other.step;
+  }
+
+  /** The same values for another plan of the model, whose tensors of these names may have other numbers. */
+  for(plan: TrainingPlan): TrainingState {
+    const ids = new Map(plan.tensors.map(({ name, id }) => [name, id]));
+    const state = new TrainingState(
+      plan,
+      this.tensors.map(({ name }) => ids.get(name)!),
+    );
+    state.copyFrom(this);
+    return state;
   }
 
   /** The first tensor in order with a value that is not finite. */

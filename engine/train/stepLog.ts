@@ -16,7 +16,7 @@ export interface StepEntries {
 export class StepLog {
   readonly capacity: number;
   readonly #slots: number;
-  readonly #batchSize: number;
+  #batchSize: number;
   readonly #loss: Float32Array;
   readonly #accuracy: Float32Array;
   readonly #learningRate: Float32Array;
@@ -46,6 +46,11 @@ export class StepLog {
   /** False when the next step would overwrite a history slot that has not been collected, or the log is full. */
   get hasRoom(): boolean {
     return this.#noted - this.#collected < this.#slots && this.#noted < this.capacity;
+  }
+
+  /** From now on steps train on batches of another size. Call only when all noted steps are collected. */
+  set batchSize(batchSize: number) {
+    this.#batchSize = batchSize;
   }
 
   /** One more step has been run. */

@@ -1,27 +1,27 @@
 import type { Backend, CompileOptions, Executable } from '../backend.ts';
 import { initialValues } from '../layers/initialize.ts';
-import type { TensorId } from '../ops/op.ts';
-import type { TensorValues } from '../tensor.ts';
 import type { TrainingEvent, TrainingJob } from '../worker/protocol.ts';
-import { decodeCheckpoint, encodeCheckpoint, resultHash } from './checkpoint.ts';
+import { decodeCheckpoint, resultHash } from './checkpoint.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import { Checkpointing } from './checkpointing.ts';
 import { ValidationWatch } from './earlyStopping.ts';
 import type { EvaluationResult } from './earlyStopping.ts';
-import { Evaluation } from './evaluate.ts';
+import type { Evaluation } from './evaluate.ts';
 import { describeJob, requireSameJob } from './jobDescription.ts';
 import type { JobDescription } from './jobDescription.ts';
-import { StepRunner } from './loop.ts';
 import { scaleToUnitVariance, usesLsuv } from './lsuv.ts';
 import { explainNonFiniteLoss, nonFiniteEvaluation, nonFiniteParameter } from './nonFinite.ts';
+import { OpenStage } from './openStage.ts';
 import { initialState } from './optimizers.ts';
 import { prepareTraining } from './prepare.ts';
-import type { PreparedTraining } from './prepare.ts';
+import type { PlannedStage, PreparedTraining } from './prepare.ts';
 import { Probe } from './probe.ts';
-import { sha256 } from './safetensors.ts';
 import { plateauAfter, plateauOf, plateauStart } from './schedules.ts';
 import type { PlateauSettings, PlateauState } from './schedules.ts';
+import { stageOfStep } from './stages.ts';
 import { modelIds, TrainingState } from './state.ts';
 import { StepLog } from './stepLog.ts';
+import { readyEvent, stageEvent } from './tell.ts';
 
 export interface TrainingRunOptions {
   readonly compile?: CompileOptions;
@@ -44,20 +44,20 @@ export class TrainingRun {
   readonly #job: TrainingJob;
   readonly #description: JobDescription;
   readonly #prepared: PreparedTraining;
-  readonly #executable: Executable;
+  readonly #backend: Backend;
   readonly #options: TrainingRunOptions;
-  readonly #runner: StepRunner;
+  readonly #checkpoints: Checkpointing;
   readonly #log: StepLog;
-  readonly #probe: Probe | null;
-  readonly #state: TrainingState;
   readonly #watch: ValidationWatch;
-  /** The model at its best evaluation, for a run that ends with it. */
-  readonly #best: TrainingState | null;
   readonly #plateauSettings: PlateauSettings | null;
-  #plateau: PlateauState | null;
-  readonly #validation: Evaluation;
-  readonly #test: Evaluation;
   readonly #history: Float32Array;
+  /** The stage whose plan is compiled: the one that the last step was taken in, or the next one will be. */
+  #open: OpenStage;
+  #probe: Probe | null;
+  #state: TrainingState;
+  /** The model at its best evaluation, for a run that ends with it. */
+  #best: TrainingState | null;
+  #plateau: PlateauState | null;
   #step: number;
   #seconds: number;
   #evaluatedStep: number;
@@ -70,49 +70,44 @@ export class TrainingRun {
   #lastProgressSeconds: number;
   #lastSave: number;
   #lastCheckpoint: number;
-  /** Of the last 'last' checkpoint: a second one of the same state is not made. */
-  #checkpointed = { step: -1, evaluatedStep: -1 };
-  /** The hash of a checkpoint is computed beside the training; at most one at a time. */
-  #hashing: Promise<void> = Promise.resolve();
 
   private constructor(
     job: TrainingJob,
     prepared: PreparedTraining,
-    executable: Executable,
+    backend: Backend,
+    open: OpenStage,
     options: TrainingRunOptions,
     description: JobDescription,
     checkpoint: Checkpoint | null,
   ) {
-    const { plan, order, totalSteps } = prepared;
+    const { plan, settings, checked } = open.stage;
     this.#job = job;
     this.#description = description;
     this.#prepared = prepared;
-    this.#executable = executable;
+    this.#backend = backend;
+    this.#open = open;
     this.#options = options;
+    this.#checkpoints = new Checkpointing(options.emit);
     this.#step = checkpoint?.step ?? 0;
     this.#seconds = checkpoint?.seconds ?? 0;
     this.#evaluatedStep = checkpoint?.evaluatedStep ?? 0;
     this.#watch = new ValidationWatch(job.earlyStopping, checkpoint?.stopping);
-    this.#runner = new StepRunner(executable, plan, order, { ...job, totalSteps });
-    this.#log = new StepLog(plan.handles.historySlots, job.batchSize, this.#step);
-    this.#probe = Probe.of(executable, plan, job.diagnostics, options.clock);
+    this.#log = new StepLog(plan.handles.historySlots, settings.batchSize, this.#step);
+    this.#probe = Probe.of(open.executable, plan, job.diagnostics, options.clock);
     this.#history = new Float32Array(plan.handles.historySlots * 2);
-    this.#validation = new Evaluation(executable, plan, 'validation', prepared.validationImages);
-    this.#test = new Evaluation(executable, plan, 'test', prepared.testImages);
     this.#state = new TrainingState(plan);
     this.#best = job.earlyStopping?.restoreBest === true ? new TrainingState(plan, modelIds(plan)) : null;
     this.#plateauSettings = plateauOf(job.schedule);
     this.#plateau = this.#plateauSettings && (checkpoint?.plateau ?? plateauStart(1));
-    this.#runner.plateauFactor = this.#plateau?.learningRate ?? 1;
+    open.runner.plateauFactor = this.#plateau?.learningRate ?? 1;
     if (checkpoint) {
       this.#state.load(checkpoint.tensors, checkpoint.step);
       const { bestStep } = checkpoint.stopping;
       if (bestStep !== null) this.#best?.load(checkpoint.best, bestStep);
     } else {
-      this.#state.begin(initialValues(prepared.checked.nodes, job.seed), initialState(job.optimizer));
+      this.#state.begin(initialValues(checked.nodes, job.seed), initialState(job.optimizer));
     }
-    this.#state.restore(executable);
-    for (const [tensor, values] of this.#data()) executable.write(tensor, values);
+    this.#state.restore(open.executable);
     const now = options.clock();
     this.#lastProgress = now;
     this.#lastProgressSeconds = this.#seconds;
@@ -126,14 +121,17 @@ export class TrainingRun {
     const description = describeJob(job);
     const checkpoint = job.resumeFrom === null ? null : decodeCheckpoint(job.resumeFrom);
     if (checkpoint) requireSameJob(checkpoint.job, description);
-    const executable = await backend.compile(prepared.plan, options.compile);
+    // at the end of a stage it may be that its evaluation is still to come
+    const stage = stageOfStep(prepared.stages, checkpoint?.step ?? 0);
+    const open = await OpenStage.open(job, prepared, stage, backend, options.compile);
     try {
-      const run = new TrainingRun(job, prepared, executable, options, description, checkpoint);
-      if (checkpoint === null && usesLsuv(prepared.checked.nodes)) await run.#scaleWeights(backend);
-      run.#emitReady(backend);
+      const run = new TrainingRun(job, prepared, backend, open, options, description, checkpoint);
+      if (checkpoint === null && usesLsuv(stage.checked.nodes)) await run.#scaleWeights();
+      options.emit(readyEvent(prepared, open, backend.name, run.step));
+      run.#tellStage();
       return run;
     } catch (error) {
-      await executable.dispose();
+      await open.dispose();
       throw error;
     }
   }
@@ -155,13 +153,15 @@ export class TrainingRun {
   async advance(milliseconds: number): Promise<void> {
     const until = this.#options.clock() + milliseconds;
     if (this.#evaluation) await this.#evaluateUntil(this.#evaluation, until);
-    else if (this.#isValidationDue()) this.#begin(this.#validation);
-    else if (!this.#isTrained()) await this.#trainUntil(until);
-    else {
+    else if (this.#isValidationDue()) this.#begin(this.#open.validation);
+    else if (!this.#isTrained()) {
+      if (this.#step >= this.#open.stage.endStep) await this.#nextStage();
+      else await this.#trainUntil(until);
+    } else {
       // before the test images, so that a crash among them costs nothing
       await this.checkpoint('last');
-      this.#restoreBest();
-      this.#begin(this.#test);
+      await this.#restoreBest();
+      this.#begin(this.#open.test);
     }
   }
 
@@ -170,15 +170,12 @@ export class TrainingRun {
     if (this.#restored !== null) return;
     if (role === 'last') {
       this.#lastCheckpoint = this.#options.clock();
-      const { step, evaluatedStep } = this.#checkpointed;
-      if (step === this.#step && evaluatedStep === this.#evaluatedStep) return;
-      this.#checkpointed = { step: this.#step, evaluatedStep: this.#evaluatedStep };
+      if (this.#checkpoints.isMade(this.#step, this.#evaluatedStep)) return;
     }
     this.#emitProgress();
     await this.#save();
     if (role === 'best') this.#best?.copyFrom(this.#state);
-    await this.#hashing;
-    const bytes = encodeCheckpoint({
+    await this.#checkpoints.make(role, {
       step: this.#step,
       seconds: this.#seconds,
       evaluatedStep: this.#evaluatedStep,
@@ -188,14 +185,12 @@ export class TrainingRun {
       tensors: this.#state.tensors,
       best: this.#watch.state.bestStep === null ? [] : (this.#best?.tensors ?? []),
     });
-    const step = this.#step;
-    this.#hashing = sha256(bytes).then((hash) => this.#options.emit({ kind: 'checkpoint', role, step, bytes, hash }));
   }
 
   /** Sends off everything that has not been emitted yet. */
   async settle(): Promise<void> {
     this.#emitProgress();
-    await this.#hashing;
+    await this.#checkpoints.settle();
   }
 
   /** Ends the run here, with a checkpoint to go on from. */
@@ -206,64 +201,47 @@ export class TrainingRun {
 
   async dispose(): Promise<void> {
     // a failure to send a checkpoint has been told by then, or the run has failed for another reason
-    await this.#hashing.catch(() => undefined);
-    await this.#executable.dispose();
+    await this.#checkpoints.settle().catch(() => undefined);
+    await this.#open.dispose();
   }
 
-  #data(): (readonly [TensorId, TensorValues])[] {
-    const { handles } = this.#prepared.plan;
-    const { train, test } = this.#job.data;
-    const { offset, scale } = this.#prepared.transform;
-    const { loss } = this.#job;
-    const weights = loss.kind === 'crossEntropy' ? loss.classWeight : undefined;
-    return [
-      ...(handles.classWeight !== undefined && weights
-        ? [[handles.classWeight, Float32Array.from(weights)] as const]
-        : []),
-      [handles.trainPixels, train.pixels],
-      [handles.trainLabels, train.labels],
-      [handles.testPixels, test.pixels],
-      [handles.testLabels, test.labels],
-      [handles.offset, offset],
-      [handles.scale, scale],
-    ];
+  /** Tells that the open stage begins, if it does here and is one of several. */
+  #tellStage(): void {
+    const { stage } = this.#open;
+    const { stages } = this.#prepared;
+    if (stages.length > 1 && stage.firstStep === this.#step) this.#options.emit(stageEvent(this.#open, stages.length));
   }
 
   /** Begins anew with weights that the first batch has scaled. */
-  async #scaleWeights(backend: Backend): Promise<void> {
-    const { checked, plan } = this.#prepared;
+  async #scaleWeights(): Promise<void> {
+    const open = this.#open;
+    const { checked, plan } = open.stage;
     const values = initialValues(checked.nodes, this.#job.seed);
     const compile = this.#options.compile ?? {};
-    const write = (executable: Executable): void => this.#writeStep(executable, 0);
-    await scaleToUnitVariance({ plan, nodes: checked.nodes, backend, compile, write }, values);
+    const write = (executable: Executable): void => open.writeStep(executable, 0);
+    await scaleToUnitVariance({ plan, nodes: checked.nodes, backend: this.#backend, compile, write }, values);
     this.#state.begin(values, initialState(this.#job.optimizer));
-    this.#state.restore(this.#executable);
+    this.#state.restore(open.executable);
   }
 
-  /** Gives another executable of this plan the data and what step `step` (from 0) reads from the host. */
-  #writeStep(executable: Executable, step: number): void {
-    const { trainIndices, random } = this.#prepared.plan.handles;
-    for (const [tensor, values] of this.#data()) executable.write(tensor, values);
-    this.#runner.prepare(step);
-    executable.write(trainIndices, this.#runner.indices);
-    executable.write(random, this.#runner.random);
+  async #nextStage(): Promise<void> {
+    this.#emitProgress();
+    await this.#save();
+    await this.#enter(this.#prepared.stages[this.#open.stage.index + 1]!);
+    this.#tellStage();
   }
 
-  #emitReady(backend: Backend): void {
-    const { checked, order, totalSteps, trainImages, validationImages } = this.#prepared;
-    this.#options.emit({
-      kind: 'ready',
-      backend: backend.name,
-      threads: this.#executable.threads,
-      parameters: checked.nodes.reduce((sum, node) => sum + node.parameterCount, 0),
-      macsPerImage: checked.nodes.reduce((sum, node) => sum + node.macs, 0),
-      planBytes: this.#executable.bytes,
-      stepsPerEpoch: order.stepsPerEpoch,
-      totalSteps,
-      step: this.#step,
-      trainImages: trainImages.length,
-      validationImages: validationImages.length,
-    });
+  /** Goes on in another stage's plan with the state that was saved last. */
+  async #enter(stage: PlannedStage): Promise<void> {
+    // first one, then the other: the images of a data set are not held twice
+    await this.#open.dispose();
+    this.#open = await OpenStage.open(this.#job, this.#prepared, stage, this.#backend, this.#options.compile);
+    this.#state = this.#state.for(stage.plan);
+    this.#best = this.#best && this.#best.for(stage.plan);
+    this.#state.restore(this.#open.executable);
+    this.#open.runner.plateauFactor = this.#plateau?.learningRate ?? 1;
+    this.#probe = Probe.of(this.#open.executable, stage.plan, this.#job.diagnostics, this.#options.clock);
+    this.#log.batchSize = stage.settings.batchSize;
   }
 
   #isTrained(): boolean {
@@ -271,34 +249,29 @@ export class TrainingRun {
   }
 
   #isValidationDue(): boolean {
-    const { evaluateEvery, totalSteps } = this.#prepared;
-    return (
-      this.#validation.images > 0 &&
-      this.#evaluatedStep < this.#step &&
-      (this.#step % evaluateEvery === 0 || this.#step >= totalSteps)
-    );
+    const { validation } = this.#open;
+    return validation.images > 0 && this.#evaluatedStep < this.#step && this.#open.evaluatesAt(this.#step);
   }
 
   async #trainUntil(until: number): Promise<void> {
     const { clock } = this.#options;
-    const { evaluateEvery, totalSteps, plan } = this.#prepared;
-    const evaluation = (Math.floor(this.#step / evaluateEvery) + 1) * evaluateEvery;
-    const end = Math.min(totalSteps, evaluation);
+    const { runner, executable, stage } = this.#open;
+    const end = this.#open.evaluationAfter(this.#step);
     const probed = this.#probe?.isDue(this.#step) ? this.#probe : null;
     if (probed) {
-      this.#runner.give(this.#step);
-      await probed.before(this.#step, this.#runner.indices);
+      runner.give(this.#step);
+      await probed.before(this.#step, runner.indices);
     }
     const begin = clock();
     const before = this.#seconds;
     let now: number;
     do {
-      this.#runner.run(this.#step);
+      runner.run(this.#step);
       this.#step++;
       now = clock();
-      this.#log.note(this.#runner.learningRate, before + (now - begin) / 1000);
+      this.#log.note(runner.learningRate, before + (now - begin) / 1000);
     } while (now < until && !probed && this.#step < end && !this.#probe?.isDue(this.#step) && this.#log.hasRoom);
-    await this.#executable.read(plan.handles.history, this.#history);
+    await executable.read(stage.plan.handles.history, this.#history);
     now = clock();
     this.#seconds = before + (now - begin) / 1000;
     const bad = this.#log.collect(this.#history);
@@ -348,20 +321,25 @@ export class TrainingRun {
     const before = this.#plateau.learningRate;
     const metric = this.#plateauSettings.mode === 'min' ? loss : accuracy;
     this.#plateau = plateauAfter(this.#plateauSettings, this.#plateau, metric);
-    this.#runner.plateauFactor = this.#plateau.learningRate;
+    this.#open.runner.plateauFactor = this.#plateau.learningRate;
     return this.#plateau.learningRate !== before;
   }
 
-  /** Puts the best model back, after everything else has been saved. */
-  #restoreBest(): void {
+  /** Puts the best model back, at the image size it was the best at, after everything else has been saved. */
+  async #restoreBest(): Promise<void> {
     const { bestStep } = this.#watch.state;
     if (this.#best === null || bestStep === null) return;
-    this.#best.restore(this.#executable);
+    const stage = stageOfStep(this.#prepared.stages, bestStep);
+    if (stage !== this.#open.stage) {
+      await this.#save();
+      await this.#enter(stage);
+    }
+    this.#best.restore(this.#open.executable);
     this.#restored = bestStep;
   }
 
   async #save(): Promise<void> {
-    await this.#state.save(this.#executable, this.#step);
+    await this.#state.save(this.#open.executable, this.#step);
     this.#lastSave = this.#options.clock();
     const found = this.#state.nonFinite();
     if (found) throw nonFiniteParameter(found, this.#step);
@@ -374,7 +352,7 @@ export class TrainingRun {
     const entries = this.#log.take();
     const seconds = this.#seconds - this.#lastProgressSeconds;
     this.#lastProgressSeconds = this.#seconds;
-    const images = entries.loss.length * this.#job.batchSize;
+    const images = entries.loss.length * this.#open.stage.settings.batchSize;
     this.#options.emit({ kind: 'progress', ...entries, imagesPerSecond: seconds > 0 ? images / seconds : 0 });
   }
 
@@ -383,12 +361,12 @@ export class TrainingRun {
     this.#step = step;
     const { referenceBackend } = await import('../reference/index.ts');
     throw await explainNonFiniteLoss({
-      executable: this.#executable,
-      plan: this.#prepared.plan,
-      runner: this.#runner,
+      executable: this.#open.executable,
+      plan: this.#open.stage.plan,
+      runner: this.#open.runner,
       state: this.#state,
       step,
-      data: this.#data(),
+      data: this.#open.data,
       reference: referenceBackend,
     });
   }

@@ -2,6 +2,7 @@ import type { BackendName, Precision } from '../backend.ts';
 import type { StepProbe } from '../diagnostics/measures.ts';
 import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import type { GraphDocument } from '../graph/document.ts';
+import type { Length, StageSettings } from '../train/stages.ts';
 import type { GradientSettings, LossSettings, OptimizerSettings, ScheduleSettings } from '../train/settings.ts';
 import type { PlainError } from './plainError.ts';
 
@@ -32,8 +33,10 @@ export interface TrainingJob {
     readonly preprocessing: Preprocessing;
   };
   readonly batchSize: number;
-  /** Length of the run: in epochs or in steps. */
-  readonly length: { readonly epochs: number } | { readonly steps: number };
+  /** Length of a run without stages: in epochs or in steps. */
+  readonly length: Length;
+  /** The stages of the run, in order. Left out or empty: one of `length`, at the images' own size, with all of the above. */
+  readonly stages?: readonly StageSettings[];
   readonly loss: LossSettings;
   readonly optimizer: OptimizerSettings;
   /** Clipping and penalties; left out: none. */
@@ -102,6 +105,22 @@ export type TrainingEvent =
       /** Training seconds since the run began, pauses and evaluations left out, at each entry. */
       readonly seconds: Float64Array;
       readonly imagesPerSecond: number;
+    }
+  | {
+      /** A stage of a run with several begins. */
+      readonly kind: 'stage';
+      /** Place in the list, from 0, and how many there are. */
+      readonly stage: number;
+      readonly stages: number;
+      /** Completed steps before it, and at its end. */
+      readonly step: number;
+      readonly endStep: number;
+      /** [height, width] */
+      readonly imageSize: readonly [number, number];
+      readonly batchSize: number;
+      readonly stepsPerEpoch: number;
+      readonly macsPerImage: number;
+      readonly planBytes: number;
     }
   | {
       readonly kind: 'evaluation';

@@ -149,6 +149,12 @@ export class RunSession {
         );
         break;
       }
+      case 'stage': {
+        const { stage, stages, imageSize, batchSize } = event;
+        this.#step = event.step;
+        this.#note('stage', `Stage ${stage + 1} of ${stages}: ${imageSize.join('×')} pixels, batches of ${batchSize}.`);
+        break;
+      }
       case 'progress': {
         this.#step = event.step;
         this.#buffer.progress(event);

@@ -1,4 +1,5 @@
 import { applyTransform } from '../../data/preprocess.ts';
+import { resizeImages } from '../../data/resizeImages.ts';
 import { deadUnits } from '../../diagnostics/deadUnits.ts';
 import { adaptiveHistogram } from '../../diagnostics/histogram.ts';
 import { saturation } from '../../diagnostics/saturation.ts';
@@ -11,6 +12,7 @@ import { lowerForwardOnly } from '../../plan/forwardOnly.ts';
 import { formatShape, sizeOf, type Shape, type TensorValues } from '../../tensor.ts';
 import { decodeCheckpoint } from '../../train/checkpoint.ts';
 import { prepareTraining } from '../../train/prepare.ts';
+import { stageOfStep } from '../../train/stages.ts';
 import type { TrainingJob } from '../protocol.ts';
 import type { JobContext } from './job.ts';
 
@@ -70,8 +72,9 @@ const mostPicturedUnits = 1024;
 /** Runs a few images through the network and tells what every node makes of them. One pass forward, on one thread. */
 export async function runPreview(input: PreviewInput, context: JobContext): Promise<ActivationPreview> {
   const { training, images, focus, channels } = input;
-  const { checked, transform } = prepareTraining(training);
+  const { stages, transform } = prepareTraining(training);
   const checkpoint = training.resumeFrom === null ? null : decodeCheckpoint(training.resumeFrom);
+  const { checked, settings } = stageOfStep(stages, checkpoint?.step ?? 0);
   // weights that have not met any data have no running statistics to speak of
   const statistics = checkpoint ? 'running' : 'batch';
   const plan = lowerForwardOnly(checked, images.length, statistics === 'batch' ? 'train' : 'evaluate');
@@ -82,7 +85,10 @@ export async function runPreview(input: PreviewInput, context: JobContext): Prom
   const executable = await backend.compile(plan);
   try {
     for (const [name, id] of plan.handles.named) executable.write(id, valueOf(values, name, plan.tensors[id]!.shape));
-    executable.write(plan.handles.input, applyTransform(transform, pick(training, images), imageSize(training)));
+    const seen = applyTransform(transform, pick(training, images), imageSize(training));
+    const { imageShape } = training.data;
+    const [, height, width] = imageShape;
+    executable.write(plan.handles.input, resizeImages(seen, imageShape, settings.imageSize ?? [height, width]));
     const random = new Int32Array(randomSize);
     random[randomSlot.seedLow] = training.seed | 0;
     random[randomSlot.seedHigh] = Math.floor(training.seed / 4294967296) | 0;

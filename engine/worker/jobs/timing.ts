@@ -1,7 +1,7 @@
 import { initialValues } from '../../layers/initialize.ts';
-import { StepRunner } from '../../train/loop.ts';
+import { OpenStage } from '../../train/openStage.ts';
 import { initialState } from '../../train/optimizers.ts';
-import { prepareTraining } from '../../train/prepare.ts';
+import { prepareTraining, type PlannedStage, type PreparedTraining } from '../../train/prepare.ts';
 import { TrainingState } from '../../train/state.ts';
 import type { TrainingJob } from '../protocol.ts';
 import type { JobContext } from './job.ts';
@@ -14,9 +14,10 @@ export interface TimingInput {
 
 /** Measured on this machine, with what else it was doing. */
 export interface StepTiming {
-  /** Median over the measured steps. */
+  /** Median over the measured steps; of a run in stages, their mean over its steps. */
   readonly millisecondsPerStep: number;
   readonly steps: number;
+  /** Of the first stage. */
   readonly stepsPerEpoch: number;
   readonly secondsPerEpoch: number;
   /** Seconds of the whole run, evaluations left out. */
@@ -30,59 +31,83 @@ export interface StepTiming {
 const warmUpSteps = 4;
 const leastSteps = 3;
 
-/** Trains a few steps from initial weights and throws them away. */
+/** Trains a few steps of each stage from initial weights and throws them away. */
 export async function runTiming({ training, milliseconds }: TimingInput, context: JobContext): Promise<StepTiming> {
   const prepared = prepareTraining(training);
-  const { plan, order, totalSteps } = prepared;
+  const { stages, totalSteps } = prepared;
+  const share = milliseconds / stages.length;
+  let [steps, threads, planBytes, secondsOfTraining, epochs, images] = [0, 0, 0, 0, 0, 0];
+  for (const stage of stages) {
+    const measured = await timeStage(training, prepared, stage, share, context);
+    const stageSteps = stage.endStep - stage.firstStep;
+    steps += measured.times.length;
+    threads = measured.threads;
+    planBytes = Math.max(planBytes, measured.planBytes);
+    secondsOfTraining += (median(measured.times) * stageSteps) / 1000;
+    epochs += stageSteps / stage.stepsPerEpoch;
+    images += stageSteps * stage.settings.batchSize;
+  }
+  return {
+    millisecondsPerStep: (1000 * secondsOfTraining) / totalSteps,
+    steps,
+    stepsPerEpoch: stages[0]!.stepsPerEpoch,
+    secondsPerEpoch: secondsOfTraining / epochs,
+    secondsOfTraining,
+    imagesPerSecond: secondsOfTraining > 0 ? images / secondsOfTraining : 0,
+    threads,
+    planBytes,
+  };
+}
+
+function median(times: readonly number[]): number {
+  return [...times].sort((a, b) => a - b)[times.length >> 1] ?? 0;
+}
+
+interface StageTimes {
+  /** Milliseconds of each measured step. */
+  readonly times: readonly number[];
+  readonly threads: number;
+  readonly planBytes: number;
+}
+
+async function timeStage(
+  training: TrainingJob,
+  prepared: PreparedTraining,
+  stage: PlannedStage,
+  milliseconds: number,
+  context: JobContext,
+): Promise<StageTimes> {
   const backend = await context.backend(training.backend);
   const { spawn } = context;
   const { threads, precision } = training;
-  const executable = await backend.compile(plan, {
-    threads,
-    ...(precision && { precision }),
-    ...(spawn ? { spawn } : {}),
-  });
+  const compile = { threads, ...(precision && { precision }), ...(spawn ? { spawn } : {}) };
+  const open = await OpenStage.open(training, prepared, stage, backend, compile);
   try {
-    const { handles } = plan;
-    const state = new TrainingState(plan);
-    state.begin(initialValues(prepared.checked.nodes, training.seed), initialState(training.optimizer));
+    const { executable, runner } = open;
+    const { handles } = stage.plan;
+    const state = new TrainingState(stage.plan);
+    state.begin(initialValues(stage.checked.nodes, training.seed), initialState(training.optimizer));
     state.restore(executable);
-    const { train } = training.data;
-    executable.write(handles.trainPixels, train.pixels);
-    executable.write(handles.trainLabels, train.labels);
-    executable.write(handles.offset, prepared.transform.offset);
-    executable.write(handles.scale, prepared.transform.scale);
-    const runner = new StepRunner(executable, plan, order, { ...training, totalSteps });
     const history = new Float32Array(handles.historySlots * 2);
     const times: number[] = [];
     const begin = context.clock();
     for (let step = 0; ; step++) {
       const before = context.clock();
-      runner.run(step);
+      runner.run(stage.firstStep + step);
       // a device answers when it is done
       await executable.read(handles.history, history);
       const now = context.clock();
       if (step >= warmUpSteps) times.push(now - before);
       if (times.length >= leastSteps && now - begin >= milliseconds) break;
       if (step % 16 === 0) {
-        context.progress(Math.min(1, (now - begin) / milliseconds));
+        const done = Math.min(1, (now - begin) / milliseconds);
+        context.progress((stage.index + done) / prepared.stages.length);
         await context.turn();
         if (context.cancelled) break;
       }
     }
-    times.sort((a, b) => a - b);
-    const millisecondsPerStep = times[times.length >> 1] ?? 0;
-    return {
-      millisecondsPerStep,
-      steps: times.length,
-      stepsPerEpoch: order.stepsPerEpoch,
-      secondsPerEpoch: (millisecondsPerStep * order.stepsPerEpoch) / 1000,
-      secondsOfTraining: (millisecondsPerStep * totalSteps) / 1000,
-      imagesPerSecond: millisecondsPerStep > 0 ? (1000 * plan.batchSize) / millisecondsPerStep : 0,
-      threads: executable.threads,
-      planBytes: executable.bytes,
-    };
+    return { times, threads: executable.threads, planBytes: executable.bytes };
   } finally {
-    await executable.dispose();
+    await open.dispose();
   }
 }

@@ -1,4 +1,4 @@
-import { costOf, prepareTraining, printPlan, type CheckedGraph } from '../../../engine/index.ts';
+import { costOf, prepareTraining, printPlan, type CheckedGraph, type PreparedTraining } from '../../../engine/index.ts';
 import { requireSpec } from '../../../lab/spec/check.ts';
 import { setSpecValues } from '../../../lab/spec/set.ts';
 import { trainingJob } from '../../trainer.ts';
@@ -29,8 +29,8 @@ export const modelDescribeCommand: Command = {
     const { batchSize, optimizer } = spec.training;
     const cost = costOf(checked, { batchSize, optimizer });
     const plan = args.has('plan')
-      ? printPlan(
-          prepareTraining(trainingJob({ spec, threads: 1, resumeFrom: null }, await datasets.images(dataset.id))).plan,
+      ? printStages(
+          prepareTraining(trainingJob({ spec, threads: 1, resumeFrom: null }, await datasets.images(dataset.id))),
         )
       : undefined;
     if (args.has('json')) {
@@ -92,4 +92,11 @@ function layersOf(checked: CheckedGraph) {
     parameters: node.parameterCount,
     macs: node.macs,
   }));
+}
+
+/** The plan of each stage; a run without stages has one. */
+function printStages({ stages }: PreparedTraining): string {
+  const [only] = stages;
+  if (stages.length === 1) return printPlan(only!.plan);
+  return stages.map(({ plan, index }) => `Stage ${index + 1} of ${stages.length}\n\n${printPlan(plan)}`).join('\n\n');
 }

@@ -4,8 +4,8 @@ import type { Backend, Executable } from '../../../engine/backend.ts';
 import type { GraphDocument } from '../../../engine/graph/document.ts';
 import { initialValues } from '../../../engine/layers/initialize.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
-import { StepRunner } from '../../../engine/train/loop.ts';
 import { scaleToUnitVariance, type LsuvLayer } from '../../../engine/train/lsuv.ts';
+import { OpenStage } from '../../../engine/train/openStage.ts';
 import { prepareTraining } from '../../../engine/train/prepare.ts';
 import { decodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import type { TensorValues } from '../../../engine/tensor.ts';
@@ -35,20 +35,13 @@ async function scale(
   job: TrainingJob,
   backend: Backend,
 ): Promise<{ values: Map<string, TensorValues>; report: readonly LsuvLayer[] }> {
-  const { plan, checked, order, transform, totalSteps } = prepareTraining(job);
+  const prepared = prepareTraining(job);
+  const { plan, checked } = prepared.stages[0]!;
+  const open = await OpenStage.open(job, prepared, prepared.stages[0]!, backend);
   const values = initialValues(checked.nodes, job.seed);
-  const write = (executable: Executable): void => {
-    const { handles } = plan;
-    executable.write(handles.trainPixels, job.data.train.pixels);
-    executable.write(handles.trainLabels, job.data.train.labels);
-    executable.write(handles.offset, transform.offset);
-    executable.write(handles.scale, transform.scale);
-    const runner = new StepRunner(executable, plan, order, { ...job, totalSteps });
-    runner.prepare(0);
-    executable.write(handles.trainIndices, runner.indices);
-    executable.write(handles.random, runner.random);
-  };
+  const write = (executable: Executable): void => open.writeStep(executable, 0);
   const report = await scaleToUnitVariance({ plan, nodes: checked.nodes, backend, compile: {}, write }, values);
+  await open.dispose();
   return { values, report };
 }
 
@@ -68,7 +61,7 @@ describe.each([
       // biases are 0, so outputs follow the weights exactly
       expect(iterations).toBe(1);
     }
-    const plain = initialValues(prepareTraining(job()).checked.nodes, 3);
+    const plain = initialValues(prepareTraining(job()).stages[0]!.checked.nodes, 3);
     expect(values.get('he.weight')).toEqual(plain.get('he.weight'));
     const ratio = values.get('conv2.weight')![0]! / plain.get('conv2.weight')![0]!;
     for (const [i, value] of values.get('conv2.weight')!.entries()) {

@@ -8,7 +8,7 @@ import { ValidationWatch } from '../../../engine/train/earlyStopping.ts';
 import { StepRunner } from '../../../engine/train/loop.ts';
 import { learningRateFactor } from '../../../engine/train/schedules.ts';
 import { fillHyper } from '../../../engine/train/optimizers.ts';
-import { stepsOf } from '../../../engine/train/prepare.ts';
+import { stepsOf } from '../../../engine/train/stages.ts';
 import { StepLog } from '../../../engine/train/stepLog.ts';
 import type { OptimizerSettings } from '../../../engine/train/settings.ts';
 

@@ -127,7 +127,8 @@ describe('values', () => {
     } as const;
     const job = smallJob({ optimizer, length: { steps: 1 }, diagnostics: everything });
     const [probe] = probesOf((await train(job, referenceBackend)).events);
-    const { checked, order, transform } = prepareTraining(job);
+    const { stages, transform } = prepareTraining(job);
+    const { checked, order } = stages[0]!;
     const indices = new Int32Array(job.batchSize);
     order.fill(0, indices);
     const size = 30;

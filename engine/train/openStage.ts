@@ -1,0 +1,102 @@
+import type { Backend, CompileOptions, Executable } from '../backend.ts';
+import type { TensorId } from '../ops/op.ts';
+import type { TrainingPlan } from '../plan/plan.ts';
+import type { TensorValues } from '../tensor.ts';
+import type { TrainingJob } from '../worker/protocol.ts';
+import { Evaluation } from './evaluate.ts';
+import { StepRunner } from './loop.ts';
+import type { PlannedStage, PreparedTraining } from './prepare.ts';
+
+/** A stage with its compiled plan and its data: what it takes to run and evaluate its steps. Has no parameters yet. */
+export class OpenStage {
+  readonly stage: PlannedStage;
+  readonly executable: Executable;
+  readonly runner: StepRunner;
+  readonly validation: Evaluation;
+  readonly test: Evaluation;
+  /** Data tensors with their values. */
+  readonly data: readonly (readonly [TensorId, TensorValues])[];
+  #disposed = false;
+
+  private constructor(job: TrainingJob, prepared: PreparedTraining, stage: PlannedStage, executable: Executable) {
+    const { plan, order, settings } = stage;
+    this.stage = stage;
+    this.executable = executable;
+    this.runner = new StepRunner(executable, plan, order, {
+      optimizer: job.optimizer,
+      schedule: job.schedule,
+      seed: job.seed,
+      totalSteps: prepared.totalSteps,
+      learningRateFactor: settings.learningRateFactor,
+    });
+    this.validation = new Evaluation(executable, plan, 'validation', prepared.validationImages);
+    this.test = new Evaluation(executable, plan, 'test', prepared.testImages);
+    this.data = dataOf(job, prepared, plan);
+    for (const [tensor, values] of this.data) executable.write(tensor, values);
+  }
+
+  /** Throws EngineError if the backend cannot run the stage's plan. */
+  static async open(
+    job: TrainingJob,
+    prepared: PreparedTraining,
+    stage: PlannedStage,
+    backend: Backend,
+    options?: CompileOptions,
+  ): Promise<OpenStage> {
+    const executable = await backend.compile(stage.plan, options);
+    try {
+      return new OpenStage(job, prepared, stage, executable);
+    } catch (error) {
+      await executable.dispose();
+      throw error;
+    }
+  }
+
+  /** The next step after `step` completed ones after which validation images are evaluated; the stage's last at the latest. */
+  evaluationAfter(step: number): number {
+    const { evaluateEvery, evaluateFrom, endStep } = this.stage;
+    const due = evaluateFrom + (Math.floor((step - evaluateFrom) / evaluateEvery) + 1) * evaluateEvery;
+    return Math.min(due, endStep);
+  }
+
+  /** Whether validation images are evaluated after `step` completed steps. */
+  evaluatesAt(step: number): boolean {
+    return step > this.stage.firstStep && this.evaluationAfter(step - 1) === step;
+  }
+
+  /** Gives another executable of the stage's plan the data and what step `step` (from 0) reads from the host. */
+  writeStep(executable: Executable, step: number): void {
+    for (const [tensor, values] of this.data) executable.write(tensor, values);
+    this.runner.prepare(step);
+    for (const [tensor, values] of this.runner.inputs) executable.write(tensor, values);
+  }
+
+  /** Gives the memory back; once is enough, more does no harm. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    await this.executable.dispose();
+  }
+}
+
+function dataOf(
+  job: TrainingJob,
+  { transform }: PreparedTraining,
+  { handles }: TrainingPlan,
+): (readonly [TensorId, TensorValues])[] {
+  const { train, test } = job.data;
+  const { offset, scale } = transform;
+  const { loss } = job;
+  const weights = loss.kind === 'crossEntropy' ? loss.classWeight : undefined;
+  return [
+    ...(handles.classWeight !== undefined && weights
+      ? [[handles.classWeight, Float32Array.from(weights)] as const]
+      : []),
+    [handles.trainPixels, train.pixels],
+    [handles.trainLabels, train.labels],
+    [handles.testPixels, test.pixels],
+    [handles.testLabels, test.labels],
+    [handles.offset, offset],
+    [handles.scale, scale],
+  ];
+}
