@@ -176,6 +176,7 @@ export class RunSession {
         void this.#paused(event.step);
         break;
       case 'resumed':
+      case 'probe':
         break;
       case 'finished':
         this.#deaf = true;
