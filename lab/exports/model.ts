@@ -1,4 +1,10 @@
-import { checkGraph, type CheckedGraph, type CheckedNode, type GraphDocument, type NamedTensor } from '../../engine/index.ts';
+import {
+  checkGraph,
+  type CheckedGraph,
+  type CheckedNode,
+  type GraphDocument,
+  type NamedTensor,
+} from '../../engine/index.ts';
 import { LabError } from '../contract/errors.ts';
 
 /** Values of parameters and running statistics by their names in a plan ("dense1.weight", "bn1.runningMean"). */
@@ -39,7 +45,9 @@ export function exportModel(
 }
 
 /** Every parameter and buffer of a checked model, in the order of the document. */
-export function tensorsOf({ nodes }: CheckedGraph): readonly { readonly name: string; readonly shape: readonly number[] }[] {
+export function tensorsOf({
+  nodes,
+}: CheckedGraph): readonly { readonly name: string; readonly shape: readonly number[] }[] {
   return [...nodes]
     .sort((a, b) => a.place - b.place)
     .flatMap(({ id, parameters, buffers }) =>
@@ -48,5 +56,4 @@ export function tensorsOf({ nodes }: CheckedGraph): readonly { readonly name: st
 }
 
 /** The node that a model ends in. */
-export const outputNode = ({ nodes, outputId }: CheckedGraph): CheckedNode =>
-  nodes.find(({ id }) => id === outputId)!;
+export const outputNode = ({ nodes, outputId }: CheckedGraph): CheckedNode => nodes.find(({ id }) => id === outputId)!;

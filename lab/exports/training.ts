@@ -13,17 +13,7 @@ export interface ExportTraining {
 /** Fields of data and training that exported programs follow. What a spec says beyond them is told, not dropped silently. */
 const followed = {
   data: ['dataset', 'validation', 'trainImages', 'preprocessing'],
-  training: [
-    'batchSize',
-    'length',
-    'loss',
-    'optimizer',
-    'clip',
-    'l1',
-    'schedule',
-    'earlyStopping',
-    'evaluateEvery',
-  ],
+  training: ['batchSize', 'length', 'loss', 'optimizer', 'clip', 'l1', 'schedule', 'earlyStopping', 'evaluateEvery'],
 } as const;
 
 export const knownPreprocessing: readonly string[] = ['raw', 'unit', 'standardise'];
@@ -57,7 +47,11 @@ export function notFollowed({ spec }: ExportTraining): string[] {
 }
 
 /** Steps between evaluations, and of the whole run. */
-export function stepsOf({ spec, dataset }: ExportTraining): { readonly total: number; readonly perEpoch: number; readonly evaluateEvery: number } {
+export function stepsOf({ spec, dataset }: ExportTraining): {
+  readonly total: number;
+  readonly perEpoch: number;
+  readonly evaluateEvery: number;
+} {
   const { stepsPerEpoch, totalSteps } = lengthOf(spec, dataset);
   const { evaluateEvery } = spec.training;
   return {
@@ -72,7 +66,11 @@ export function stepsOf({ spec, dataset }: ExportTraining): { readonly total: nu
 export type Start = readonly ['constant' | 'normal' | 'uniform', number] | null;
 
 /** A uniform of -b to b has the variance b² / 3. */
-export function startOf({ initializer, fanIn, fanOut }: Pick<ParameterSpec, 'initializer' | 'fanIn' | 'fanOut'>): Start {
+export function startOf({
+  initializer,
+  fanIn,
+  fanOut,
+}: Pick<ParameterSpec, 'initializer' | 'fanIn' | 'fanOut'>): Start {
   const scaled = (distribution: 'normal' | 'uniform', gain: number, variance: number): Start => [
     distribution,
     gain * Math.sqrt(distribution === 'uniform' ? 3 * variance : variance),

@@ -2,7 +2,15 @@ import { layers, sizeOf } from '../../../engine/index.ts';
 import { LabError } from '../../contract/errors.ts';
 import { outputNode, tensorsOf, type ExportModel } from '../model.ts';
 import { onnxLayers, type Attribute, type OnnxContext } from './layers.ts';
-import { attributeType, dataType, modelSchema, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from './proto.ts';
+import {
+  attributeType,
+  dataType,
+  modelSchema,
+  type OnnxAttribute,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+} from './proto.ts';
 import { encodeMessage } from './wire.ts';
 
 /** Operator set of what is written: 21 has group normalisation with a factor per channel. */
@@ -56,7 +64,11 @@ export function onnxModel(model: ExportModel, { version, metadata = {} }: OnnxOp
       floats: (own, shape, list) => constant(floatTensor(`${node.id}/${own}`, shape, list)),
       ints: (own, list) => constant(intTensor(`${node.id}/${own}`, list)),
       flag: (own, value) =>
-        constant({ ...bareTensor(`${node.id}/${own}`, []), dataType: dataType.bool, rawData: Uint8Array.of(value ? 1 : 0) }),
+        constant({
+          ...bareTensor(`${node.id}/${own}`, []),
+          dataType: dataType.bool,
+          rawData: Uint8Array.of(value ? 1 : 0),
+        }),
       emit: (opType, inputs, to, attributes = {}) => {
         nodes.push({
           name: count++ === 0 ? node.id : `${node.id}/${count}`,

@@ -51,7 +51,11 @@ const simple =
 const conv: Emit = (context) => {
   const { kernel, stride, pads, dilation } = windowOf(context.node);
   const { groups, bias } = propsOf(context);
-  const inputs = [context.inputs[0]!, context.parameter('weight'), ...(bias === true ? [context.parameter('bias')] : [])];
+  const inputs = [
+    context.inputs[0]!,
+    context.parameter('weight'),
+    ...(bias === true ? [context.parameter('bias')] : []),
+  ];
   context.emit('Conv', inputs, context.output, {
     kernel_shape: { ints: kernel },
     strides: { ints: stride },
@@ -140,7 +144,8 @@ const batchNorm: Emit = (context) => {
   const [gamma, beta] = affine(context, [context.node.inputShapes[0]![0]!]);
   const inputs = [context.inputs[0]!, gamma, beta, context.parameter('runningMean'), context.parameter('runningVar')];
   // ONNX names the share of the old statistics
-  const kept = typeof momentum === 'number' ? { momentum: { float: 1 - momentum } } : {};
+  const kept: Readonly<Record<string, Attribute>> =
+    typeof momentum === 'number' ? { momentum: { float: 1 - momentum } } : {};
   context.emit('BatchNormalization', inputs, context.output, { epsilon: { float: eps as number }, ...kept });
 };
 

@@ -124,7 +124,11 @@ class Decoder {
             ? WireType.Bit64
             : WireType.LengthDelimited;
     if (wire !== expected) {
-      this.#fail(place, at, `wire type ${wire} where ${expected} was expected; this is no ONNX model of a known version`);
+      this.#fail(
+        place,
+        at,
+        `wire type ${wire} where ${expected} was expected; this is no ONNX model of a known version`,
+      );
     }
     const value = this.#value(reader, kind, place, at, begin);
     if (list === undefined) out[name] = value;

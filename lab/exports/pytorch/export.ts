@@ -4,7 +4,7 @@ import { notFollowed, startOf, stepsOf, type ExportTraining } from '../training.
 import { randomness, torchHelpers } from './helpers.ts';
 import { torchLayers, type TorchHelper } from './layers.ts';
 import { lossSource, optimizerSource, ownOptimizers, plateauSource, scheduleSource } from './optimisation.ts';
-import { comment, identifiers, literal, text } from './python.ts';
+import { comment, identifiers, literal, text } from '../python.ts';
 import { dataSource, mainSource, weightsSource } from './program.ts';
 
 /**

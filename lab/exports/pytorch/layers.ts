@@ -1,5 +1,5 @@
 import { layers, resizeTaps, type CheckedNode, type LayerName, type LayerWindow } from '../../../engine/index.ts';
-import { literal, named } from './python.ts';
+import { literal, named } from '../python.ts';
 
 /** A layer in PyTorch: the module that `__init__` makes, and the expression that `forward` computes. */
 export interface TorchLayer {
@@ -35,7 +35,9 @@ const call = (module: string, tensors: Readonly<Record<string, string>> = {}): T
   forward: (self, [x]) => `${self}(${x})`,
   tensors,
 });
-const expression = (write: (x: string) => string): Describe => () => ({ forward: (_self, [x]) => write(x!) });
+const expression =
+  (write: (x: string) => string): Describe =>
+  () => ({ forward: (_self, [x]) => write(x!) });
 
 const conv2d: Describe = (node) => {
   const { kernel, stride, pads, dilation } = windowOf(node);
@@ -52,7 +54,11 @@ const conv2d: Describe = (node) => {
 /** Rows and columns that a pooling rounded up reaches beyond the padded image. */
 function beyond({ outputShape, inputShapes }: CheckedNode, { stride, kernel, pads }: LayerWindow): Pads {
   const on = (axis: 0 | 1): number =>
-    (outputShape[axis + 1]! - 1) * stride[axis] + kernel[axis] - inputShapes[0]![axis + 1]! - pads[axis] - pads[axis + 2]!;
+    (outputShape[axis + 1]! - 1) * stride[axis] +
+    kernel[axis] -
+    inputShapes[0]![axis + 1]! -
+    pads[axis] -
+    pads[axis + 2]!;
   return [0, 0, Math.max(0, on(0)), Math.max(0, on(1))];
 }
 
@@ -96,7 +102,8 @@ const resize: Describe = (node) => {
   const size = node.outputShape.slice(1) as [number, number];
   if (mode === 'area') return { forward: (_self, [x]) => `F.adaptive_avg_pool2d(${x}, ${literal(size)})` };
   if (mode === 'nearest') {
-    const pick = (from: number, to: number): string => literal(resizeTaps('nearest', from, to).map(({ first }) => first));
+    const pick = (from: number, to: number): string =>
+      literal(resizeTaps('nearest', from, to).map(({ first }) => first));
     return {
       forward: (_self, [x]) => `pick(${x}, ${pick(height, size[0])}, ${pick(width, size[1])})`,
       helper: 'pick',
@@ -168,7 +175,10 @@ export const torchLayers: { readonly [N in LayerName]: Describe } = {
   },
   dropout: (node) => {
     const { p, channel } = propsOf(node);
-    return { ...call(`Dropout(${literal(p)}, ${literal(node.id)}${named({ channel }, { channel: false })})`), helper: 'dropout' };
+    return {
+      ...call(`Dropout(${literal(p)}, ${literal(node.id)}${named({ channel }, { channel: false })})`),
+      helper: 'dropout',
+    };
   },
   sigmoid: expression((x) => `torch.sigmoid(${x})`),
   tanh: expression((x) => `torch.tanh(${x})`),
@@ -177,7 +187,9 @@ export const torchLayers: { readonly [N in LayerName]: Describe } = {
   elu: (node) => expression((x) => `F.elu(${x}${named({ alpha: propsOf(node)['alpha'] }, { alpha: 1 })})`)(node),
   selu: expression((x) => `F.selu(${x})`),
   gelu: (node) =>
-    expression((x) => `F.gelu(${x}${named({ approximate: propsOf(node)['approximate'] }, { approximate: 'none' })})`)(node),
+    expression((x) => `F.gelu(${x}${named({ approximate: propsOf(node)['approximate'] }, { approximate: 'none' })})`)(
+      node,
+    ),
   silu: expression((x) => `F.silu(${x})`),
   softplus: expression((x) => `F.softplus(${x})`),
   hardSwish: expression((x) => `F.hardswish(${x})`),

@@ -1,5 +1,5 @@
 import type { LossSettings, OptimizerSettings, ScheduleSettings } from '../../../engine/index.ts';
-import { literal, named } from './python.ts';
+import { literal, named } from '../python.ts';
 
 /** `loss_of(logits, labels)` as it is trained, and `plain_loss` per image as it is reported for validation and test images. */
 export function lossSource(loss: LossSettings, classes: number): string {
@@ -7,7 +7,9 @@ export function lossSource(loss: LossSettings, classes: number): string {
   const oneHot = `\n\ndef one_hot(labels):\n    return F.one_hot(labels, ${classes}).float()\n`;
   const needs = training.includes('one_hot') ? oneHot : '';
   const weight =
-    loss.kind === 'crossEntropy' && loss.classWeight ? `CLASS_WEIGHT = torch.tensor(${literal(loss.classWeight)})\n\n\n` : '\n';
+    loss.kind === 'crossEntropy' && loss.classWeight
+      ? `CLASS_WEIGHT = torch.tensor(${literal(loss.classWeight)})\n\n\n`
+      : '\n';
   return `${weight}def loss_of(logits, labels):
     """What training makes small: the mean over the batch."""
     return ${training}

@@ -41,7 +41,11 @@ export function withWeights({ name, graph, inputShape, classes }: Trial, seed = 
 }
 
 /** Random bytes as images, and the values that unit preprocessing makes of them. */
-export function images(inputShape: readonly number[], count: number, seed = 9): { pixels: Uint8Array; values: Float32Array } {
+export function images(
+  inputShape: readonly number[],
+  count: number,
+  seed = 9,
+): { pixels: Uint8Array; values: Float32Array } {
   const random = draws(seed);
   const size = inputShape.reduce((product, extent) => product * extent, 1);
   const pixels = Uint8Array.from({ length: count * size }, () => Math.floor(random.uniform() * 256));
@@ -68,7 +72,10 @@ export async function forward(model: ExportModel, pixels: Uint8Array, count: num
   executable.write(handles.testLabels, new Uint8Array(count));
   executable.write(handles.offset, Float32Array.of(0));
   executable.write(handles.scale, Float32Array.of(1 / 255));
-  executable.write(handles.evaluationIndices, Int32Array.from({ length: count }, (_, i) => i));
+  executable.write(
+    handles.evaluationIndices,
+    Int32Array.from({ length: count }, (_, i) => i),
+  );
   for (const id of [...handles.parameters, ...handles.buffers]) {
     executable.write(id, model.weights!.get(plan.tensors[id]!.name)!.values);
   }
@@ -82,6 +89,7 @@ export async function forward(model: ExportModel, pixels: Uint8Array, count: num
 export const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   if (a.length !== b.length) return Infinity;
   let largest = 0;
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Number.isFinite(a[i]! - b[i]!) ? Math.abs(a[i]! - b[i]!) : Infinity);
+  for (let i = 0; i < a.length; i++)
+    largest = Math.max(largest, Number.isFinite(a[i]! - b[i]!) ? Math.abs(a[i]! - b[i]!) : Infinity);
   return largest;
 };

@@ -41,9 +41,17 @@ const single: readonly [string, NodeDocument['layer'], object][] = [
   ['max pooling rounded up with padding', 'maxPool2d', { kernel: 3, stride: 3, padding: 'same', ceilMode: true }],
   ['average pooling', 'avgPool2d', {}],
   ['average pooling that counts padding', 'avgPool2d', { kernel: 3, stride: 2, padding: 'same' }],
-  ['average pooling without padding in it', 'avgPool2d', { kernel: 3, stride: 2, padding: 'same', countIncludePad: false }],
+  [
+    'average pooling without padding in it',
+    'avgPool2d',
+    { kernel: 3, stride: 2, padding: 'same', countIncludePad: false },
+  ],
   ['average pooling rounded up', 'avgPool2d', { kernel: 3, stride: 2, ceilMode: true }],
-  ['average pooling rounded up, counting padding', 'avgPool2d', { kernel: 3, stride: 3, padding: 'same', ceilMode: true }],
+  [
+    'average pooling rounded up, counting padding',
+    'avgPool2d',
+    { kernel: 3, stride: 3, padding: 'same', ceilMode: true },
+  ],
   ['average pooling rounded up, lopsided', 'avgPool2d', { kernel: 3, stride: 2, ...explicit, ceilMode: true }],
   ['nearest, by a power of two', 'resize', { size: [20, 4], mode: 'nearest' }],
   ['nearest', 'resize', { size: [3, 7], mode: 'nearest' }],
@@ -125,4 +133,6 @@ export const trials: readonly Trial[] = [
 ];
 
 /** Layers that no trial holds: the list must stay empty. */
-export const untried = layerNames.filter((name) => !trials.some(({ graph }) => graph.nodes.some(({ layer }) => layer === name)));
+export const untried = layerNames.filter(
+  (name) => !trials.some(({ graph }) => graph.nodes.some(({ layer }) => layer === name)),
+);

@@ -35,7 +35,10 @@ export const comment = (value: string): string =>
     .replaceAll('"""', "'''");
 
 /** "stride=(2, 2), bias=False": what differs from its default. */
-export function named(values: Readonly<Record<string, unknown>>, defaults: Readonly<Record<string, unknown>> = {}): string {
+export function named(
+  values: Readonly<Record<string, unknown>>,
+  defaults: Readonly<Record<string, unknown>> = {},
+): string {
   return Object.entries(values)
     .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name]))
     .map(([name, value]) => `, ${name}=${literal(value)}`)
