@@ -37,14 +37,8 @@ const closed = {
 const open = { ...closed, imports: ['*'], urls: ['*'], packages: { '*': '*' }, node: 'everywhere' } as const;
 
 export const places: readonly Place[] = [
-  { ...closed, path: 'engine/', packages: { webgpu: 'engine/host/host.node.ts' }, node: 'node-files', suffixes: true },
-  {
-    ...closed,
-    path: 'lab/',
-    imports: ['engine/index.ts'],
-    packages: { zod: '*', '@bufbuild/protobuf': 'lab/exports/onnx/wire.ts' },
-    suffixes: true,
-  },
+  { ...closed, path: 'engine/', packages: { webgpu: 'engine/host/gpu.node.ts' }, node: 'node-files', suffixes: true },
+  { ...closed, path: 'lab/', imports: ['engine/index.ts'], packages: { zod: '*' }, suffixes: true },
   {
     ...closed,
     path: 'db/',

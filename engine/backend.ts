@@ -1,8 +1,9 @@
 import type { TensorId } from './ops/op.ts';
 import type { Plan } from './plan/plan.ts';
 import type { TensorValues } from './tensor.ts';
+import type { AdapterDescription } from './webgpu/device.ts';
 
-export type BackendName = 'reference' | 'cpu';
+export type BackendName = 'reference' | 'cpu' | 'webgpu';
 
 /**
  * A helper thread, seen from the thread that steers it. The engine never starts threads itself: the host does
@@ -41,6 +42,10 @@ export interface Executable {
   /** Bytes of memory reserved for tensors and workspace. */
   readonly bytes: number;
   readonly threads: number;
+  /** True where `run` returns before the work is done: who runs many segments reads something now and then, or the queue grows. */
+  readonly queued?: boolean;
+  /** The graphics adapter that it runs on, where it runs on one. */
+  readonly adapter?: AdapterDescription;
   write(tensor: TensorId, values: TensorValues): void;
   /** Reads into `into`. A device backend answers with a promise. */
   read(tensor: TensorId, into: TensorValues): void | Promise<void>;

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import type { Backend, BackendName } from '../backend.ts';
+import { loadBackend } from '../host/backends.node.ts';
 import { spawnHelper } from '../host/spawn.node.ts';
 import { serveJobs, type JobCommand } from './jobServer.ts';
 import type { TrainingCommand } from './protocol.ts';
@@ -14,14 +14,8 @@ if (port === null) {
   throw new Error('engine/worker/entry.node.ts is the entry of a worker thread; start it with new Worker(...).');
 }
 
-/** Loaded when asked for: the reference backend is no burden on a run that does not use it, and the other way round. */
-async function backend(name: BackendName): Promise<Backend> {
-  if (name === 'reference') return (await import('../reference/index.ts')).referenceBackend;
-  return (await import('../cpu/index.ts')).cpuBackend;
-}
-
 const host = {
-  backend,
+  backend: loadBackend,
   spawn: spawnHelper,
   clock: () => performance.now(),
   // immediates run after the event loop has delivered what other threads posted

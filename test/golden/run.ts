@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { defaultPrecision, precisions } from '../../engine/backend.ts';
 import type { Backend, BackendName, CompileOptions } from '../../engine/backend.ts';
+import { withSoftwareGpu } from '../../scripts/softwareGpu.ts';
 import { groupNames } from './cases.ts';
 import type { GroupName } from './cases.ts';
 import { GoldenDataError } from './errors.ts';
@@ -13,7 +14,7 @@ const usage = `Runs reference data through the engine and compares.
 
   --dir      folder with <group>.json and <group>.safetensors
   --group    ${groupNames.join(', ')} (default: all that the folder holds)
-  --backend  ${backendNames.join(', ')} (default: all)
+  --backend  ${backendNames.join(', ')} (default: reference,cpu)
   --threads  threads of the cpu backend (default: 1)
   --precision ${precisions.join(' or ')} (default: ${defaultPrecision})
   --json     the report as JSON on stdout
@@ -39,7 +40,7 @@ function parse(args: string[]) {
       options: {
         dir: { type: 'string' },
         group: { type: 'string' },
-        backend: { type: 'string', default: backendNames.join(',') },
+        backend: { type: 'string', default: 'reference,cpu' },
         threads: { type: 'string', default: '1' },
         precision: { type: 'string', default: defaultPrecision },
         json: { type: 'boolean', default: false },
@@ -85,7 +86,9 @@ async function main(args: string[]): Promise<number> {
   const groups: GroupName[] | undefined =
     values.group === undefined ? undefined : listOf('group', values.group, groupNames);
   const compile = await compileOptions(values.threads, values.precision);
-  const { backends, complete } = await loadBackends(listOf('backend', values.backend, backendNames));
+  const names = listOf('backend', values.backend, backendNames);
+  if (names.includes('webgpu')) withSoftwareGpu();
+  const { backends, complete } = await loadBackends(names);
   const report = await runGolden({ dir: values.dir, backends, compile, ...(groups && { groups }) });
   process.stdout.write(`${values.json ? JSON.stringify(report, null, 2) : formatReport(report)}\n`);
   return complete && !hasFailures(report) ? 0 : exit.failed;

@@ -42,16 +42,8 @@ const adapters: Partial<Record<GroupName, GroupAdapter>> = {
   rng,
 };
 
-/** Imported only when asked for, so that one backend runs without the other. */
-const loaders: Record<BackendName, () => Promise<Backend>> = {
-  reference: async () => (await import('../../engine/reference/index.ts')).referenceBackend,
-  cpu: async () => (await import('../../engine/cpu/index.ts')).cpuBackend,
-};
-export const backendNames = Object.keys(loaders) as BackendName[];
-
-export function loadBackend(name: BackendName): Promise<Backend> {
-  return loaders[name]();
-}
+export { loadBackend } from '../../engine/host/backends.node.ts';
+export const backendNames: readonly BackendName[] = ['reference', 'cpu', 'webgpu'];
 
 export interface GoldenOptions {
   /** A folder in the format of the reference data. */

@@ -1,28 +1,37 @@
 import { parseArgs } from 'node:util';
-import { defaultPrecision, precisions, type CompileOptions, type Precision } from '../../../engine/backend.ts';
+import {
+  defaultPrecision,
+  precisions,
+  type BackendName,
+  type CompileOptions,
+  type Precision,
+} from '../../../engine/backend.ts';
+import { withSoftwareGpu } from '../../../scripts/softwareGpu.ts';
 import { loadBackend } from '../../golden/runner.ts';
 import { compareBackends } from './compareBackends.ts';
 import { minimise } from './minimise.ts';
 import { drawSpec } from './spec.ts';
 
-const usage = `Trains random models on the reference backend and on cpu and compares.
+const usage = `Trains random models on the reference backend and on another one and compares.
 
-  npm run fuzz -- [--graphs n] [--seed s] [--threads t] [--precision p]
+  npm run fuzz -- [--graphs n] [--seed s] [--threads t] [--precision p] [--backends reference,cpu]
 
   --graphs   how many models (default: 200)
   --seed     number of the first one; model i of a run is the model of seed s + i (default: 1)
   --threads  threads of the cpu backend (default: 1)
   --precision  ${precisions.join(' or ')} (default: ${defaultPrecision})
+  --backends  what to compare: reference,cpu (default) or reference,webgpu
 
 Exit code: 0 all agree, 1 some do not, 2 an option is wrong.`;
 
-function parse(): { graphs: number; seed: number; threads: number; precision: Precision } {
+function parse(): { graphs: number; seed: number; threads: number; precision: Precision; name: BackendName } {
   const { values } = parseArgs({
     options: {
       graphs: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
       threads: { type: 'string', default: '1' },
       precision: { type: 'string', default: defaultPrecision },
+      backends: { type: 'string', default: 'reference,cpu' },
     },
   });
   const numbers = { graphs: Number(values.graphs), seed: Number(values.seed), threads: Number(values.threads) };
@@ -31,7 +40,9 @@ function parse(): { graphs: number; seed: number; threads: number; precision: Pr
   }
   const precision = precisions.find((each) => each === values.precision);
   if (precision === undefined) throw new TypeError(`--precision takes ${precisions.join(' or ')}.`);
-  return { ...numbers, precision };
+  const name = (['cpu', 'webgpu'] as const).find((other) => `reference,${other}` === values.backends);
+  if (name === undefined) throw new TypeError('--backends takes reference,cpu or reference,webgpu.');
+  return { ...numbers, precision, name };
 }
 
 async function compileOptions(threads: number, precision: Precision): Promise<CompileOptions> {
@@ -41,8 +52,9 @@ async function compileOptions(threads: number, precision: Precision): Promise<Co
 }
 
 async function main(): Promise<number> {
-  const { graphs, seed, threads, precision } = parse();
-  const backend = await loadBackend('cpu');
+  const { graphs, seed, threads, precision, name } = parse();
+  if (name === 'webgpu') withSoftwareGpu();
+  const backend = await loadBackend(name);
   const options = await compileOptions(threads, precision);
   let failed = 0;
   for (let i = 0; i < graphs; i++) {
@@ -57,7 +69,9 @@ async function main(): Promise<number> {
     );
     const rest = await compareBackends(smallest, backend, options);
     process.stdout.write(`  smallest: ${JSON.stringify(smallest)}\n  ${rest?.message ?? ''}\n`);
-    process.stdout.write(`  again: npm run fuzz -- --graphs 1 --seed ${seed + i} --precision ${precision}\n`);
+    process.stdout.write(
+      `  again: npm run fuzz -- --graphs 1 --seed ${seed + i} --precision ${precision} --backends reference,${name}\n`,
+    );
   }
   process.stdout.write(
     `${graphs} models, seeds ${seed} to ${seed + graphs - 1}: ${graphs - failed} agree, ${failed} differ\n`,

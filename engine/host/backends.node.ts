@@ -1,0 +1,31 @@
+import type { Backend, BackendName } from '../backend.ts';
+import { nodeGpu } from './gpu.node.ts';
+
+let webgpu: Promise<Backend> | undefined;
+
+/** One backend, and so one device, per thread. */
+async function loadWebGpu(): Promise<Backend> {
+  const { webgpuBackend } = await import('../webgpu/index.ts');
+  const backend = webgpuBackend(nodeGpu);
+  await backend.device();
+  return backend;
+}
+
+/**
+ * A backend in Node, loaded when asked for: none is a burden on a run that uses another one. Throws EngineError('device')
+ * where there is no graphics adapter for 'webgpu'.
+ */
+export async function loadBackend(name: BackendName): Promise<Backend> {
+  switch (name) {
+    case 'reference':
+      return (await import('../reference/index.ts')).referenceBackend;
+    case 'cpu':
+      return (await import('../cpu/index.ts')).cpuBackend;
+    case 'webgpu':
+      webgpu ??= loadWebGpu().catch((error: unknown) => {
+        webgpu = undefined;
+        throw error;
+      });
+      return webgpu;
+  }
+}

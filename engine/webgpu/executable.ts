@@ -1,0 +1,198 @@
+import type { Executable } from '../backend.ts';
+import { EngineError } from '../errors.ts';
+import type { TensorId } from '../ops/op.ts';
+import type { Plan, TensorSpec } from '../plan/plan.ts';
+import { formatShape, sizeOf, type TensorValues } from '../tensor.ts';
+import { bufferUsage, mapRead, type AdapterDescription, type GpuDevice } from './device.ts';
+import type { Chunk, GpuView, Placement } from './memory.ts';
+
+/** A dispatch with everything that its replay needs. */
+export interface PreparedDispatch {
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly workgroups: readonly [x: number, y: number];
+}
+
+const arrayOf = { f32: Float32Array, i32: Int32Array, u8: Uint8Array } as const;
+
+/** The part of a tensor in one buffer, and the bytes of its values before it. */
+type Part = Pick<Chunk, 'view'> & { readonly begin: number };
+
+/** A compiled plan in buffers of a device; see `Executable`. What `run` does is queued, and `read` waits for it. */
+export class GpuExecutable implements Executable {
+  readonly plan: Plan;
+  readonly bytes: number;
+  readonly threads = 1;
+  readonly queued = true;
+  readonly adapter: AdapterDescription;
+  readonly #device: GpuDevice;
+  readonly #placement: Placement;
+  readonly #buffers: readonly GPUBuffer[];
+  readonly #segments: ReadonlyMap<string, readonly PreparedDispatch[]>;
+  /** What the host has written to the input tensors; goes to the device in one piece before the next run. */
+  readonly #inputs: Uint8Array<ArrayBuffer>;
+  #dirtyBegin = Infinity;
+  #dirtyEnd = 0;
+  /** Buffers to read back through, by size, that no read uses now. */
+  readonly #staging = new Map<number, GPUBuffer[]>();
+  #disposed = false;
+
+  constructor(
+    plan: Plan,
+    device: GpuDevice,
+    placement: Placement,
+    buffers: readonly GPUBuffer[],
+    segments: ReadonlyMap<string, readonly PreparedDispatch[]>,
+  ) {
+    this.plan = plan;
+    this.adapter = device.adapter;
+    this.#device = device;
+    this.#placement = placement;
+    this.#buffers = buffers;
+    this.#segments = segments;
+    this.bytes = buffers.reduce((sum, buffer) => sum + buffer.size, 0);
+    this.#inputs = new Uint8Array(placement.buffers[placement.inputs]!);
+  }
+
+  /** Dispatches of a segment, for measurements. */
+  dispatchesOf(segment: string): number {
+    return this.#segment(segment).length;
+  }
+
+  write(tensor: TensorId, values: TensorValues): void {
+    const spec = this.#check(tensor, values);
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    for (const { view, begin } of this.#parts(spec)) {
+      const part = bytes.subarray(begin, begin + view.bytes);
+      if (view.buffer === this.#placement.inputs) this.#note(view, part);
+      else this.#send(view, part);
+    }
+  }
+
+  async read(tensor: TensorId, into: TensorValues): Promise<void> {
+    const spec = this.#check(tensor, into);
+    const bytes = new Uint8Array(into.buffer, into.byteOffset, into.byteLength);
+    this.#flush();
+    // all copies are in the queue before the first one is waited for
+    const reads = this.#parts(spec).map(({ view, begin }) => this.#fetch(spec, view, bytes.subarray(begin)));
+    await Promise.all(reads);
+  }
+
+  run(segment: string): void {
+    this.#device.check();
+    this.#require();
+    const dispatches = this.#segment(segment);
+    this.#flush();
+    const encoder = this.#device.gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    let current: GPUComputePipeline | undefined;
+    for (const { pipeline, group, workgroups } of dispatches) {
+      if (pipeline !== current) pass.setPipeline(pipeline);
+      current = pipeline;
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(workgroups[0], workgroups[1]);
+    }
+    pass.end();
+    this.#device.gpu.queue.submit([encoder.finish()]);
+  }
+
+  dispose(): Promise<void> {
+    if (this.#disposed) return Promise.resolve();
+    this.#disposed = true;
+    for (const buffer of [...this.#buffers, ...[...this.#staging.values()].flat()]) buffer.destroy();
+    return Promise.resolve();
+  }
+
+  #segment(name: string): readonly PreparedDispatch[] {
+    const found = this.#segments.get(name);
+    if (found) return found;
+    const names = [...this.#segments.keys()].join(', ');
+    throw new EngineError('plan', `The plan has no segment "${name}"; it has: ${names}.`);
+  }
+
+  #require(): void {
+    if (this.#disposed) throw new EngineError('plan', 'This executable was disposed of; compile the plan again.');
+  }
+
+  /** The tensor, once `values` is known to have its type and size. */
+  #check(tensor: TensorId, values: TensorValues): TensorSpec {
+    this.#device.check();
+    this.#require();
+    const spec = this.plan.tensors[tensor];
+    if (!spec) throw new EngineError('plan', `The plan has no tensor ${tensor}.`);
+    const size = sizeOf(spec.shape);
+    if (values instanceof arrayOf[spec.dtype] && values.length === size) return spec;
+    throw new EngineError(
+      'data',
+      `Tensor "${spec.name}" is ${spec.dtype} ${formatShape(spec.shape)} (${size} values), but a ${values.constructor.name} of ${values.length} was given.`,
+    );
+  }
+
+  #parts(spec: TensorSpec): readonly Part[] {
+    const chunks = this.#placement.chunks.get(spec.id);
+    if (chunks === undefined) return [{ view: this.#placement.views[spec.id]!, begin: 0 }];
+    const rowBytes = sizeOf(spec.shape.slice(1));
+    return chunks.map(({ view, firstRow }) => ({ view, begin: firstRow * rowBytes }));
+  }
+
+  #note({ offset }: GpuView, bytes: Uint8Array): void {
+    this.#inputs.set(bytes, offset);
+    this.#dirtyBegin = Math.min(this.#dirtyBegin, offset);
+    this.#dirtyEnd = Math.max(this.#dirtyEnd, Math.ceil((offset + bytes.length) / 4) * 4);
+  }
+
+  #flush(): void {
+    if (this.#dirtyEnd === 0) return;
+    const [begin, end] = [this.#dirtyBegin, this.#dirtyEnd];
+    this.#dirtyBegin = Infinity;
+    this.#dirtyEnd = 0;
+    const buffer = this.#buffers[this.#placement.inputs]!;
+    this.#device.gpu.queue.writeBuffer(buffer, begin, this.#inputs, begin, end - begin);
+  }
+
+  /** The queue takes whole words: a last, incomplete one is filled up. */
+  #send({ buffer, offset }: GpuView, bytes: Uint8Array): void {
+    const { queue } = this.#device.gpu;
+    const target = this.#buffers[buffer]!;
+    const whole = bytes.length - (bytes.length % 4);
+    if (whole > 0) queue.writeBuffer(target, offset, bytes as Uint8Array<ArrayBuffer>, 0, whole);
+    if (whole === bytes.length) return;
+    const rest = new Uint8Array(4);
+    rest.set(bytes.subarray(whole));
+    queue.writeBuffer(target, offset + whole, rest);
+  }
+
+  async #fetch(spec: TensorSpec, view: GpuView, into: Uint8Array): Promise<void> {
+    const { gpu } = this.#device;
+    const staging = this.#takeStaging(view.bytes);
+    const encoder = gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(this.#buffers[view.buffer]!, view.offset, staging, 0, view.bytes);
+    gpu.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(mapRead, 0, view.bytes);
+    } catch (cause) {
+      if (this.#disposed) this.#require();
+      // the loss of a device is told by a promise of its own, which knows more
+      await Promise.race([gpu.lost, new Promise((resolve) => queueMicrotask(() => resolve(null)))]);
+      throw this.#device.fail(`Reading "${spec.name}" from the GPU failed (${String(cause)})`);
+    }
+    this.#device.check();
+    into.set(new Uint8Array(staging.getMappedRange(0, view.bytes), 0, Math.min(view.bytes, into.length)));
+    staging.unmap();
+    this.#staging.get(staging.size)!.push(staging);
+  }
+
+  #takeStaging(bytes: number): GPUBuffer {
+    const free = this.#staging.get(bytes) ?? [];
+    this.#staging.set(bytes, free);
+    return (
+      free.pop() ??
+      this.#device.gpu.createBuffer({
+        label: 'read-back',
+        size: bytes,
+        usage: bufferUsage.mapRead | bufferUsage.copyTarget,
+      })
+    );
+  }
+}

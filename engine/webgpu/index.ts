@@ -1,0 +1,131 @@
+import type { Backend } from '../backend.ts';
+import { EngineError } from '../errors.ts';
+import type { Plan } from '../plan/plan.ts';
+import { bufferUsage, GpuDevice, type AdapterDescription, type GpuLimits, type GpuSource } from './device.ts';
+import { GpuExecutable, type PreparedDispatch } from './executable.ts';
+import type { GpuTuning } from './kernel.ts';
+import { constantsBuffer, lowerPlan, workspaceBuffer, type LoweredDispatch, type LoweredPlan } from './lower.ts';
+import { placeTensors, type Placement } from './memory.ts';
+
+/** What a test or a measurement may choose; the adapter decides otherwise. */
+export interface WebGpuOptions {
+  readonly tuning?: Partial<GpuTuning>;
+  /** Smaller limits than the adapter's own. */
+  readonly limits?: Partial<GpuLimits>;
+}
+
+/** Large workgroups for a device with many lanes; small ones where every lane is a turn of a loop on the processor. */
+function tuningFor({ adapter, limits }: GpuDevice): GpuTuning {
+  if (adapter.isSoftware) return { busyGroups: 4, rowThreads: 32, tile: 32, own: 2, depth: 16 };
+  const wide = limits.maxComputeInvocationsPerWorkgroup >= 256 && limits.maxComputeWorkgroupStorageSize >= 16_384;
+  return { busyGroups: 96, rowThreads: wide ? 256 : 64, tile: wide ? 64 : 32, own: 4, depth: 16 };
+}
+
+export interface WebGpuBackend extends Backend {
+  /** The device that plans are compiled for, requested on first use and again after a loss. Throws EngineError('device'). */
+  device(): Promise<GpuDevice>;
+  /** What that device's adapter says of itself. */
+  adapterInfo(): Promise<AdapterDescription>;
+}
+
+/** WGSL kernels, generated for the plan's shapes, on the GPU that `source` gives access to. */
+export function webgpuBackend(source: GpuSource, options: WebGpuOptions = {}): WebGpuBackend {
+  let requested: Promise<GpuDevice> | undefined;
+  const device = async (): Promise<GpuDevice> => {
+    const known = await requested?.catch(() => undefined);
+    if (known && !known.failure) return known;
+    requested = GpuDevice.request(source);
+    return requested;
+  };
+  return {
+    name: 'webgpu',
+    device,
+    adapterInfo: async () => (await device()).adapter,
+    compile: async (plan) => compile(plan, await device(), options),
+  };
+}
+
+async function compile(plan: Plan, device: GpuDevice, options: WebGpuOptions): Promise<GpuExecutable> {
+  const limits = { ...device.limits, ...options.limits };
+  const placement = placeTensors(plan, limits);
+  const lowered = lowerPlan(plan, placement, limits, { ...tuningFor(device), ...options.tuning });
+  requireBindings(lowered, limits);
+  const pipelines = await pipelinesOf(device, lowered);
+  const buffers = await createBuffers(device, placement, lowered);
+  try {
+    const segments = await device.guarded('Binding the kernels of the plan', () =>
+      bind(device, lowered, pipelines, buffers),
+    );
+    if (lowered.constants.length > 0) {
+      device.gpu.queue.writeBuffer(buffers[constantsBuffer(placement)]!, 0, lowered.constants);
+    }
+    return new GpuExecutable(plan, device, placement, buffers, segments);
+  } catch (error) {
+    for (const buffer of buffers) buffer.destroy();
+    throw error;
+  }
+}
+
+function requireBindings({ segments, workspaceBytes }: LoweredPlan, limits: GpuLimits): void {
+  for (const { label, bindings } of [...segments.values()].flat()) {
+    if (bindings.length > limits.maxStorageBuffersPerShaderStage) {
+      throw new EngineError(
+        'device',
+        `Kernel "${label}" binds ${bindings.length} buffers and this GPU allows ${limits.maxStorageBuffersPerShaderStage}; train with backend cpu.`,
+      );
+    }
+  }
+  if (workspaceBytes > Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)) {
+    throw new EngineError(
+      'memory',
+      `The kernels need ${Math.ceil(workspaceBytes / 2 ** 20)} MiB of workspace, more than this GPU can bind; use a smaller batch or model, or backend cpu.`,
+    );
+  }
+}
+
+/** Compiles the texts of all kernels at once; every text one time. */
+async function pipelinesOf(device: GpuDevice, { segments }: LoweredPlan): Promise<Map<string, GPUComputePipeline>> {
+  const pipelines = new Map<string, GPUComputePipeline>();
+  const distinct = new Map<string, LoweredDispatch>();
+  for (const dispatch of [...segments.values()].flat()) distinct.set(dispatch.code, dispatch);
+  await Promise.all(
+    [...distinct.values()].map(async ({ code, label, bindings, instance }) => {
+      const name = instance.node === undefined ? label : `${label} (${instance.node})`;
+      const accesses = bindings.map(({ access }) => access);
+      pipelines.set(code, await device.pipeline(name, code, accesses));
+    }),
+  );
+  return pipelines;
+}
+
+function createBuffers(device: GpuDevice, placement: Placement, lowered: LoweredPlan): Promise<readonly GPUBuffer[]> {
+  const sizes = [...placement.buffers];
+  sizes[workspaceBuffer(placement)] = lowered.workspaceBytes;
+  sizes[constantsBuffer(placement)] = lowered.constants.length;
+  const usage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyTarget;
+  return device.guarded('Reserving memory for the plan', () =>
+    sizes.map((size, i) => device.gpu.createBuffer({ label: `buffer ${i}`, size: Math.max(size, 256), usage })),
+  );
+}
+
+function bind(
+  device: GpuDevice,
+  { segments }: LoweredPlan,
+  pipelines: ReadonlyMap<string, GPUComputePipeline>,
+  buffers: readonly GPUBuffer[],
+): ReadonlyMap<string, readonly PreparedDispatch[]> {
+  const prepare = ({ label, code, bindings, workgroups }: LoweredDispatch): PreparedDispatch => ({
+    label,
+    pipeline: pipelines.get(code)!,
+    group: device.gpu.createBindGroup({
+      label,
+      layout: device.layout(bindings.map(({ access }) => access)),
+      entries: bindings.map(({ view: { buffer, offset, bytes } }, binding) => ({
+        binding,
+        resource: { buffer: buffers[buffer]!, offset, size: bytes },
+      })),
+    }),
+    workgroups,
+  });
+  return new Map([...segments].map(([name, dispatches]) => [name, dispatches.map(prepare)]));
+}

@@ -1,0 +1,80 @@
+import type { OpName, TensorId } from '../ops/op.ts';
+import type { OpInstanceOf } from '../plan/plan.ts';
+import type { DType, Shape } from '../tensor.ts';
+import type { GpuLimits } from './device.ts';
+import type { Chunk, GpuView } from './memory.ts';
+
+/** Something a kernel can bind: a tensor of the plan, a part of it, workspace, or a table of constants. */
+export interface GpuArray {
+  readonly dtype: DType;
+  /** Elements. */
+  readonly size: number;
+  readonly view: GpuView;
+}
+
+export interface GpuTensor extends GpuArray {
+  readonly id: TensorId;
+  readonly name: string;
+  readonly shape: Shape;
+}
+
+type Bindings = Readonly<Record<string, GpuArray | undefined>>;
+
+/**
+ * One dispatch as a kernel declares it. In its code
+ * - `name(i)` is element i of an array of `read` (f32, i32, or u32 from 0 to 255 for u8);
+ * - `name[i]` is element i of one of `write` or `update`, of u8 arrays the word with elements 4i to 4i + 3;
+ * - `group` (u32) is the number of the workgroup, `lid` (u32) that of the invocation in it.
+ * Names bound to undefined do not exist in the code. Two names of `read` may be the same array; what is written is nothing else.
+ */
+export interface GpuDispatch {
+  /** Names the kernel in errors and profiles. */
+  readonly label: string;
+  readonly read?: Bindings;
+  /** Written whole, not read. */
+  readonly write?: Bindings;
+  /** Changed in place. */
+  readonly update?: Bindings;
+  /** Whole numbers (i32) that invocations count in at the same time, with atomicAdd(&name[i], ...). */
+  readonly atomic?: Bindings;
+  /** Declarations before `main`. */
+  readonly functions?: string;
+  /** The statements of `main`. Shapes and attributes stand in it as numbers. */
+  readonly body: string;
+  /** Invocations of a workgroup. */
+  readonly threads: number;
+  /** Workgroups; those of numbers from here on do nothing. */
+  readonly groups: number;
+}
+
+/** What a backend may choose per adapter. */
+export interface GpuTuning {
+  /** Workgroups from which on the device is busy: less than that, and a long sum is split. */
+  readonly busyGroups: number;
+  /** Invocations that sum one row together, a power of two. */
+  readonly rowThreads: number;
+  /** Largest rows and columns of a matrix tile, powers of two. */
+  readonly tile: number;
+  /** Rows and columns of results that one invocation keeps in registers: 1, 2 or 4. */
+  readonly own: 1 | 2 | 4;
+  /** Depth of a matrix tile. */
+  readonly depth: number;
+}
+
+/** What a kernel lowers an op with. */
+export interface GpuContext {
+  readonly limits: GpuLimits;
+  readonly tuning: GpuTuning;
+  tensor(id: TensorId): GpuTensor;
+  optional(id: TensorId | undefined): GpuTensor | undefined;
+  /** The parts of a data tensor that is too large for one binding. A tensor that is not has one part. */
+  chunks(tensor: GpuTensor): readonly (Chunk & { readonly array: GpuArray })[];
+  /** f32 memory that holds its values until the op ends. */
+  workspace(size: number): GpuArray;
+  /** A table that is written once, when the plan is compiled. */
+  constants(values: Float32Array | Int32Array): GpuArray;
+  dispatch(dispatch: GpuDispatch): void;
+}
+
+/** Turns an op into dispatches, which run in order, each after the one before has ended. */
+export type GpuKernel<N extends OpName> = (instance: OpInstanceOf<N>, context: GpuContext) => void;

@@ -1,0 +1,55 @@
+import type { GpuKernel } from '../kernel.ts';
+import { channelSums } from './channels.ts';
+import { gemm } from './gemm.ts';
+
+export const linear: GpuKernel<'linear'> = ({ inputs, outputs }, context) => {
+  const y = context.tensor(outputs.y);
+  const bias = context.optional(inputs.bias);
+  const [m, n] = y.shape as [number, number];
+  const k = context.tensor(inputs.x).shape[1]!;
+  gemm(context, {
+    label: 'linear',
+    read: { x: context.tensor(inputs.x), weight: context.tensor(inputs.weight), bias },
+    write: { y },
+    ...{ batch: 1, m, n, k, leftFast: 'k', rightFast: 'k' },
+    functions: `
+fn left(b: u32, m: u32, k: u32) -> f32 { return x(m * ${k}u + k); }
+fn right(b: u32, k: u32, n: u32) -> f32 { return weight(n * ${k}u + k); }
+fn store(b: u32, m: u32, n: u32, value: f32) { y[m * ${n}u + n] = value${bias ? ' + bias(n)' : ''}; }`,
+  });
+};
+
+export const linearGradInput: GpuKernel<'linearGradInput'> = ({ inputs, outputs }, context) => {
+  const dx = context.tensor(outputs.dx);
+  const [m, n] = dx.shape as [number, number];
+  const k = context.tensor(inputs.dy).shape[1]!;
+  gemm(context, {
+    label: 'linearGradInput',
+    read: { dy: context.tensor(inputs.dy), weight: context.tensor(inputs.weight) },
+    write: { dx },
+    ...{ batch: 1, m, n, k, leftFast: 'k', rightFast: 'n' },
+    functions: `
+fn left(b: u32, m: u32, k: u32) -> f32 { return dy(m * ${k}u + k); }
+fn right(b: u32, k: u32, n: u32) -> f32 { return weight(k * ${n}u + n); }
+fn store(b: u32, m: u32, n: u32, value: f32) { dx[m * ${n}u + n] = value; }`,
+  });
+};
+
+export const linearGradWeight: GpuKernel<'linearGradWeight'> = ({ inputs, outputs }, context) => {
+  const dy = context.tensor(inputs.dy);
+  const dweight = context.tensor(outputs.dweight);
+  const dbias = context.optional(outputs.dbias);
+  const [m, n] = dweight.shape as [number, number];
+  const k = dy.shape[0]!;
+  gemm(context, {
+    label: 'linearGradWeight',
+    read: { x: context.tensor(inputs.x), dy },
+    write: { dweight },
+    ...{ batch: 1, m, n, k, leftFast: 'm', rightFast: 'n' },
+    functions: `
+fn left(b: u32, m: u32, k: u32) -> f32 { return dy(k * ${m}u + m); }
+fn right(b: u32, k: u32, n: u32) -> f32 { return x(k * ${n}u + n); }
+fn store(b: u32, m: u32, n: u32, value: f32) { dweight[m * ${n}u + n] = value; }`,
+  });
+  if (dbias) channelSums(context, 'linearGradWeight bias', dy, dbias);
+};

@@ -1,0 +1,222 @@
+import { EngineError } from '../errors.ts';
+import type { TensorId } from '../ops/op.ts';
+import { withOperands } from '../ops/operands.ts';
+import { planMemory } from '../plan/memory.ts';
+import type { Plan, TensorRole, TensorSpec } from '../plan/plan.ts';
+import { formatShape, sizeOf } from '../tensor.ts';
+import type { GpuLimits } from './device.ts';
+
+/** A stretch of one of the executable's buffers. */
+export interface GpuView {
+  /** Number of the buffer. */
+  readonly buffer: number;
+  /** Bytes, a multiple of the alignment of bindings. */
+  readonly offset: number;
+  /** Bytes, a multiple of 4. */
+  readonly bytes: number;
+}
+
+/** Rows of a data tensor that no single binding can hold as a whole. */
+export interface Chunk {
+  readonly view: GpuView;
+  readonly firstRow: number;
+  readonly rows: number;
+}
+
+/** Where every tensor lies, dense and row-major as the host sees it; u8 values four to a word. */
+export interface Placement {
+  /** By tensor. Of a tensor in chunks, the first one. */
+  readonly views: readonly GpuView[];
+  readonly chunks: ReadonlyMap<TensorId, readonly Chunk[]>;
+  /** Bytes of each buffer. */
+  readonly buffers: readonly number[];
+  /** Number of the buffer of small tensors that the host writes before a run. */
+  readonly inputs: number;
+}
+
+/** Every tensor begins at a multiple of it, which no adapter asks more than. */
+const alignment = 256;
+const bytesOfElement = { f32: 4, i32: 4, u8: 1 } as const;
+
+export function bytesOf(spec: TensorSpec): number {
+  return Math.ceil((sizeOf(spec.shape) * bytesOfElement[spec.dtype]) / 4) * 4;
+}
+const aligned = (bytes: number): number => Math.ceil(Math.max(bytes, 4) / alignment) * alignment;
+
+/** Roles that get buffers of their own, each one block in table order, so that optimisers see flat memory. */
+const blockRoles: readonly TensorRole[] = ['parameter', 'gradient', 'optimizerState', 'buffer', 'result'];
+
+/** Throws EngineError('memory') that names a tensor which the adapter cannot hold. */
+export function placeTensors(plan: Plan, limits: GpuLimits): Placement {
+  const placer = new Placer(limits);
+  const root = flattenRoots(plan);
+  const views = new Array<GpuView | undefined>(plan.tensors.length).fill(undefined);
+  const chunks = new Map<TensorId, readonly Chunk[]>();
+
+  const inputs = placer.block(
+    plan.tensors.filter(({ role }) => role === 'input'),
+    views,
+  );
+  for (const spec of plan.tensors) {
+    if (spec.role !== 'data') continue;
+    const parts = placer.data(spec);
+    views[spec.id] = parts[0]!.view;
+    if (parts.length > 1) chunks.set(spec.id, parts);
+  }
+  for (const role of blockRoles) {
+    const specs = plan.tensors.filter((spec) => spec.role === role);
+    if (specs.length > 0) placer.block(specs, views);
+  }
+  placer.activations(plan, root, views);
+  return {
+    views: plan.tensors.map(({ id }) => views[root[id]!]!),
+    chunks,
+    buffers: placer.buffers,
+    inputs,
+  };
+}
+
+/** A flatten moves nothing here: where either side is an activation, both get the memory of one. */
+function flattenRoots(plan: Plan): TensorId[] {
+  const root = plan.tensors.map(({ id }) => id);
+  const find = (id: TensorId): TensorId => (root[id] === id ? id : (root[id] = find(root[id]!)));
+  const isActivation = (id: TensorId): boolean => plan.tensors[id]!.role === 'activation';
+  const usedIn = segmentsOf(plan);
+  for (const { ops } of plan.segments) {
+    for (const op of ops) {
+      if (op.op !== 'flatten' && op.op !== 'flattenGrad') continue;
+      const [from, to] = op.op === 'flatten' ? [op.inputs.x, op.outputs.y] : [op.inputs.dy, op.outputs.dx];
+      const [a, b] = [find(from), find(to)];
+      if (a !== b && isActivation(a) && isActivation(b) && usedIn[a] === usedIn[b]) root[b] = a;
+    }
+  }
+  return root.map((_, id) => find(id));
+}
+
+/** The one segment that each tensor occurs in; null for several. */
+function segmentsOf(plan: Plan): (string | null | undefined)[] {
+  const found = new Array<string | null | undefined>(plan.tensors.length).fill(undefined);
+  for (const { name, ops } of plan.segments) {
+    for (const op of ops) {
+      withOperands(op, (id) => {
+        found[id] = found[id] === undefined || found[id] === name ? name : null;
+        return id;
+      });
+    }
+  }
+  return found;
+}
+
+class Placer {
+  readonly buffers: number[] = [];
+  readonly #limits: GpuLimits;
+
+  constructor(limits: GpuLimits) {
+    this.#limits = limits;
+  }
+
+  /** Tensors one behind the other, in as few buffers as the adapter allows. The number of the first one. */
+  block(specs: readonly TensorSpec[], views: (GpuView | undefined)[]): number {
+    const first = this.#open();
+    let buffer = first;
+    for (const spec of specs) {
+      const bytes = Math.max(bytesOf(spec), 4);
+      this.#require(spec, bytes);
+      if (this.buffers[buffer]! + aligned(bytes) > this.#limits.maxBufferSize) buffer = this.#open();
+      views[spec.id] = { buffer, offset: this.buffers[buffer]!, bytes };
+      this.buffers[buffer]! += aligned(bytes);
+    }
+    return first;
+  }
+
+  /** A buffer of its own, or several with whole rows each where one binding cannot hold it. */
+  data(spec: TensorSpec): Chunk[] {
+    const rows = spec.shape[0] ?? 1;
+    const bytes = Math.max(bytesOf(spec), 4);
+    const limit = this.#largest();
+    if (bytes <= limit) return [{ view: this.#own(bytes), firstRow: 0, rows }];
+    const rowBytes = bytes / rows;
+    // a multiple of four rows begins at a whole word, whatever the size of a row
+    const most = Math.floor(limit / rowBytes / 4) * 4;
+    if (spec.dtype !== 'u8' || most < 4) this.#require(spec, bytes);
+    const chunks: Chunk[] = [];
+    for (let firstRow = 0; firstRow < rows; firstRow += most) {
+      const count = Math.min(most, rows - firstRow);
+      const size = Math.ceil((count * sizeOf(spec.shape.slice(1))) / 4) * 4;
+      chunks.push({ view: this.#own(size), firstRow, rows: count });
+    }
+    return chunks;
+  }
+
+  /** Activations share memory by their lifetimes, in one arena or, beyond the largest buffer, in several. */
+  activations(plan: Plan, root: readonly TensorId[], views: (GpuView | undefined)[]): void {
+    const merged: Plan = {
+      tensors: plan.tensors,
+      segments: plan.segments.map(({ name, ops }) => ({
+        name,
+        ops: ops.map((op) => withOperands(op, (id) => root[id]!)),
+      })),
+    };
+    const own = plan.tensors.filter(({ id, role }) => role === 'activation' && root[id] === id);
+    for (const spec of own) this.#require(spec, bytesOf(spec));
+    for (let count = 1; ; count++) {
+      const arenas = arenasOf(merged, own, count);
+      if (arenas.some(({ bytes }) => bytes > this.#limits.maxBufferSize) && count < own.length) continue;
+      for (const { tensors, offsets, bytes } of arenas) {
+        if (tensors.size === 0) continue;
+        const buffer = this.#open();
+        this.buffers[buffer] = Math.max(bytes, alignment);
+        for (const id of tensors) {
+          views[id] = { buffer, offset: offsets[id]!, bytes: Math.max(bytesOf(plan.tensors[id]!), 4) };
+        }
+      }
+      return;
+    }
+  }
+
+  #open(): number {
+    return this.buffers.push(0) - 1;
+  }
+
+  #own(bytes: number): GpuView {
+    const buffer = this.#open();
+    this.buffers[buffer] = aligned(bytes);
+    return { buffer, offset: 0, bytes };
+  }
+
+  #largest(): number {
+    return Math.min(this.#limits.maxStorageBufferBindingSize, this.#limits.maxBufferSize);
+  }
+
+  #require(spec: TensorSpec, bytes: number): void {
+    if (aligned(bytes) <= this.#limits.maxBufferSize && bytes <= this.#largest()) return;
+    const mib = (size: number): string => `${Math.ceil(size / 2 ** 20)} MiB`;
+    throw new EngineError(
+      'memory',
+      `Tensor "${spec.name}" (${formatShape(spec.shape)}) takes ${mib(bytes)}, and this GPU can bind ${mib(this.#largest())} at once; use a smaller batch or model, or backend cpu.`,
+    );
+  }
+}
+
+interface Arena {
+  readonly tensors: ReadonlySet<TensorId>;
+  readonly offsets: readonly number[];
+  readonly bytes: number;
+}
+
+/** Deals the activations out over `count` arenas, the largest first and each to the one with the least so far. */
+function arenasOf(plan: Plan, specs: readonly TensorSpec[], count: number): Arena[] {
+  const groups = Array.from({ length: count }, () => ({ tensors: new Set<TensorId>(), sum: 0 }));
+  for (const spec of [...specs].sort((a, b) => bytesOf(b) - bytesOf(a) || a.id - b.id)) {
+    const least = groups.reduce((best, group) => (group.sum < best.sum ? group : best));
+    least.tensors.add(spec.id);
+    least.sum += bytesOf(spec);
+  }
+  return groups.map(({ tensors }) => {
+    const memory = planMemory(plan, {
+      bytesOf: (spec) => (tensors.has(spec.id) ? Math.max(bytesOf(spec), 4) : 0),
+      alignment,
+    });
+    return { tensors, offsets: memory.offsets, bytes: memory.total };
+  });
+}

@@ -1,0 +1,13 @@
+import { nodeGpu } from '../../../engine/host/gpu.node.ts';
+import { webgpuBackend, type WebGpuBackend, type WebGpuOptions } from '../../../engine/webgpu/index.ts';
+
+/** Why there is nothing to test here; undefined where there is an adapter, be it one in software. */
+export const missingGpu: string | undefined = await webgpuBackend(nodeGpu)
+  .device()
+  .then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+
+/** A backend with a device of its own. */
+export const gpuBackend = (options: WebGpuOptions = {}): WebGpuBackend => webgpuBackend(nodeGpu, options);
