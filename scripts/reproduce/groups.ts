@@ -1,0 +1,185 @@
+/** What `npm run reproduce` trains: groups of rows, each a spec of examples/ with values set as on the terminal. */
+export interface Row {
+  readonly name: string;
+  /** `--set` of this row, beside those of its group. */
+  readonly set: readonly string[];
+}
+
+/** One value per seed of each row of a group, by the row's name. */
+export type Values = (row: string) => readonly number[];
+export type Metric = 'testAccuracy' | 'earlyAccuracy' | 'trainAccuracy';
+
+/** A sentence that holds if `value` is above 0. */
+export interface Claim {
+  readonly text: string;
+  readonly metric: Metric;
+  /** What is above 0 if the claim is right: one number per seed. */
+  readonly value: (of: Values) => readonly number[];
+  /** What the number is, in words: "test accuracy, before - none". */
+  readonly what: string;
+}
+
+export interface Group {
+  readonly id: string;
+  readonly title: string;
+  /** What is trained, in a sentence or two. */
+  readonly about: string;
+  readonly spec: string;
+  readonly set: readonly string[];
+  readonly rows: readonly Row[];
+  readonly claims: readonly Claim[];
+}
+
+const minus = (a: readonly number[], b: readonly number[]): readonly number[] => a.map((value, i) => value - b[i]!);
+
+const metricWords: Readonly<Record<Metric, string>> = {
+  testAccuracy: 'test accuracy',
+  earlyAccuracy: 'validation accuracy at the first evaluation',
+  trainAccuracy: 'accuracy on the last training batches',
+};
+
+/** Row `better` is above row `worse`. */
+const above = (text: string, metric: Metric, better: string, worse: string): Claim => ({
+  text,
+  metric,
+  what: `${metricWords[metric]}, ${better} - ${worse}`,
+  value: (of) => minus(of(better), of(worse)),
+});
+
+/** The three hidden activations of the MLP. */
+const activation = (layer: string): string[] => [1, 2, 3].map((i) => `model.nodes.sigmoid${i}.layer=${layer}`);
+const weights = (init: object): string[] =>
+  ['dense1', 'dense2', 'dense3', 'classes'].map((id) => `model.nodes.${id}.props.weightInit=${JSON.stringify(init)}`);
+const he = { kind: 'he' };
+
+const mlp = 'examples/mlp-sigmoid.json';
+const everyEpoch = 'training.evaluateEvery={"epochs":1}';
+const places = ['none', 'before', 'after'] as const;
+
+const placement: Group = {
+  id: 'placement',
+  title: 'BatchNorm none, before and after the activation',
+  about:
+    'The MLP of 3 x 100 units of Ioffe & Szegedy on all of MNIST (55,000 images to train on), normal weights of standard deviation 0.1, SGD at 0.1, batches of 60, 3 epochs.',
+  spec: mlp,
+  set: ['training.length.epochs=3', everyEpoch],
+  rows: ['sigmoid', 'tanh', 'relu'].flatMap((layer) =>
+    places.map((place): Row => ({
+      name: `${layer}-${place}`,
+      set: [...activation(layer), `model.batchNorm=${place}`],
+    })),
+  ),
+  claims: ['sigmoid', 'tanh', 'relu'].flatMap((layer) => [
+    above(
+      `With ${layer}, BatchNorm before the activation converges faster than none.`,
+      'earlyAccuracy',
+      `${layer}-before`,
+      `${layer}-none`,
+    ),
+    above(
+      `With ${layer}, BatchNorm after the activation beats before.`,
+      'testAccuracy',
+      `${layer}-after`,
+      `${layer}-before`,
+    ),
+  ]),
+};
+
+const dropout: Group = {
+  id: 'dropout',
+  title: 'Dropout with and without BatchNorm, on 2,000 images',
+  about: 'The same MLP with ReLU and He weights, 2,000 images of MNIST, batches of 50, SGD at 0.1, 40 epochs.',
+  spec: mlp,
+  set: [
+    ...activation('relu'),
+    ...weights(he),
+    'data.trainImages=2000',
+    'training.batchSize=50',
+    'training.length.epochs=40',
+    'training.evaluateEvery={"epochs":10}',
+  ],
+  rows: ['none', 'before'].flatMap((place) =>
+    [0, 0.4, 0.6].map((p): Row => ({
+      name: `${place === 'none' ? 'plain' : 'batchnorm'}-${p}`,
+      set: [`model.batchNorm=${place}`, `model.dropout=${p}`],
+    })),
+  ),
+  claims: [
+    above('Dropout regularises: 0.4 beats none.', 'testAccuracy', 'plain-0.4', 'plain-0'),
+    above('BatchNorm regularises: without dropout it beats none.', 'testAccuracy', 'batchnorm-0', 'plain-0'),
+    above('With BatchNorm, dropout should fall from 0.6 to 0.4.', 'testAccuracy', 'batchnorm-0.4', 'batchnorm-0.6'),
+    above(
+      'BatchNorm can replace dropout: alone it beats dropout 0.4 alone.',
+      'testAccuracy',
+      'batchnorm-0',
+      'plain-0.4',
+    ),
+  ],
+};
+
+const batch: Group = {
+  id: 'batch',
+  title: 'Batches of 8, 32 and 256',
+  about:
+    'The same MLP with ReLU and He weights, 5,000 images of MNIST, SGD at 0.05, 10 epochs (so larger batches make fewer steps).',
+  spec: mlp,
+  set: [
+    ...activation('relu'),
+    ...weights(he),
+    'data.trainImages=5000',
+    'training.optimizer.learningRate=0.05',
+    'training.length.epochs=10',
+    everyEpoch,
+  ],
+  rows: ['none', 'before'].flatMap((place) =>
+    [8, 32, 256].map((size): Row => ({
+      name: `${place === 'none' ? 'plain' : 'batchnorm'}-${size}`,
+      set: [`model.batchNorm=${place}`, `training.batchSize=${size}`],
+    })),
+  ),
+  claims: [
+    {
+      text: 'BatchNorm regularises with small batches only: its gain in test accuracy is larger at 8 than at 256.',
+      metric: 'testAccuracy',
+      what: 'test accuracy, gain of BatchNorm at 8 - gain at 256',
+      value: (of) => minus(minus(of('batchnorm-8'), of('plain-8')), minus(of('batchnorm-256'), of('plain-256'))),
+    },
+    above(
+      'Small batches generalise better at equal epochs (without BatchNorm).',
+      'testAccuracy',
+      'plain-8',
+      'plain-256',
+    ),
+  ],
+};
+
+const initialisation: Group = {
+  id: 'initialisation',
+  title: 'Initial weights of standard deviation 1 and 0.001',
+  about: 'The same MLP with ReLU on all of MNIST, SGD at 0.1, batches of 60, 2 epochs.',
+  spec: mlp,
+  set: [...activation('relu'), 'training.length.epochs=2', everyEpoch],
+  rows: [1, 0.001].flatMap((std) =>
+    ['none', 'before'].map((place): Row => ({
+      name: `std-${std}-${place}`,
+      set: [...weights({ kind: 'normal', std }), `model.batchNorm=${place}`],
+    })),
+  ),
+  claims: [1, 0.001].map((std) =>
+    above(
+      `BatchNorm makes the initialisation easier: at standard deviation ${std} it beats none.`,
+      'testAccuracy',
+      `std-${std}-before`,
+      `std-${std}-none`,
+    ),
+  ),
+};
+
+export const groups: readonly Group[] = [placement, dropout, batch, initialisation];
+
+/** The command that trains a row. */
+export function commandOf(group: Group, row: Row, seeds: readonly number[]): string {
+  const quoted = (text: string): string => (/^[\w.=-]+$/.test(text) ? text : `'${text}'`);
+  const sets = [...group.set, ...row.set].map((each) => `--set ${quoted(each)}`).join(' ');
+  return `npm run lab -- run ${group.spec} --seeds ${seeds.join(',')} ${sets}`;
+}
