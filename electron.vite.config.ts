@@ -33,6 +33,7 @@ export default defineConfig({
           'electron/main': resolve(root, 'electron/main.ts'),
           'engine/worker/entry.node': resolve(root, 'engine/worker/entry.node.ts'),
           'engine/worker/helper.node': resolve(root, 'engine/worker/helper.node.ts'),
+          'engine/worker/selfTest.node': resolve(root, 'engine/worker/selfTest.node.ts'),
         },
         output: {
           format: 'es',

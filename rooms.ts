@@ -52,7 +52,7 @@ export const places: readonly Place[] = [
     ...closed,
     path: 'node/',
     imports: ['lab/', 'db/', 'engine/index.ts'],
-    urls: ['engine/worker/entry.node.ts'],
+    urls: ['engine/worker/entry.node.ts', 'engine/worker/selfTest.node.ts'],
     packages: { ws: '*', sirv: '*', zod: '*' },
     node: 'everywhere',
   },

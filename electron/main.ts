@@ -13,6 +13,7 @@ import { menuTemplate } from './menu.ts';
 import { servePage } from './page.ts';
 import { ProgressFollower } from './progress.ts';
 import { hardenContents, hardenSession, pageScheme } from './security.ts';
+import { selfTestProcess } from './selfTest.ts';
 import { builtFiles, openWindow } from './window.ts';
 
 const files = builtFiles(import.meta.dirname);
@@ -68,12 +69,14 @@ if (app.requestSingleInstanceLock()) {
 async function start(): Promise<void> {
   hardenSession(session.defaultSession);
   protocol.handle(pageScheme, servePage(files.page));
+  // worker threads read their code with Node's own file access, which does not see into the app's archive
+  const workerEntry = pathToFileURL(files.worker.replace(/\bapp\.asar\b/, 'app.asar.unpacked'));
   composition = await compose({
     home,
     resources: app.isPackaged ? process.resourcesPath : join(app.getAppPath(), 'resources'),
-    // worker threads read their code with Node's own file access, which does not see into the app's archive
-    workerEntry: pathToFileURL(files.worker.replace(/\bapp\.asar\b/, 'app.asar.unpacked')),
+    workerEntry,
     version: app.getVersion(),
+    revectorize: selfTestProcess(new URL('selfTest.node.js', workerEntry)),
   });
   const { lab } = composition;
   answerPages(ipcMain, lab);

@@ -46,6 +46,8 @@ export interface Executable {
   readonly queued?: boolean;
   /** The graphics adapter that it runs on, where it runs on one. */
   readonly adapter?: AdapterDescription;
+  /** How the backend's kernels were made, where there is more than one way. */
+  readonly variant?: Variant;
   write(tensor: TensorId, values: TensorValues): void;
   /** Reads into `into`. A device backend answers with a promise. */
   read(tensor: TensorId, into: TensorValues): void | Promise<void>;
@@ -53,6 +55,9 @@ export interface Executable {
   run(segment: string): void;
   dispose(): Promise<void>;
 }
+
+/** Of the cpu backend: for vectors of 128 bits, or for V8's joined ones of 256 (the host has set V8's flag). Same bits. */
+export type Variant = 'stock' | 'revectorize';
 
 export interface Backend {
   readonly name: BackendName;

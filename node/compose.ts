@@ -8,7 +8,10 @@ import { createDatasets } from './datasets.ts';
 import { homeFolder, openHome } from './home.ts';
 import { describeMachine } from './machine.ts';
 import { createJobs } from './jobs.ts';
+import { selfTestProcess, setUpRevectorize, type RunSelfTest } from './revectorize.ts';
 import { createTrainer } from './trainer.ts';
+
+export type { RunSelfTest, SelfTestOutcome } from './revectorize.ts';
 
 export interface ComposeOptions {
   /** Folder of history and checkpoints. Default: ABLATE_HOME, else the platform's place for program data. */
@@ -21,6 +24,11 @@ export interface ComposeOptions {
   readonly checkpointSeconds?: number;
   /** Whether runs that an earlier process left in the queue start by themselves. Default true. */
   readonly autoStart?: boolean;
+  /**
+   * 256-bit vectors (revectorize.ts): 'remembered' uses what an earlier self-test found, 'test' makes one where there was none, and
+   * a function does so in the host's own way. Left out: vectors stay as they are.
+   */
+  readonly revectorize?: 'remembered' | 'test' | RunSelfTest;
   /** The program's version. Default: what package.json says. */
   readonly version?: string;
   readonly settings?: Partial<LabSettings>;
@@ -47,6 +55,12 @@ export async function compose(options: ComposeOptions = {}): Promise<Composition
   try {
     // only now: before, another process may have been writing there
     removeUnfinished(home.checkpoints);
+    if (options.revectorize !== undefined) {
+      const { revectorize } = options;
+      const run = typeof revectorize === 'function' ? revectorize : revectorize === 'test' ? selfTestProcess() : null;
+      // beside everything else; what is remembered counts at once, before the first run can start
+      void setUpRevectorize(home.folder, run).catch(() => undefined);
+    }
     const entry = options.workerEntry ?? new URL('../engine/worker/entry.node.ts', import.meta.url);
     const lab = createLab({
       store,

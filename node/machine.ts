@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Machine } from '../lab/ports.ts';
+import { isRevectorizeOn } from './revectorize.ts';
 
 /** A module with one SIMD instruction (v128.const), and one with a relaxed one (i8x16.relaxed_swizzle). */
 const simdModule = [
@@ -16,7 +17,9 @@ export function describeMachine(home: string): Machine {
     cores: availableParallelism(),
     platform: `${process.platform} ${process.arch}, Node ${process.versions.node}`,
     home,
-    backend: describeBackend(),
+    get backend() {
+      return `${describeBackend()}${isRevectorizeOn() ? ', joined to 256 bits (revectorize)' : ''}`;
+    },
   };
 }
 

@@ -7,7 +7,7 @@ import { workloads } from '../workloads.ts';
 import { serve } from './serve.ts';
 
 const [threads = '1', variant = 'stock'] = process.argv.slice(2);
-const backend = variant === 'reference' ? referenceBackend : tunedCpuBackend({});
+const backend = variant === 'reference' ? referenceBackend : tunedCpuBackend({ wide: variant !== 'stock' });
 const warmUpSteps = 10;
 const warmUpMs = 500;
 let current: Stepper | undefined;

@@ -27,6 +27,8 @@ export interface CpuTuning {
   readonly precision?: Precision;
   /** See KernelContext. */
   readonly winogradPoints?: readonly number[];
+  /** Tiles for vectors of 256 bits, see revectorize.ts. */
+  readonly wide?: boolean;
   /** Work (ns) from which on a level is spread over threads. */
   readonly worthSharing?: number;
   /** Seconds that a thread waits for another before it counts as dead. */
@@ -50,6 +52,7 @@ export interface CompiledPlan {
   readonly segments: readonly CompiledSegment[];
   /** Address of each thread's scratch memory. */
   readonly scratch: readonly number[];
+  readonly wide: boolean;
   /** What the marks of a profiled plan stand for, by number. */
   readonly marks: readonly Mark[];
 }
@@ -162,6 +165,7 @@ export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): Com
   const { tensors, persistent } = placeTensors(plan, assignLayouts(plan));
   let scratchBytes = 64;
   let scratchEnd = 0;
+  const wide = tuning.wide === true;
   const marks = tuning.profile ? new Marks() : null;
   const needScratch = (bytes: number): void => {
     scratchBytes = Math.max(scratchBytes, align(bytes + 16));
@@ -190,7 +194,7 @@ export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): Com
       `The plan needs ${(end / 2 ** 30).toFixed(1)} GiB and the cpu backend can address 4 GiB; use a smaller batch or model.`,
     );
   }
-  const module = new Module({ relaxed, shared: threads > 1 });
+  const module = new Module({ relaxed, shared: threads > 1, wide });
   marks?.importInto(module);
   const barrier = threads > 1 ? emitBarrier(module, threads, patience) : null;
   let firstCounter = 0;
@@ -215,5 +219,5 @@ export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): Com
     shared: emitted[index]!.shared,
     levels: schedules[index]!.levels.length,
   }));
-  return { binary: module.build(pages), pages, tensors, segments, scratch, marks: marks?.list ?? [] };
+  return { binary: module.build(pages), pages, tensors, segments, scratch, wide, marks: marks?.list ?? [] };
 }

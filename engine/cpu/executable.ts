@@ -1,4 +1,4 @@
-import type { Executable, HelperThread } from '../backend.ts';
+import type { Executable, HelperThread, Variant } from '../backend.ts';
 import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -34,6 +34,7 @@ export class CpuExecutable implements Executable {
   readonly plan: Plan;
   readonly bytes: number;
   readonly threads: number;
+  readonly variant: Variant;
   /** Of a plan that was compiled with a clock (CpuTuning.profile). */
   readonly profile: Profile | null;
   readonly #memory: WebAssembly.Memory;
@@ -56,6 +57,7 @@ export class CpuExecutable implements Executable {
     this.profile = profile;
     this.bytes = memory.buffer.byteLength;
     this.threads = compiled.scratch.length;
+    this.variant = compiled.wide ? 'revectorize' : 'stock';
     this.#memory = memory;
     this.#scratch = compiled.scratch[0]!;
     this.#residents = compiled.tensors.map(({ shape, layout, buffer, spec }) => {

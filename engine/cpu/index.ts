@@ -99,5 +99,8 @@ export function tunedCpuBackend(tuning: Partial<CpuTuning>): Backend {
   return { name: 'cpu', compile: (plan, options = {}) => compile(plan, options, tuning) };
 }
 
+/** For a host that has told V8 to join vectors (`--experimental-wasm-revectorize`). */
+export const wideCpuBackend: Backend = tunedCpuBackend({ wide: true });
+
 /** WebAssembly SIMD on the CPU, emitted for the plan at run time, on one or more threads with bit-identical results. */
 export const cpuBackend: Backend = tunedCpuBackend({});

@@ -1,6 +1,9 @@
 import type { Backend, BackendName } from '../backend.ts';
 import { nodeGpu } from './gpu.node.ts';
 
+/** Set by the host together with V8's flag (node/revectorize.ts); a thread takes it over when it starts. */
+const isWide = process.env['ABLATE_REVECTORIZE'] === 'on';
+
 let webgpu: Promise<Backend> | undefined;
 
 /** One backend, and so one device, per thread. */
@@ -19,8 +22,10 @@ export async function loadBackend(name: BackendName): Promise<Backend> {
   switch (name) {
     case 'reference':
       return (await import('../reference/index.ts')).referenceBackend;
-    case 'cpu':
-      return (await import('../cpu/index.ts')).cpuBackend;
+    case 'cpu': {
+      const { cpuBackend, wideCpuBackend } = await import('../cpu/index.ts');
+      return isWide ? wideCpuBackend : cpuBackend;
+    }
     case 'webgpu':
       webgpu ??= loadWebGpu().catch((error: unknown) => {
         webgpu = undefined;

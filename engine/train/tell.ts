@@ -20,6 +20,7 @@ export function readyEvent(
     kind: 'ready',
     backend,
     threads: executable.threads,
+    ...(executable.variant && { variant: executable.variant }),
     parameters: stage.checked.nodes.reduce((sum, node) => sum + node.parameterCount, 0),
     macsPerImage: macsOf(stage.checked),
     planBytes: executable.bytes,

@@ -1,4 +1,4 @@
-import type { BackendName, Precision } from '../backend.ts';
+import type { BackendName, Precision, Variant } from '../backend.ts';
 import type { StepProbe } from '../diagnostics/measures.ts';
 import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import type { GraphDocument } from '../graph/document.ts';
@@ -83,6 +83,8 @@ export type TrainingEvent =
       readonly kind: 'ready';
       readonly backend: BackendName;
       readonly threads: number;
+      /** Left out by backends that have only one. */
+      readonly variant?: Variant;
       readonly parameters: number;
       readonly macsPerImage: number;
       readonly planBytes: number;

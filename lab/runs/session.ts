@@ -139,13 +139,13 @@ export class RunSession {
     if (this.#deaf) return;
     switch (event.kind) {
       case 'ready': {
-        const { backend, threads, parameters, macsPerImage, stepsPerEpoch, totalSteps, step } = event;
+        const { backend, threads, variant, parameters, macsPerImage, stepsPerEpoch, totalSteps, step } = event;
         this.#step = step;
         this.#change({ backend, threads, parameters, macsPerImage, stepsPerEpoch, totalSteps, step });
         const where = step === 0 ? 'Training starts' : `Training goes on after step ${step}`;
         this.#note(
           'ready',
-          `${where} on the ${backend} backend with ${threads === 1 ? '1 thread' : `${threads} threads`}.`,
+          `${where} on the ${backend} backend${variant === 'revectorize' ? ' (256-bit vectors)' : ''} with ${threads === 1 ? '1 thread' : `${threads} threads`}.`,
         );
         break;
       }

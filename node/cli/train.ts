@@ -30,6 +30,7 @@ export async function train(
   const composition = await compose({
     ...homeOptions(args),
     autoStart: false,
+    revectorize: 'remembered',
     ...(checkpointSeconds !== undefined && { checkpointSeconds }),
   });
   const { lab } = composition;

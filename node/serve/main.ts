@@ -53,7 +53,7 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
   const port = await listen(server, options.port ?? defaultPort);
   let composition: Composition;
   try {
-    composition = await compose(options);
+    composition = await compose({ revectorize: 'remembered', ...options });
   } catch (error) {
     server.close();
     throw error;

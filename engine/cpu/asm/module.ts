@@ -6,6 +6,8 @@ export interface ModuleOptions {
   readonly relaxed: boolean;
   /** Import the memory as shared, as threads need it. */
   readonly shared: boolean;
+  /** V8 joins neighbouring vectors to 256 bits (revectorize): tiles are twice as wide. */
+  readonly wide?: boolean;
 }
 
 /**

@@ -1,6 +1,17 @@
 import type { Func, Local } from '../asm/func.ts';
 import type { Module } from '../asm/module.ts';
-import { emitTile, evenTiles, panelsOf, runsOf, tileLocals, tileRows, type Reduction } from './microkernel.ts';
+import {
+  emitTile,
+  evenTiles,
+  packedRow,
+  panelBytes,
+  runsOf,
+  tileLocals,
+  tileRows,
+  tileVectors,
+  tileWidths,
+  type Reduction,
+} from './microkernel.ts';
 
 /** A convolution of one image that lies padded in memory, as an implicit matrix product. Extents in pixels, sizes in floats. */
 export interface ConvSpec {
@@ -47,7 +58,7 @@ export function convCore(module: Module, spec: ConvSpec, hasBias: boolean): Func
   return module.core(`conv ${key(spec)} ${hasBias}`, ['i32', 'i32', 'i32', 'i32'], (f) => {
     const [x, weight, y, bias] = f.params() as [Local, Local, Local, Local];
     const tiles = runsOf(evenTiles(spec.outWidth, tileRows));
-    const panels = runsOf(panelsOf(spec.vectors).map((panel) => panel.vectors));
+    const panels = runsOf(tileWidths(spec.vectors, tileVectors(module)));
     const depth = spec.kernelHeight * spec.kernelWidth * spec.channels;
     const locals = tileLocals(f, tiles[0]!.size, panels[0]!.size, 3);
     const [a, b, c, offset, biasAt] = f.locals('i32', 5) as [Local, Local, Local, Local, Local];
@@ -66,7 +77,8 @@ export function convCore(module: Module, spec: ConvSpec, hasBias: boolean): Func
                 for (let v = 0; v < vectors; v++) f.set(row[v]!, hasBias ? f.load(biasAt, 16 * v) : f.vec(0));
               }
               const aRow = 4 * spec.pixel * spec.strideWidth;
-              emitTile(f, { rows, vectors, aRow, loops: windowLoops(spec, 16 * vectors) }, a, b, locals);
+              const loops = windowLoops(spec, packedRow(vectors));
+              emitTile(f, { rows, vectors, aRow, loops, bPanel: panelBytes(depth) }, a, b, locals);
               accumulators.forEach((row, i) => {
                 for (let v = 0; v < vectors; v++) f.store(c, 4 * i * spec.outPixel + 16 * v, row[v]!);
               });
@@ -100,7 +112,7 @@ export function convGradWeightCore(module: Module, spec: ConvSpec): Func {
     const joined = channels === pixel && spec.dilationWidth === 1;
     const runLength = joined ? kernelWidth * channels : channels;
     const tiles = runsOf(evenTiles(runLength, tileRows));
-    const panels = runsOf(panelsOf(vectors).map((panel) => panel.vectors));
+    const panels = runsOf(tileWidths(vectors, tileVectors(module)));
     const locals = tileLocals(f, tiles[0]!.size, panels[0]!.size, 2);
     const pass = rowsPerPass(spec.outHeight, spec.outWidth);
     const imageRow = 4 * pixel * width;

@@ -3,11 +3,13 @@ import type { Module } from '../asm/module.ts';
 import {
   emitTile,
   evenTiles,
-  panelsOf,
+  packedRow,
+  panelBytes,
   runsOf,
   tileLocals,
   tileRows,
   tileVectors,
+  tileWidths,
   type TileLocals,
 } from './microkernel.ts';
 
@@ -32,13 +34,21 @@ function key(spec: GemmSpec): string {
 }
 
 /** Cuts `count` rows into register tiles and emits them for every panel of B, which so is read once per call. */
-function emitRows(f: Func, spec: GemmSpec, count: number, pointers: readonly Local[], locals: TileLocals): void {
+function emitRows(
+  f: Func,
+  spec: GemmSpec,
+  count: number,
+  pointers: readonly Local[],
+  locals: TileLocals,
+  most: number,
+): void {
   const [a, b, c, bias, from, to] = pointers as [Local, Local, Local, Local, Local, Local];
-  for (const { size: vectors, times } of runsOf(panelsOf(spec.vectors).map((panel) => panel.vectors))) {
+  for (const { size: vectors, times } of runsOf(tileWidths(spec.vectors, most))) {
     f.times(times, () => {
       f.set(from, a);
       f.set(to, c);
-      const loops = [{ count: spec.depth, a: spec.aStep, b: spec.packed ? 16 * vectors : spec.bStep }];
+      const loops = [{ count: spec.depth, a: spec.aStep, b: spec.packed ? packedRow(vectors) : spec.bStep }];
+      const tile = { vectors, aRow: spec.aRow, loops, ...(spec.packed && { bPanel: panelBytes(spec.depth) }) };
       for (const { size: rows, times: tiles } of runsOf(evenTiles(count, tileRows))) {
         const accumulators = locals.accumulators.slice(0, rows);
         f.times(tiles, () => {
@@ -48,7 +58,7 @@ function emitRows(f: Func, spec: GemmSpec, count: number, pointers: readonly Loc
               else f.set(row[v]!, spec.bias ? f.load(bias, 16 * v) : f.vec(0));
             }
           });
-          emitTile(f, { rows, vectors, aRow: spec.aRow, loops }, from, b, locals);
+          emitTile(f, { rows, ...tile }, from, b, locals);
           accumulators.forEach((row, i) => {
             for (let v = 0; v < vectors; v++) f.store(to, i * spec.cRow + 16 * v, row[v]!);
           });
@@ -68,9 +78,10 @@ export function gemmCore(module: Module, spec: GemmSpec, counts: readonly number
   return module.core(`${key(spec)} ${counts.join()}`, ['i32', 'i32', 'i32', 'i32', 'i32'], (f) => {
     const [a, b, c, bias, rows] = f.params() as [Local, Local, Local, Local, Local];
     const [from, to] = f.locals('i32', 2) as [Local, Local];
-    const locals = tileLocals(f, Math.min(tileRows, Math.max(...counts)), Math.min(tileVectors, spec.vectors), 1);
+    const most = tileVectors(module);
+    const locals = tileLocals(f, Math.min(tileRows, Math.max(...counts)), Math.min(most, spec.vectors), 1);
     for (const count of new Set(counts)) {
-      f.if(f.i32.eq(rows, count), () => emitRows(f, spec, count, [a, b, c, bias, from, to], locals));
+      f.if(f.i32.eq(rows, count), () => emitRows(f, spec, count, [a, b, c, bias, from, to], locals, most));
     }
   });
 }

@@ -1,4 +1,5 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
+import type { Module } from '../asm/module.ts';
 
 /** One level of a reduction: `count` turns, with byte steps of both operands from turn to turn. */
 export interface Reduction {
@@ -15,6 +16,8 @@ export interface TileSpec {
   readonly aRow: number;
   /** Outermost first. */
   readonly loops: readonly Reduction[];
+  /** Bytes between the panels of two vectors that B is packed in; left out: its rows lie whole. */
+  readonly bPanel?: number;
 }
 
 /**
@@ -22,8 +25,17 @@ export interface TileSpec {
  * registers of x64. One spilled accumulator costs 40 %.
  */
 export const tileRows = 6;
-export const tileVectors = 2;
+/** Vectors of a panel of packed B. */
+const panelVectors = 2;
 const unroll = 4;
+
+/**
+ * Vectors (of 4 columns) of the widest tile. Where V8 joins neighbouring vectors to ones of 256 bits (`wide`), a tile takes two
+ * panels at once and still fits the registers.
+ */
+export function tileVectors({ options }: Module): number {
+  return options.wide ? 2 * panelVectors : panelVectors;
+}
 
 export interface TileLocals {
   readonly accumulators: readonly (readonly Local[])[];
@@ -51,8 +63,10 @@ export function emitTile(f: Func, spec: TileSpec, a: Expr, b: Expr, locals: Tile
   f.set(locals.b, b);
   const last = spec.loops.length - 1;
   const inner = spec.loops[last]!;
+  const { bPanel = 16 * panelVectors } = spec;
+  const vectorAt = (v: number): number => Math.floor(v / panelVectors) * bPanel + 16 * (v % panelVectors);
   const step = (turn: number): void => {
-    for (let v = 0; v < spec.vectors; v++) f.set(locals.columns[v]!, f.load(locals.b, turn * inner.b + 16 * v));
+    for (let v = 0; v < spec.vectors; v++) f.set(locals.columns[v]!, f.load(locals.b, turn * inner.b + vectorAt(v)));
     for (let i = 0; i < spec.rows; i++) {
       f.set(locals.splat, f.loadSplat(locals.a, turn * inner.a + i * spec.aRow));
       for (let v = 0; v < spec.vectors; v++) {
@@ -109,19 +123,23 @@ export function runsOf(sizes: readonly number[]): { size: number; times: number 
   return runs;
 }
 
-export interface Panel {
-  /** First vector (of 4 columns). */
-  readonly first: number;
-  readonly vectors: number;
+/** Widths of the tiles that `vectors` vectors of columns are cut into: as many of `most` as there are, then 2 and 1. */
+export function tileWidths(vectors: number, most: number): number[] {
+  const widths: number[] = [];
+  for (let rest = vectors; rest > 0; rest -= widths.at(-1)!) {
+    widths.push(rest >= most ? most : rest >= panelVectors ? panelVectors : 1);
+  }
+  return widths;
 }
 
-/** Columns cut into panels of two vectors, the last of one if there is an odd vector. */
-export function panelsOf(vectors: number): Panel[] {
-  const panels: Panel[] = [];
-  for (let first = 0; first < vectors; first += tileVectors) {
-    panels.push({ first, vectors: Math.min(tileVectors, vectors - first) });
-  }
-  return panels;
+/** Bytes from row to row in a panel of packed B, for a tile of so many vectors. */
+export function packedRow(vectors: number): number {
+  return 16 * Math.min(vectors, panelVectors);
+}
+
+/** Bytes of a full panel of packed B. */
+export function panelBytes(depth: number): number {
+  return 16 * panelVectors * depth;
 }
 
 /** Floats of a matrix packed in panels: each panel holds its `depth` rows one after the other. */

@@ -10,6 +10,7 @@ import { serveCommand } from './serve.ts';
 import { showCommand } from './show.ts';
 import { specCheckCommand } from './specCheck.ts';
 import { specSchemaCommand } from './specSchema.ts';
+import { speedCommand } from './speed.ts';
 import { verifyCommand } from './verify.ts';
 
 /** Every command, in the order of help. A new one is a file and a line here. */
@@ -26,4 +27,5 @@ export const commands: readonly Command[] = [
   specCheckCommand,
   specSchemaCommand,
   serveCommand,
+  speedCommand,
 ];

@@ -18,7 +18,7 @@ export const serveCommand: Command = {
   words: 0,
   run: async (args, terminal) => {
     const port = args.whole('port', 0, 65_535) ?? defaultPort;
-    const serving = await serve({ ...homeOptions(args), port, open: !args.has('no-open') });
+    const serving = await serve({ ...homeOptions(args), revectorize: 'test', port, open: !args.has('no-open') });
     const { out, err } = terminal;
     out.write(`The lab is open at ${out.style.bold(serving.address)}\n`);
     err.write(err.style.dim(`History in ${serving.home}. Ctrl+C ends it.\n`));

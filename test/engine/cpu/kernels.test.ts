@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cpuBackend, tunedCpuBackend } from '../../../engine/cpu/index.ts';
+import { cpuBackend, tunedCpuBackend, wideCpuBackend } from '../../../engine/cpu/index.ts';
 import { kernels } from '../../../engine/cpu/kernels/index.ts';
 import { spawnHelper } from '../../../engine/host/spawn.node.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
@@ -38,6 +38,14 @@ describe('kernels against the reference backend', () => {
     const got = await runPlan(tunedCpuBackend({ relaxed: false }), plan, given);
     const worst = worstRatio(got, wanted, absolute, relative);
     expect(worst.ratio, worst.where).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('wide tiles', () => {
+  it('give the same bits as narrow ones, for every kernel', async () => {
+    const { plan, given } = buildTrials(trials);
+    const narrow = await runPlan(cpuBackend, plan, given);
+    expect(firstDifference(narrow, await runPlan(wideCpuBackend, plan, given))).toBeNull();
   });
 });
 

@@ -61,6 +61,44 @@ describe('extreme values', () => {
   });
 });
 
+/** Places of the float32 numbers in order, so that neighbours differ by 1. */
+function place(value: number): number {
+  const bits = new Int32Array(Float32Array.of(value).buffer)[0]!;
+  return bits < 0 ? -(bits & 0x7fffffff) : bits;
+}
+
+describe('accuracy in units of the last place', () => {
+  /** Largest error that was measured on -20..20, rounded up; the reference computes in float64. */
+  const limits: Partial<Record<(typeof activations)[number], number>> = {
+    sigmoid: 2,
+    tanh: 1,
+    silu: 2,
+    softplus: 3,
+    mish: 3,
+    elu: 1,
+    selu: 2,
+    // left of 0 a small difference of numbers near 1
+    gelu: 24,
+    'gelu tanh': 18,
+  };
+
+  it.each(Object.keys(limits) as (keyof typeof limits)[])('%s', async (name) => {
+    // where the value is far from the flush to 0, and dense near 0
+    const xs = Array.from({ length: 40_000 }, (_, i) => (i % 2 ? 1 : -1) * 20 * ((i + 1) / 40_000) ** 3);
+    const trial = activationTrial(name, 'activation', xs);
+    const { plan, given } = buildTrials([trial]);
+    const last = async (backend: typeof cpuBackend): Promise<TensorValues> =>
+      [...(await runPlan(backend, plan, given)).values()].at(-1)!;
+    const [wanted, got] = [await last(referenceBackend), await last(cpuBackend)];
+    let worst = 0;
+    for (let i = 0; i < xs.length; i++) {
+      if (Math.abs(wanted[i]!) < 1e-6) continue;
+      worst = Math.max(worst, Math.abs(place(got[i]!) - place(wanted[i]!)));
+    }
+    expect(worst).toBeLessThanOrEqual(limits[name]!);
+  });
+});
+
 describe('NaN', () => {
   /** Ops in which one bad input number must reach an output. */
   const ops = ['linear', 'linearGradInput', 'linearGradWeight', 'conv2d', 'conv2dGradInput', 'conv2dGradWeight'];
