@@ -4,6 +4,7 @@ import { translating } from './errors.ts';
 import { wrap } from './sql.ts';
 import { checkpointFiles, dropCheckpoints, getCheckpoint, putCheckpoint } from './tables/checkpoints.ts';
 import { appendEvent } from './tables/events.ts';
+import { appendProbes, readHistograms, readProbes, truncateProbes } from './tables/probes.ts';
 import * as runs from './tables/runs.ts';
 import { appendSeries, readSeries, truncateSeries } from './tables/series.ts';
 import { getSetting, setSetting } from './tables/settings.ts';
@@ -24,8 +25,15 @@ export function createStore(raw: Sqlite.Database, file: string, close: () => voi
       markDeleted: (ids, at) => transaction(() => runs.markDeleted(db, ids, at)),
       purgeDeleted: (before) => transaction(() => runs.purgeDeleted(db, before)),
       appendSeries: (id, chunks) => transaction(() => appendSeries(db, id, chunks)),
-      truncateSeries: (id, step) => transaction(() => truncateSeries(db, id, step)),
+      truncateSeries: (id, step) =>
+        transaction(() => {
+          truncateSeries(db, id, step);
+          truncateProbes(db, id, step);
+        }),
       readSeries: (id, names) => readSeries(db, id, names),
+      appendProbes: (id, probes) => transaction(() => appendProbes(db, id, probes)),
+      readProbes: (id, filter) => readProbes(db, id, filter),
+      readHistograms: (id, filter) => readHistograms(db, id, filter),
       appendEvent: (id, event) => appendEvent(db, id, event),
       putCheckpoint: (record) => transaction(() => putCheckpoint(db, record)),
       getCheckpoint: (id, role) => getCheckpoint(db, id, role),

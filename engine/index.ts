@@ -5,6 +5,21 @@
  */
 export type { BackendName } from './backend.ts';
 export { decodeIdx, decodeIdxImages, type IdxArray, type IdxPair } from './data/idx.ts';
+export {
+  measureNames,
+  wholeNetwork,
+  type HistogramKind,
+  type LayerHistogram,
+  type MeasureName,
+  type StepProbe,
+} from './diagnostics/measures.ts';
+export {
+  defaultDiagnostics,
+  isProbed,
+  measureGroups,
+  type DiagnosticsSettings,
+  type MeasureGroup,
+} from './diagnostics/settings.ts';
 export { EngineError, type EngineErrorCode, type Fault } from './errors.ts';
 
 export { checkGraph, type CheckedGraph, type CheckedNode, type CheckOptions } from './graph/check.ts';

@@ -8,6 +8,7 @@ import { appHandlers } from './appInfo.ts';
 import { architectureHandlers } from './architectures/handlers.ts';
 import { compareHandlers } from './compare/handlers.ts';
 import { datasetHandlers } from './datasets/handlers.ts';
+import { diagnosticsHandlers } from './diagnostics/handlers.ts';
 import type { CheckpointFiles, Clock, Datasets, Jobs, Machine, Store, Trainer } from './ports.ts';
 import { previewHandlers } from './preview/handlers.ts';
 import { rateHandlers } from './rates/handlers.ts';
@@ -100,6 +101,7 @@ export function createLab(options: LabOptions): Lab {
     rates: rateHandlers({ ...options, threads, emit }),
     runs: runHandlers({ ...options, engineVersion, queue, verifier, emit }),
     compare: compareHandlers(options),
+    diagnostics: diagnosticsHandlers(options),
   });
   let closing: Promise<void> | null = null;
 

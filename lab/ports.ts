@@ -1,4 +1,4 @@
-import type { JobInput, JobName, JobOutput, TrainingEvent } from '../engine/index.ts';
+import type { HistogramKind, JobInput, JobName, JobOutput, StepProbe, TrainingEvent } from '../engine/index.ts';
 import type { DatasetRecord, RunDetails, RunRecord, Series, SeriesName } from './contract/records.ts';
 import type { Spec } from './spec/schema.ts';
 
@@ -6,6 +6,8 @@ import type { Spec } from './spec/schema.ts';
  * What the lab needs from its host. Implementations: Store in db/, the others in node/. Tests use their own.
  * All are asked from one thread; Store is synchronous (SQLite is), so a transaction cannot be interleaved.
  */
+
+export type { StepProbe };
 
 /** Fields of a run that change while it lives. */
 export type RunPatch = Partial<Omit<RunRecord, 'id' | 'group' | 'seed' | 'createdAt' | 'specHash'>>;
@@ -44,6 +46,31 @@ export interface RunEventRecord {
   readonly text: string;
 }
 
+export interface ProbeFilter {
+  readonly layers?: readonly string[] | undefined;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  readonly maxSteps: number;
+}
+export interface HistogramFilter extends Omit<ProbeFilter, 'layers'> {
+  readonly layer: string;
+  readonly of: HistogramKind;
+}
+export interface StoredProbes {
+  /** All of them within the range of steps, and the time they took. */
+  readonly probes: number;
+  readonly seconds: number;
+  readonly steps: number[];
+  /** Measures in the order of `measureNames` per step; null where the layer was not looked at. May end before a newer measure. */
+  readonly layers: readonly { readonly layer: string; readonly measures: readonly (Float32Array | null)[] }[];
+}
+export type StoredHistograms = readonly {
+  readonly step: number;
+  readonly low: number;
+  readonly high: number;
+  readonly counts: Int32Array;
+}[];
+
 export interface Store {
   insertRun(run: RunRecord, spec: Spec): void;
   updateRun(id: string, patch: RunPatch): RunRecord;
@@ -60,9 +87,14 @@ export interface Store {
   /** Removes runs deleted before `before` for good; returns the checkpoint files that nothing names any more. */
   purgeDeleted(before: number): string[];
   appendSeries(id: string, chunks: readonly SeriesChunk[]): void;
-  /** Drops points after `step`. */
+  /** Drops points after `step`, and what was seen at steps that a run going on from there makes again. */
   truncateSeries(id: string, step: number): void;
   readSeries(id: string, names?: readonly SeriesName[]): Series[];
+  /** Replaces what is there of the same steps. */
+  appendProbes(id: string, probes: readonly StepProbe[]): void;
+  /** Thinned to `maxSteps`, evenly; the first and last step are kept. */
+  readProbes(id: string, filter: ProbeFilter): StoredProbes;
+  readHistograms(id: string, filter: HistogramFilter): StoredHistograms;
   appendEvent(id: string, event: RunEventRecord): void;
   /** Replaces the record of the same run and role; returns the file that it replaced, if another. */
   putCheckpoint(record: CheckpointRecord): string | null;

@@ -152,6 +152,8 @@ export function trainingJob(
     schedule: training.schedule,
     earlyStopping: training.earlyStopping,
     evaluateEvery: training.evaluateEvery,
+    // a run that was recorded before there were any has none
+    diagnostics: training.diagnostics ?? null,
     seed: spec.seed,
     // the cpu backend runs on every machine that runs the lab
     backend: spec.backend.kind === 'auto' ? 'cpu' : spec.backend.kind,

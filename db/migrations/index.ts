@@ -1,5 +1,6 @@
 import { migration as history } from './010-history.ts';
+import { migration as probes } from './020-probes.ts';
 import type { Migration } from './migration.ts';
 
 /** All of them, in order. */
-export const migrations: readonly Migration[] = [history];
+export const migrations: readonly Migration[] = [history, probes];

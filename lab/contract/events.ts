@@ -12,6 +12,8 @@ export interface LabEvents {
     truncatedTo?: number;
     series: { name: SeriesName; steps: number[]; values: (number | null)[]; seconds: number[] }[];
   };
+  /** What was seen inside the layers was stored, up to this step. `diagnostics.get` reads it. */
+  'run.probe': { id: string; step: number };
   /** How far a replay (`runs.verify`) is: about four a second. */
   'run.verifying': { id: string; step: number; steps: number };
   /** How far a job that somebody waits for is, from 0 to 1. */

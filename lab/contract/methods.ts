@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { diagnosticsSchema, histogramsSchema, measureSchema } from './diagnosticsRecords.ts';
 import { specSchema } from '../spec/schema.ts';
 import { activationPreviewSchema, stepTimingSchema } from './previewRecords.ts';
 import { lrRangeSchema } from './lrRangeRecords.ts';
@@ -107,6 +108,33 @@ export const methods = {
       maxPoints: z.int().min(2).max(1000000).default(2000),
     }),
     output: z.array(seriesSchema),
+  },
+  /**
+   * What was seen inside the layers of a run while it trained, with findings in sentences: by layers, measures and steps, thinned to
+   * `maxSteps` probes (the first and the last are kept). Empty for a run without diagnostics.
+   */
+  'diagnostics.get': {
+    input: z.strictObject({
+      id: runId,
+      layers: z.array(z.string().max(80)).max(1000).optional(),
+      measures: z.array(measureSchema).optional(),
+      from: z.int().min(0).optional(),
+      to: z.int().min(0).optional(),
+      maxSteps: z.int().min(2).max(2000).default(200),
+    }),
+    output: diagnosticsSchema,
+  },
+  /** Histograms of a layer's values or of its weights' gradients over the steps. */
+  'diagnostics.histograms': {
+    input: z.strictObject({
+      id: runId,
+      layer: z.string().max(80),
+      of: z.enum(['activation', 'gradient']).default('activation'),
+      from: z.int().min(0).optional(),
+      to: z.int().min(0).optional(),
+      maxSteps: z.int().min(1).max(500).default(40),
+    }),
+    output: histogramsSchema,
   },
   'runs.pause': { input: z.strictObject({ id: runId }), output: runRecordSchema },
   /**

@@ -29,6 +29,7 @@ const eventNames = {
   'run.deleted': true,
   'run.restored': true,
   'run.series': true,
+  'run.probe': true,
   'run.verifying': true,
   'job.progress': true,
   'queue.changed': true,

@@ -1,4 +1,4 @@
-import type { TrainingEvent } from '../../engine/index.ts';
+import type { StepProbe, TrainingEvent } from '../../engine/index.ts';
 import type { LabSettings } from '../app.ts';
 import type { LabEvent } from '../contract/client.ts';
 import { asLabError, toErrorRecord, type LabError } from '../contract/errors.ts';
@@ -32,6 +32,7 @@ export class RunSession {
   readonly #writer: CheckpointWriter;
   readonly #progress: RunProgress;
   readonly #buffer = new SeriesBuffer();
+  readonly #probes: StepProbe[] = [];
   readonly #notes: RunEventRecord[] = [];
   readonly #waiters = new Set<() => void>();
   #handle: TrainingHandle | null = null;
@@ -169,6 +170,12 @@ export class RunSession {
         this.#progress.evaluation(event);
         this.#change({ step: event.step });
         break;
+      case 'probe': {
+        const { kind: _kind, ...probe } = event;
+        this.#probes.push(probe);
+        this.#change({});
+        break;
+      }
       case 'checkpoint':
         this.#writer.add(event);
         break;
@@ -176,7 +183,6 @@ export class RunSession {
         void this.#paused(event.step);
         break;
       case 'resumed':
-      case 'probe':
         break;
       case 'finished':
         this.#deaf = true;
@@ -337,7 +343,8 @@ export class RunSession {
   #flush(): boolean {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#buffer.empty && this.#notes.length === 0 && Object.keys(this.#patch).length === 0) return true;
+    if (this.#buffer.empty && this.#probes.length + this.#notes.length === 0 && Object.keys(this.#patch).length === 0)
+      return true;
     try {
       this.#store(() => undefined);
       return true;
@@ -354,6 +361,7 @@ export class RunSession {
     const { store, emit } = this.#options;
     const [run, answer] = store.transaction(() => {
       if (!this.#buffer.empty) store.appendSeries(this.id, this.#buffer.chunks());
+      if (this.#probes.length > 0) store.appendProbes(this.id, this.#probes);
       for (const note of this.#notes) store.appendEvent(this.id, note);
       const patch = { ...this.#patch, metrics: this.#progress.metrics(), sparkline: this.#progress.sparkline() };
       return [store.updateRun(this.id, patch), also()];
@@ -361,8 +369,10 @@ export class RunSession {
     this.#record = run;
     const series = this.#buffer.forWatchers();
     this.#buffer.clear();
+    const probed = this.#probes.splice(0).at(-1);
     this.#notes.length = 0;
     this.#patch = {};
+    if (probed) emit({ name: 'run.probe', data: { id: this.id, step: probed.step } });
     if (series.length > 0) emit({ name: 'run.series', data: { id: this.id, series } });
     emit({ name: 'run.changed', data: { run } });
     return answer;

@@ -47,16 +47,23 @@ function withoutLaterDefaults(spec: Spec): Spec {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
+type Essence = Omit<Spec, 'name' | 'backend' | 'training'> & {
+  training: Omit<Spec['training'], 'diagnostics'>;
+  backend?: Pick<Spec['backend'], 'precision'>;
+};
+
 /**
- * What decides the result: no name, of the backend only a precision that is not the default, no titles and places of nodes, no
- * later field at its default.
+ * What decides the result: no name, of the backend only a precision that is not the default, no diagnostics, no titles and places
+ * of nodes, no later field at its default.
  */
-function essence(spec: Spec): Omit<Spec, 'name' | 'backend'> & { backend?: Pick<Spec['backend'], 'precision'> } {
+function essence(spec: Spec): Essence {
   const { name: _name, backend, ...rest } = withoutLaterDefaults(spec);
   const nodes = spec.model.nodes.map(({ position: _position, title: _title, ...node }) => node);
+  const { diagnostics: _diagnostics, ...training } = rest.training;
   const { precision } = spec.backend;
   return {
     ...rest,
+    training,
     model: { ...spec.model, nodes },
     ...(backend.precision === undefined ? {} : { backend: { precision } }),
   };

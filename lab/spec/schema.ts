@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defaultPrecision, precisions } from '../../engine/index.ts';
+import { diagnosticsSchema, usualDiagnostics } from './diagnostics.ts';
 import { lossSchema } from './loss.ts';
 import { clipSchema, optimizerSchema } from './optimizer.ts';
 import { scheduleSchema } from './schedule.ts';
@@ -74,6 +75,10 @@ const trainingSchema = z.strictObject({
     .nullable()
     .default(null),
   evaluateEvery: cadenceSchema.default({ epochs: 1 }).describe('How often the validation images are evaluated'),
+  diagnostics: diagnosticsSchema
+    .nullable()
+    .default(usualDiagnostics)
+    .describe('What is looked at inside the layers while it trains; null: nothing. No influence on the result'),
 });
 
 // A field that is added here from now on has a default that does what was done before it, and a line in `laterFields` (hash.ts).

@@ -9,7 +9,7 @@ import { home, run, spec } from './fixtures.ts';
 
 const folder = new URL('../../db/migrations/', import.meta.url);
 const later: Migration = {
-  version: 20,
+  version: migrations.at(-1)!.version + 10,
   name: 'pins',
   up: (db) => db.exec('ALTER TABLE runs ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0'),
 };
@@ -49,7 +49,7 @@ describe('migrations', () => {
     const [copy, ...more] = readdirSync(join(place, 'backups'));
     expect(more).toEqual([]);
     const old = new Sqlite(join(place, 'backups', copy!), { readonly: true });
-    expect(old.pragma('user_version', { simple: true })).toBe(10);
+    expect(old.pragma('user_version', { simple: true })).toBe(migrations.at(-1)!.version);
     expect(old.prepare('SELECT id FROM runs').all()).toEqual([{ id: 'r1' }]);
     old.close();
     const after = openStore(place, { migrations: [...migrations, later] });
@@ -66,7 +66,7 @@ describe('migrations', () => {
     before.insertRun(run('r1'), spec);
     before.close();
     const broken: Migration = {
-      version: 20,
+      version: migrations.at(-1)!.version + 10,
       name: 'broken',
       up: (db) => {
         db.exec('DELETE FROM runs');

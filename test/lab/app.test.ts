@@ -59,6 +59,8 @@ describe('calls', () => {
       'runs.create': { spec: smallSpec },
       'runs.get': { id },
       'runs.series': { id, maxPoints: 5 },
+      'diagnostics.get': { id },
+      'diagnostics.histograms': { id, layer: 'h' },
       'runs.update': { id, starred: true, tags: [' a ', 'a', ''], note: 'n', name: 'x' },
       'compare.get': { arms: [run!.group] },
       'queue.set': { concurrency: 1 },

@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts';
 import { compareCommand } from './compare.ts';
 import { dataListCommand } from './dataList.ts';
+import { diagnoseCommand } from './diagnose.ts';
 import { listCommand } from './list.ts';
 import { lrFindCommand } from './lrFind.ts';
 import { modelDescribeCommand } from './modelDescribe.ts';
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   verifyCommand,
   lrFindCommand,
   compareCommand,
+  diagnoseCommand,
   dataListCommand,
   modelDescribeCommand,
   specCheckCommand,
