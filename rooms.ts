@@ -38,7 +38,13 @@ const open = { ...closed, imports: ['*'], urls: ['*'], packages: { '*': '*' }, n
 
 export const places: readonly Place[] = [
   { ...closed, path: 'engine/', packages: { webgpu: 'engine/host/gpu.node.ts' }, node: 'node-files', suffixes: true },
-  { ...closed, path: 'lab/', imports: ['engine/index.ts'], packages: { zod: '*' }, suffixes: true },
+  {
+    ...closed,
+    path: 'lab/',
+    imports: ['engine/index.ts'],
+    packages: { zod: '*', '@bufbuild/protobuf': 'lab/exports/onnx/wire.ts' },
+    suffixes: true,
+  },
   {
     ...closed,
     path: 'db/',

@@ -41,6 +41,7 @@ export { drawPicture, type PictureNode, type PictureOptions } from './graph/pict
 export { drawThumbnail, type ThumbnailOptions } from './graph/picture/thumbnail.ts';
 export { withBatchNorm, withDropout, type BatchNormPlace } from './graph/transforms.ts';
 
+export { initialValues } from './layers/initialize.ts';
 export { layers } from './layers/index.ts';
 export {
   describeInitializer,
@@ -49,17 +50,26 @@ export {
   type InitializerInfo,
   type InitializerKind,
 } from './layers/initializer.ts';
-export { describeShape, type LayerCategory, type LayerDefinition, type ParameterSpec } from './layers/layer.ts';
+export {
+  describeShape,
+  type LayerCategory,
+  type LayerDefinition,
+  type LayerWindow,
+  type ParameterSpec,
+} from './layers/layer.ts';
 export { isLayerName, layerNames, type LayerName } from './layers/layerName.ts';
 export { defaultProps, normaliseProp, type PropSchema, type PropSchemas, type PropValues } from './layers/props.ts';
 export { nodeSchema, propsSchema, type JsonSchema } from './layers/schema.ts';
 
+export { resizeTaps, type ResizeMode } from './ops/resample.ts';
 export type { Plan, TrainingPlan } from './plan/plan.ts';
 export { printPlan } from './plan/print.ts';
-export { formatShape, sizeOf, type Shape } from './tensor.ts';
+export { formatShape, sizeOf, type DType, type Shape, type TensorValues } from './tensor.ts';
 
 export { defaultPrecision, precisions, type Precision } from './backend.ts';
+export { decodeCheckpoint } from './train/checkpoint.ts';
 export { prepareTraining, type PreparedTraining } from './train/prepare.ts';
+export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './train/safetensors.ts';
 export { learningRateFactor } from './train/schedules.ts';
 export type { LossSettings, OptimizerSettings, ScheduleSettings } from './train/settings.ts';
 export type { JobCommand, JobEvent } from './worker/jobServer.ts';

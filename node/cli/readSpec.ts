@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { LabError } from '../../lab/contract/errors.ts';
 import { errnoOf } from '../diskError.ts';
 import { usage } from './args.ts';
-import { jsonFault } from './jsonFault.ts';
+import { jsonFault } from '../../lab/imports/jsonFault.ts';
 
 /** A spec file is kilobytes; what is larger is another file by mistake. */
 const maximumSize = 16 * 2 ** 20;

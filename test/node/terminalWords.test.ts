@@ -5,7 +5,7 @@ import type { RunRecord } from '../../lab/contract/records.ts';
 import { parse, parseSeeds } from '../../node/cli/args.ts';
 import { commands } from '../../node/cli/commands/index.ts';
 import { exitCodes } from '../../node/cli/exitCodes.ts';
-import { jsonFault } from '../../node/cli/jsonFault.ts';
+import { jsonFault } from '../../lab/imports/jsonFault.ts';
 import { bytes, counted, duration, loss, percent, short, significant, whole } from '../../node/cli/print/format.ts';
 import { bar, LiveBlock, Pace, progressLine } from '../../node/cli/print/progress.ts';
 import { cut, pad, printable, table, widthOf } from '../../node/cli/print/table.ts';

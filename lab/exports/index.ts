@@ -1,0 +1,177 @@
+import {
+  decodeCheckpoint,
+  describeGraph,
+  drawPicture,
+  encodeSafetensors,
+  initialValues,
+  type NamedTensor,
+} from '../../engine/index.ts';
+import { LabError } from '../contract/errors.ts';
+import type { DatasetRecord } from '../contract/records.ts';
+import { architectureVersion } from '../imports/document.ts';
+import { effectiveGraph } from '../spec/resolve.ts';
+import type { Spec } from '../spec/schema.ts';
+import { kerasSource } from './keras/export.ts';
+import { exportModel, tensorsOf, type ExportModel, type Weights } from './model.ts';
+import { encodeOnnx, onnxOpset } from './onnx/export.ts';
+import { pytorchSource } from './pytorch/export.ts';
+import { notFollowed, type ExportTraining } from './training.ts';
+
+/** What a model can be written as. */
+export const exportFormats = ['json', 'onnx', 'pytorch', 'keras', 'safetensors', 'svg'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+/** What is exported: a model with how it is trained, and weights where it has any. */
+export interface ExportSource {
+  readonly name: string;
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly spec: Spec;
+  readonly dataset: DatasetRecord;
+  /** As the model is drawn, for formats that keep it so. */
+  readonly weights: Weights | null;
+  /** "run r1, step 400 (best)", told in files that hold weights. */
+  readonly origin: string;
+}
+
+export interface ExportedFile {
+  /** A file name without folders. */
+  readonly file: string;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** What the format does not keep of this model, in sentences. */
+  readonly notes: readonly string[];
+}
+
+const kinds: Readonly<Record<ExportFormat, { readonly extension: string; readonly mediaType: string }>> = {
+  json: { extension: 'json', mediaType: 'application/json' },
+  onnx: { extension: 'onnx', mediaType: 'application/octet-stream' },
+  pytorch: { extension: 'py', mediaType: 'text/x-python' },
+  keras: { extension: 'py', mediaType: 'text/x-python' },
+  safetensors: { extension: 'safetensors', mediaType: 'application/octet-stream' },
+  svg: { extension: 'svg', mediaType: 'image/svg+xml' },
+};
+
+/** Writes a model in a format. Throws LabError: 'graph' for a faulty one (JSON takes it), 'checkpoint' for weights of another. */
+export function exportAs(format: ExportFormat, source: ExportSource, version: string): ExportedFile {
+  const { extension, mediaType } = kinds[format];
+  const suffix = format === 'keras' ? '-keras' : format === 'pytorch' ? '-pytorch' : '';
+  const file = `${fileName(source.name)}${suffix}.${extension}`;
+  const { content, notes } = write(format, source, version);
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : new Uint8Array(content);
+  return { file, mediaType, bytes, notes };
+}
+
+interface Written {
+  readonly content: string | Uint8Array;
+  readonly notes: readonly string[];
+}
+
+function write(format: ExportFormat, source: ExportSource, version: string): Written {
+  if (format === 'json') return { content: architectureJson(source), notes: [] };
+  const model = modelOf(source);
+  const training: ExportTraining = source;
+  switch (format) {
+    case 'pytorch':
+      return { content: pytorchSource(model, training, version), notes: notFollowed(training) };
+    case 'keras': {
+      const { source: content, notes } = kerasSource(model, training, version);
+      return { content, notes };
+    }
+    case 'onnx': {
+      const whole = { ...model, weights: model.weights ?? drawnWeights(model, source.spec.seed) };
+      return { content: encodeOnnx(whole, { version, metadata: metadataOf(source) }), notes: onnxNotes(model) };
+    }
+    case 'safetensors': {
+      const weights = model.weights ?? drawnWeights(model, source.spec.seed);
+      const tensors = tensorsOf(model.checked).flatMap(({ name }) => weights.get(name) ?? []);
+      const metadata = { 'ablate.name': source.name, ...metadataOf(source) };
+      return { content: encodeSafetensors(tensors, metadata), notes: [] };
+    }
+    case 'svg':
+      return { content: drawPicture(describeGraph(model.checked), { title: source.name }), notes: [] };
+  }
+}
+
+function modelOf({ name, spec, dataset, weights }: ExportSource): ExportModel {
+  const { imageShape: inputShape, classes } = dataset;
+  return exportModel({ name, graph: effectiveGraph(spec.model), inputShape, classes, weights });
+}
+
+/** An architecture document: the model as it is drawn, switches and all. */
+function architectureJson({ name, description, tags, spec, dataset }: ExportSource): string {
+  const document = {
+    ablateArchitecture: architectureVersion,
+    name,
+    description,
+    tags,
+    dataset: dataset.id,
+    inputShape: dataset.imageShape,
+    classes: dataset.classes.length,
+    model: spec.model,
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function metadataOf({ spec, dataset, origin }: ExportSource): Readonly<Record<string, string>> {
+  return {
+    'ablate.dataset': dataset.id,
+    'ablate.classes': JSON.stringify(dataset.classes),
+    'ablate.preprocessing': spec.data.preprocessing,
+    'ablate.weights': origin,
+  };
+}
+
+function onnxNotes({ checked }: ExportModel): string[] {
+  const noisy = checked.nodes.filter(({ layer }) => layer === 'noisyBatchNorm').map(({ id }) => id);
+  return [
+    `Operator set ${onnxOpset}, as the model computes in evaluation. The input is images after preprocessing.`,
+    ...(noisy.length > 0
+      ? [`${noisy.join(', ')}: noisy batch norm adds its noise in training only; it is plain batch norm here.`]
+      : []),
+  ];
+}
+
+/** The weights that a run of this seed starts with. */
+export function drawnWeights({ checked, name }: ExportModel, seed: number): Weights {
+  const data = checked.nodes.flatMap(({ id, props }) =>
+    (props as { readonly weightInit?: { readonly kind?: string } }).weightInit?.kind === 'lsuv' ? [id] : [],
+  );
+  if (data.length > 0) {
+    throw new LabError(
+      'state',
+      `${name}: the first weights of ${data.slice(0, 5).join(', ')} (LSUV) depend on the training images, so there are none before training. Export a run's checkpoint, or choose another initialiser.`,
+    );
+  }
+  const values = initialValues(checked.nodes, seed);
+  const tensors = checked.nodes.flatMap(({ id, parameters, buffers }) =>
+    [...parameters, ...buffers].map((spec): NamedTensor => {
+      const key = `${id}.${spec.name}`;
+      const own = values.get(key)!;
+      return { name: key, dtype: own instanceof Float32Array ? 'f32' : 'i32', shape: spec.shape, values: own };
+    }),
+  );
+  return new Map(tensors.map((tensor) => [tensor.name, tensor]));
+}
+
+/** Parameters and running statistics of a checkpoint; of a run that puts its best model back, that model. */
+export function checkpointWeights(
+  bytes: Uint8Array,
+  restored: boolean,
+): { readonly weights: Weights; readonly step: number } {
+  const { tensors, best, step } = decodeCheckpoint(bytes);
+  const own = restored && best.length > 0 ? best : tensors;
+  return { weights: new Map(own.map((tensor) => [tensor.name, tensor])), step };
+}
+
+/** A name that every file system takes. */
+export function fileName(name: string): string {
+  const plain = name
+    .normalize('NFKD')
+    .replace(/[\u0300-\u036f]/g, '')
+    .replace(/[^A-Za-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .toLowerCase()
+    .slice(0, 60);
+  return plain === '' || /^(con|prn|aux|nul|com\d|lpt\d)$/.test(plain) ? 'model' : plain;
+}
