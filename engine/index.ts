@@ -71,6 +71,7 @@ export { decodeCheckpoint } from './train/checkpoint.ts';
 export { prepareTraining, type PreparedTraining } from './train/prepare.ts';
 export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './train/safetensors.ts';
 export { learningRateFactor } from './train/schedules.ts';
+export { stageFaults, stageShape, stageSpans, type StageSettings, type StageSpan } from './train/stages.ts';
 export type { LossSettings, OptimizerSettings, ScheduleSettings } from './train/settings.ts';
 export type { JobCommand, JobEvent } from './worker/jobServer.ts';
 export type { JobInput, JobName, JobOutput, JobTable } from './worker/jobs/index.ts';

@@ -17,6 +17,7 @@ export { diffSpecs } from './spec/diff.ts';
 export { groupHash, specHash } from './spec/hash.ts';
 export { specJsonSchema } from './spec/jsonSchema.ts';
 export { effectiveGraph, lengthOf } from './spec/resolve.ts';
+export { stageSettings } from './spec/stages.ts';
 export type { RunLength } from './spec/resolve.ts';
 export { specSchema, specVersion } from './spec/schema.ts';
 export type { Spec, SpecInput } from './spec/schema.ts';

@@ -3,6 +3,7 @@ import type { TrainingCommand, TrainingEvent, TrainingJob } from '../engine/inde
 import { toErrorRecord } from '../lab/contract/errors.ts';
 import type { Trainer, TrainingHandle, TrainRequest } from '../lab/ports.ts';
 import { effectiveGraph } from '../lab/spec/resolve.ts';
+import { stageSettings } from '../lab/spec/stages.ts';
 import type { DatasetImages, NodeDatasets } from './datasets.ts';
 
 export interface TrainerOptions {
@@ -146,6 +147,7 @@ export function trainingJob(
     },
     batchSize: training.batchSize,
     length: training.length,
+    stages: stageSettings(training),
     loss: training.loss,
     optimizer: training.optimizer,
     gradient: { clip: training.clip, l1: training.l1 },

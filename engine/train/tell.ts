@@ -9,22 +9,40 @@ function macsOf({ nodes }: CheckedGraph): number {
   return nodes.reduce((sum, node) => sum + node.macs, 0);
 }
 
-/** What a run is about to do. Sizes are those of the stage that is open. */
+/** Means over a run: steps of an epoch, and multiply-accumulates of an image that is trained on. */
+function averages({ stages }: PreparedTraining): { readonly stepsPerEpoch: number; readonly macsPerImage: number } {
+  const [first] = stages;
+  if (stages.length === 1) return { stepsPerEpoch: first!.stepsPerEpoch, macsPerImage: macsOf(first!.checked) };
+  let [epochs, images, macs] = [0, 0, 0];
+  for (const { firstStep, endStep, stepsPerEpoch, settings, checked } of stages) {
+    const steps = endStep - firstStep;
+    epochs += steps / stepsPerEpoch;
+    images += steps * settings.batchSize;
+    macs += steps * settings.batchSize * macsOf(checked);
+  }
+  const alike = stages.every(({ stepsPerEpoch }) => stepsPerEpoch === first!.stepsPerEpoch);
+  return {
+    stepsPerEpoch: alike ? first!.stepsPerEpoch : stages.at(-1)!.endStep / epochs,
+    macsPerImage: Math.round(macs / images),
+  };
+}
+
+/** What a run is about to do. Sizes are those of the stage that is open, costs the means over all stages. */
 export function readyEvent(
-  { totalSteps, trainImages, validationImages }: PreparedTraining,
+  prepared: PreparedTraining,
   { stage, executable }: OpenStage,
   backend: BackendName,
   step: number,
 ): TrainingEvent {
+  const { totalSteps, trainImages, validationImages } = prepared;
   return {
     kind: 'ready',
     backend,
     threads: executable.threads,
     ...(executable.variant && { variant: executable.variant }),
     parameters: stage.checked.nodes.reduce((sum, node) => sum + node.parameterCount, 0),
-    macsPerImage: macsOf(stage.checked),
+    ...averages(prepared),
     planBytes: executable.bytes,
-    stepsPerEpoch: stage.stepsPerEpoch,
     totalSteps,
     step,
     trainImages: trainImages.length,

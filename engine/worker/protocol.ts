@@ -86,8 +86,10 @@ export type TrainingEvent =
       /** Left out by backends that have only one. */
       readonly variant?: Variant;
       readonly parameters: number;
+      /** Mean over the images of the run, of a forward pass. */
       readonly macsPerImage: number;
       readonly planBytes: number;
+      /** Mean over the epochs of the run. */
       readonly stepsPerEpoch: number;
       readonly totalSteps: number;
       /** 0, or the step of the checkpoint it goes on from. */

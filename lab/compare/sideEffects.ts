@@ -1,5 +1,7 @@
+import { stageShape } from '../../engine/index.ts';
 import type { DatasetRecord } from '../contract/records.ts';
 import { checkSpec } from '../spec/check.ts';
+import { imagesAfter } from '../spec/resolve.ts';
 import type { Arm } from './arms.ts';
 
 /** Thousands apart, as in the rest of the lab's words. */
@@ -12,22 +14,31 @@ interface Facts {
   readonly parameters: number | null;
   readonly macsPerImage: number | null;
   readonly images: number | null;
+  readonly work: number | null;
   readonly biasTerms: number | null;
+  /** Pixels of the test images, as the last stage sees them. */
+  readonly testSize: string | null;
 }
 
 function factsOf(arm: Arm, datasets: readonly DatasetRecord[]): Facts {
   const run = arm.runs[0]!;
-  const { checked } = checkSpec(arm.spec, datasets);
+  const { checked, length, dataset } = checkSpec(arm.spec, datasets);
+  const last = length?.stages.at(-1)?.settings;
   const biases = checked?.ok
     ? checked.nodes.flatMap((node) => node.parameters.filter(({ name }) => name === 'bias'))
     : null;
   const lengths = arm.runs.map((each) => (each.status === 'finished' ? each.step : each.totalSteps));
+  const imagesOf = (steps: number): number => (length ? imagesAfter(length.stages, steps) : steps * run.batchSize);
+  const images = lengths.every((each) => each !== null)
+    ? lengths.reduce((sum, each) => sum + imagesOf(each), 0) / lengths.length
+    : null;
   return {
+    testSize: last && dataset ? stageShape(dataset.imageShape, last).slice(1).join('×') : null,
     parameters: run.parameters,
     macsPerImage: run.macsPerImage,
-    images: lengths.every((each) => each !== null)
-      ? (lengths.reduce((sum, each) => sum + each, 0) / lengths.length) * run.batchSize
-      : null,
+    images,
+    // three passes of about the same cost: forward, gradient of the inputs, gradient of the weights
+    work: images === null || run.macsPerImage === null ? null : 3 * images * run.macsPerImage,
     biasTerms:
       biases && biases.reduce((sum, { shape }) => sum + shape.reduce((product, extent) => product * extent, 1), 0),
   };
@@ -38,6 +49,7 @@ const facts = [
   { key: 'macsPerImage', name: 'multiply-accumulates per image' },
   { key: 'biasTerms', name: 'bias terms' },
   { key: 'images', name: 'training images seen' },
+  { key: 'work', name: 'multiply-accumulates in training' },
 ] as const;
 
 /** What differs besides what was changed on purpose, in sentences about each arm against the baseline. */
@@ -60,15 +72,23 @@ export function sideEffects(
     for (const { key, name } of facts) {
       const mine = all[i]![key];
       const theirs = base[key];
+      // without stages it follows from the two that are named already
+      if (key === 'work' && !isStaged(arm) && !isStaged(baseline)) continue;
       if (mine === null || theirs === null || Math.round(mine) === Math.round(theirs)) continue;
       const more = mine > theirs;
       const share = theirs > 0 ? ` (${more ? '+' : '−'}${percent(Math.abs(mine - theirs) / theirs)})` : '';
       out.push(`${labels[i]} has ${count(mine)} ${name} against ${count(theirs)} of ${labels[at]}${share}.`);
     }
+    const [size, baseSize] = [all[i]!.testSize, base.testSize];
+    if (size !== null && baseSize !== null && size !== baseSize) {
+      out.push(`${labels[i]} sees the test images at ${size} pixels, ${labels[at]} at ${baseSize}.`);
+    }
     out.push(...otherEffects(arm, baseline, labels[i]!, labels[at]!));
   });
   return out;
 }
+
+const isStaged = ({ spec }: Arm): boolean => spec.training.stages.length > 0;
 
 function percent(share: number): string {
   const value = 100 * share;

@@ -1,6 +1,7 @@
 import type { DatasetRecord, RunRecord } from '../contract/records.ts';
 import type { SpecCheck, requireSpec } from '../spec/check.ts';
 import { groupHash, specHash } from '../spec/hash.ts';
+import { imagesAfter } from '../spec/resolve.ts';
 import type { Spec } from '../spec/schema.ts';
 import { newRunId } from './id.ts';
 import { noMetrics } from './progress.ts';
@@ -34,7 +35,8 @@ export async function newRun(
     step: 0,
     totalSteps: length.totalSteps,
     stepsPerEpoch: length.stepsPerEpoch,
-    batchSize: spec.training.batchSize,
+    // of a run in stages: the mean over its steps
+    batchSize: imagesAfter(length.stages, length.totalSteps) / length.totalSteps,
     seconds: 0,
     imagesPerSecond: null,
     dataset: dataset.id,

@@ -1,10 +1,11 @@
-import { checkGraph, type CheckedGraph, type GraphDocument } from '../../engine/index.ts';
+import { checkGraph, stageFaults, stageShape, type CheckedGraph, type GraphDocument } from '../../engine/index.ts';
 import { LabError, type LabFault } from '../contract/errors.ts';
 import { suggestion } from '../contract/near.ts';
 import type { DatasetRecord } from '../contract/records.ts';
 import { faultsOf, valueAt } from '../contract/validate.ts';
 import { drawnGraph, effectiveGraph, lengthOf, type RunLength } from './resolve.ts';
 import { specSchema, type Spec } from './schema.ts';
+import { stageSettings } from './stages.ts';
 import { upgradeSpec } from './upgrade.ts';
 
 export interface SpecCheck {
@@ -44,6 +45,8 @@ export function checkSpec(json: unknown, datasets: readonly DatasetRecord[]): Sp
   const model = specSchema.shape.model.safeParse(valueAt(document, ['model']));
   const graph = model.success ? checkModel(model.data, dataset) : null;
   if (graph) faults.push(...graph.faults);
+  const staged = parsed.success && dataset && graph?.checked?.ok ? checkStages(parsed.data, dataset) : null;
+  if (staged) faults.push(...staged);
   const spec = parsed.success ? parsed.data : null;
   if (spec && dataset) faults.push(...crossFaults(spec, dataset));
   return {
@@ -85,6 +88,22 @@ function checkModel(model: Spec['model'], dataset: DatasetRecord | null): ModelC
   return { graph, checked, faults: checked.faults };
 }
 
+/** The model at the image size of every stage, and what the stages have to share. */
+function checkStages({ model, training }: Spec, dataset: DatasetRecord): readonly LabFault[] {
+  const stages = stageSettings(training);
+  const faults: LabFault[] = [];
+  const models = stages.map((stage, index) => {
+    const inputShape = stageShape(dataset.imageShape, stage);
+    const checked = checkGraph(effectiveGraph(model), { inputShape, classes: dataset.classes.length });
+    for (const fault of checked.faults) {
+      faults.push({ ...fault, message: `training.stages[${index}].imageSize: ${fault.message}` });
+    }
+    return checked;
+  });
+  if (faults.length > 0 || models.length === 0) return faults;
+  return stageFaults(stages, models, dataset.imageShape);
+}
+
 /** Faults inside a node carry its id, so that the canvas can show them there. */
 function onNode(fault: LabFault, document: unknown): LabFault {
   const match = /^model\.nodes\[(\d+)\](?:\.props\.([^.:[]+))?/.exec(fault.message);
@@ -111,8 +130,16 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
     faults.push({ message });
   }
   const split = Math.min(trainImages ?? rest, rest);
-  if (batchSize > split) {
-    const message = `training.batchSize: a batch of ${batchSize} is larger than the training split of ${images(split)}; take at most ${split}.`;
+  const batches =
+    spec.training.stages.length === 0
+      ? [{ path: 'training.batchSize', size: batchSize }]
+      : stageSettings(spec.training).map((stage, i) => ({
+          path: spec.training.stages[i]!.batchSize === null ? 'training.batchSize' : `training.stages[${i}].batchSize`,
+          size: stage.batchSize,
+        }));
+  const tooLarge = new Map(batches.filter(({ size }) => size > split).map(({ path, size }) => [path, size]));
+  for (const [path, size] of tooLarge) {
+    const message = `${path}: a batch of ${size} is larger than the training split of ${images(split)}; take at most ${split}.`;
     faults.push({ message });
   }
   if (loss.kind === 'crossEntropy' && loss.classWeight && loss.classWeight.length !== dataset.classes.length) {
@@ -123,7 +150,7 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
     const message = `training.earlyStopping: it watches ${earlyStopping.metric}, but data.validation is 0; hold out some images or set it to null.`;
     faults.push({ message });
   }
-  faults.push(...scheduleFaults(spec, batchSize <= split ? lengthOf(spec, dataset).totalSteps : Infinity));
+  faults.push(...scheduleFaults(spec, tooLarge.size === 0 ? lengthOf(spec, dataset).totalSteps : Infinity));
   return faults;
 }
 

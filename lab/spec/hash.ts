@@ -28,6 +28,7 @@ export const laterFields: Readonly<Record<string, unknown>> = {
   'training.optimizer.biasCorrection': true,
   'training.clip': null,
   'training.l1': 0,
+  'training.stages': [],
   'training.earlyStopping.restoreBest': false,
   'backend.precision': defaultPrecision,
 };
@@ -61,9 +62,11 @@ function essence(spec: Spec): Essence {
   const nodes = spec.model.nodes.map(({ position: _position, title: _title, ...node }) => node);
   const { diagnostics: _diagnostics, ...training } = rest.training;
   const { precision } = spec.backend;
+  // a run in stages is as long as they are
+  const { length: _length, ...staged } = training;
   return {
     ...rest,
-    training,
+    training: spec.training.stages.length > 0 ? (staged as Essence['training']) : training,
     model: { ...spec.model, nodes },
     ...(backend.precision === undefined ? {} : { backend: { precision } }),
   };

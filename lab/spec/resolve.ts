@@ -1,6 +1,7 @@
-import { withBatchNorm, withDropout, type GraphDocument } from '../../engine/index.ts';
+import { stageSpans, withBatchNorm, withDropout, type GraphDocument, type StageSpan } from '../../engine/index.ts';
 import type { DatasetRecord } from '../contract/records.ts';
 import type { Spec } from './schema.ts';
+import { stageSettings } from './stages.ts';
 
 /** The graph that is trained: the drawn one with the network-wide switches applied. For specs that passed `checkSpec`. */
 export function effectiveGraph(model: Spec['model']): GraphDocument {
@@ -20,18 +21,47 @@ export interface RunLength {
   /** Images trained on. */
   readonly trainImages: number;
   readonly validationImages: number;
-  /** An epoch drops its last, incomplete batch. */
+  /** An epoch drops its last, incomplete batch. Of a run in stages: the mean over its epochs. */
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
+  /** At least one. */
+  readonly stages: readonly StageSpan[];
 }
 
-/** Zero steps per epoch: the batch is larger than the training split. */
-export function lengthOf(spec: Spec, dataset: Pick<DatasetRecord, 'trainImages'>): RunLength {
+/** Zero steps per epoch: a batch is larger than the training split. */
+export function lengthOf(
+  spec: Pick<Spec, 'data' | 'training'>,
+  dataset: Pick<DatasetRecord, 'trainImages'>,
+): RunLength {
   const { validation, trainImages: wanted } = spec.data;
   const rest = Math.max(0, dataset.trainImages - validation);
   const trainImages = Math.min(wanted ?? rest, rest);
   const { batchSize, length } = spec.training;
-  const stepsPerEpoch = Math.floor(trainImages / batchSize);
-  const totalSteps = 'steps' in length ? length.steps : Math.max(1, Math.round(length.epochs * stepsPerEpoch));
-  return { trainImages, validationImages: Math.min(validation, dataset.trainImages), stepsPerEpoch, totalSteps };
+  const stages = stageSpans({ batchSize, length, stages: stageSettings(spec.training) }, trainImages);
+  return {
+    trainImages,
+    validationImages: Math.min(validation, dataset.trainImages),
+    stepsPerEpoch: stepsPerEpochOf(stages),
+    totalSteps: stages.at(-1)!.endStep,
+    stages,
+  };
+}
+
+function stepsPerEpochOf(stages: readonly StageSpan[]): number {
+  const [first] = stages;
+  if (stages.some(({ stepsPerEpoch }) => stepsPerEpoch === 0)) return 0;
+  if (stages.every(({ stepsPerEpoch }) => stepsPerEpoch === first!.stepsPerEpoch)) return first!.stepsPerEpoch;
+  const epochs = stages.reduce(
+    (sum, { firstStep, endStep, stepsPerEpoch }) => sum + (endStep - firstStep) / stepsPerEpoch,
+    0,
+  );
+  return stages.at(-1)!.endStep / epochs;
+}
+
+/** Images trained on in the first `steps` steps, each as often as it was taken. */
+export function imagesAfter(stages: readonly StageSpan[], steps: number): number {
+  return stages.reduce((sum, { firstStep, endStep, settings }) => {
+    const taken = Math.max(0, Math.min(steps, endStep) - firstStep);
+    return sum + taken * settings.batchSize;
+  }, 0);
 }

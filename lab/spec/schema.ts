@@ -4,6 +4,7 @@ import { diagnosticsSchema, usualDiagnostics } from './diagnostics.ts';
 import { lossSchema } from './loss.ts';
 import { clipSchema, optimizerSchema } from './optimizer.ts';
 import { scheduleSchema } from './schedule.ts';
+import { lengthSchema, stagesSchema } from './stages.ts';
 
 /** Version of the spec format; a document of an older one is upgraded on reading (upgrade.ts). */
 export const specVersion = 1;
@@ -53,10 +54,8 @@ const cadenceSchema = z.union([
 
 const trainingSchema = z.strictObject({
   batchSize: positiveInteger.max(65536).default(64),
-  length: z
-    .union([z.strictObject({ epochs: z.number().positive().max(100000) }), z.strictObject({ steps: positiveInteger })])
-    .default({ epochs: 5 })
-    .describe('Length of the run, in epochs or in steps'),
+  length: lengthSchema.default({ epochs: 5 }).describe('Length of a run without stages, in epochs or in steps'),
+  stages: stagesSchema,
   loss: lossSchema.default({ kind: 'crossEntropy', labelSmoothing: 0 }),
   optimizer: optimizerSchema,
   clip: clipSchema

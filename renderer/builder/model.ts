@@ -9,6 +9,7 @@ import {
   describeGraph,
   layers,
   normaliseProp,
+  stageSpans,
   withBatchNorm,
   withDropout,
   type CheckedGraph,
@@ -110,7 +111,7 @@ function words(layer: LayerDefinition, given: Readonly<Record<string, unknown>>)
   return layer.describe(values as PropValues);
 }
 
-/** Images that are trained on, and steps, as the lab counts them: a last batch that is not full is left out. */
+/** Images that are trained on, and steps, as the lab counts them: a last batch that is not full is left out. Steps per epoch are those of the first stage. */
 export function lengthOf(
   spec: Spec,
   dataset: DatasetRecord,
@@ -118,8 +119,14 @@ export function lengthOf(
   const { data, training } = spec;
   const rest = Math.max(0, dataset.trainImages - data.validation);
   const trainImages = data.trainImages === null ? rest : Math.min(data.trainImages, rest);
-  const stepsPerEpoch = Math.floor(trainImages / training.batchSize);
-  const { length } = training;
-  const totalSteps = 'steps' in length ? length.steps : Math.max(1, Math.round(length.epochs * stepsPerEpoch));
+  const { batchSize, length } = training;
+  const stages = training.stages.map((stage) => ({
+    ...stage,
+    batchSize: stage.batchSize ?? batchSize,
+    imageSize: null,
+  }));
+  const spans = stageSpans({ batchSize, length, stages }, trainImages);
+  const { stepsPerEpoch } = spans[0]!;
+  const totalSteps = spans.at(-1)!.endStep;
   return { trainImages, stepsPerEpoch, totalSteps };
 }

@@ -188,7 +188,7 @@ describe('length of a run', () => {
       changed({ data: { trainImages: 120 }, training: { length: { epochs: 0.3 } } }),
       datasets,
     ).spec;
-    expect(lengthOf(spec, dataset('dots'))).toEqual({
+    expect(lengthOf(spec, dataset('dots'))).toMatchObject({
       trainImages: 120,
       validationImages: 500,
       stepsPerEpoch: 2,

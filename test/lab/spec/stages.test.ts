@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { checkSpec } from '../../../lab/spec/check.ts';
+import { specHash } from '../../../lab/spec/hash.ts';
+import { imagesAfter, lengthOf } from '../../../lab/spec/resolve.ts';
+import type { Spec } from '../../../lab/spec/schema.ts';
+import { setSpecValue } from '../../../lab/spec/set.ts';
+import { stageSettings } from '../../../lab/spec/stages.ts';
+import { dataset, smallSpec } from '../fakes.ts';
+
+const fashion = dataset('fashion-mnist', {
+  imageShape: [1, 28, 28],
+  classes: Array.from({ length: 10 }, String),
+  trainImages: 60000,
+});
+const progressive: unknown = JSON.parse(
+  readFileSync(new URL('../../../examples/experiments/progressive-resizing.json', import.meta.url), 'utf8'),
+);
+const good = (json: unknown): Spec => {
+  const { spec, faults } = checkSpec(json, [fashion, dataset('dots')]);
+  expect(faults).toEqual([]);
+  return spec!;
+};
+const messages = (json: unknown): string[] =>
+  checkSpec(json, [fashion, dataset('dots')]).faults.map((fault) => fault.message);
+
+describe('stages of a spec', () => {
+  it('are resolved: sizes to height and width, batch sizes to numbers', () => {
+    const spec = good(setSpecValue(progressive, 'training.stages[1].batchSize=32'));
+    expect(stageSettings(spec.training).map(({ imageSize, batchSize }) => [imageSize, batchSize])).toEqual([
+      [[14, 14], 64],
+      [[20, 20], 32],
+      [[28, 28], 64],
+    ]);
+  });
+
+  it('make the length, and count images by their own batches', () => {
+    const spec = good(setSpecValue(progressive, 'training.stages[1].batchSize=32'));
+    const { stages, totalSteps } = lengthOf(spec, fashion);
+    expect(stages.map(({ endStep }) => endStep)).toEqual([4 * 859, 4 * 859 + 3 * 1718, 7 * 859 + 3 * 1718]);
+    expect(imagesAfter(stages, 4 * 859 + 10)).toBe(4 * 859 * 64 + 10 * 32);
+    expect(imagesAfter(stages, totalSteps)).toBe(7 * 859 * 64 + 3 * 1718 * 32);
+  });
+
+  it('leave the length that a run without them would have out of the hash', async () => {
+    const spec = good(progressive);
+    const longer = { ...spec, training: { ...spec.training, length: { epochs: 99 } } };
+    expect(await specHash(longer)).toBe(await specHash(spec));
+    const other = good(setSpecValue(progressive, 'training.stages[1].imageSize=21'));
+    expect(await specHash(other)).not.toBe(await specHash(spec));
+    const none = { ...spec, training: { ...spec.training, stages: [] } };
+    expect(await specHash({ ...none, training: { ...none.training, length: { epochs: 99 } } })).not.toBe(
+      await specHash(none),
+    );
+  });
+
+  it('are refused in words: a network that is bound to a size, unknown nodes, batches too large', () => {
+    const bound = {
+      ...smallSpec,
+      data: { ...smallSpec.data, dataset: 'fashion-mnist', validation: 100 },
+      model: {
+        nodes: [
+          { id: 'in', layer: 'input' },
+          { id: 'flat', layer: 'flatten' },
+          { id: 'd', layer: 'dense', props: { units: 10 } },
+        ],
+      },
+      training: {
+        ...smallSpec.training,
+        stages: [
+          { length: { epochs: 1 }, imageSize: 14 },
+          { length: { epochs: 1 }, imageSize: [20, 28] },
+        ],
+      },
+    };
+    expect(messages(bound)).toEqual([
+      expect.stringMatching(
+        /^training\.stages\[1\]\.imageSize: at 20×28 pixels "d\.weight" is 10×560, at 14×14 \(training\.stages\[0\]\) it is 10×196; /,
+      ),
+    ]);
+    expect(messages(setSpecValue(progressive, 'training.stages[2].frozen=["conv9"]'))).toEqual([
+      expect.stringMatching(/^training\.stages\[2\]\.frozen\[0\]: the model has no node "conv9"/),
+    ]);
+    expect(messages(setSpecValue(progressive, 'training.stages[2].batchSize=60000'))).toEqual([
+      expect.stringMatching(
+        /^training\.stages\[2\]\.batchSize: a batch of 60000 is larger than the training split of 55000/,
+      ),
+    ]);
+    expect(messages(setSpecValue(progressive, 'training.stages[0].imageSize=2'))).toEqual([
+      expect.stringMatching(/^training\.stages\[0\]\.imageSize: .*pool2/),
+    ]);
+    expect(messages(setSpecValue(progressive, 'training.stages[0].imageSize=0'))[0]).toMatch(
+      /^training\.stages\[0\]\.imageSize: /,
+    );
+  });
+});
