@@ -1,27 +1,29 @@
 /**
  * The experiment on the bench: the spec that is being edited, its way back, and what is wrong with it.
- * Owner: this page, which keeps it in the browser's storage. Seeded from a template, a file or a run; lost when another
- * one is opened, with undo.
+ * Owner: this page, which keeps it in the browser's storage, every step with it (benchStore.ts). Seeded from a template, a file
+ * or a run; another one that is opened is a step that can be taken back.
  */
 import type { Spec } from '../../lab/contract/spec.ts';
 import type { DatasetRecord } from '../../lab/contract/records.ts';
 import type { LabFault } from '../../lab/contract/errors.ts';
 import { inspectModel, type Inspection } from '../builder/model.ts';
 import type { Link } from '../link/link.ts';
-import { recall, remember } from './memory.ts';
+import { BenchStore, markOf } from './benchStore.ts';
+import { History, type Moment } from './history.ts';
+import { recall, recallHere, remember, rememberHere } from './memory.ts';
 
-/** Edits of one field within this time are one step back. */
-const coalesce = 1200;
-const depth = 500;
 /** Wait after the last edit before the lab is asked. */
 const settle = 250;
+/** Larger networks are written to storage a little after the edit; smaller ones within it. */
+const large = 1000;
+const storeDelay = 300;
 
 export type SpecEdit = (spec: Spec) => void;
 
 export class DraftState {
   spec = $state.raw<Spec | null>(null);
-  /** Id of the node in the inspector. */
-  selected = $state<string | null>(null);
+  /** Ids of the nodes that are selected, in the order of choosing; the last one is where the keyboard stands. */
+  selection = $state.raw<readonly string[]>([]);
   /** As typed; read by parseSeeds. */
   seeds = $state('1');
   /** What the lab says about the whole spec, beyond what the graph check sees here. */
@@ -34,10 +36,14 @@ export class DraftState {
   );
   readonly parsedSeeds = $derived(parseSeeds(this.seeds));
 
-  #past = $state.raw<readonly Spec[]>([]);
-  #future = $state.raw<readonly Spec[]>([]);
-  #last = { key: '', at: 0 };
+  /** Changes with the history, which itself is no state. */
+  #turn = $state(0);
+  readonly #history = new History<Spec | null>();
+  readonly #store = new BenchStore();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #storing: ReturnType<typeof setTimeout> | undefined;
+  #unstored = false;
+  #saved: Promise<void> = Promise.resolve();
   #asked = 0;
   readonly #link: Link;
 
@@ -45,14 +51,39 @@ export class DraftState {
     this.#link = link;
     const seeds = recall('draft.seeds');
     if (typeof seeds === 'string') this.seeds = seeds;
+    addEventListener('pagehide', () => this.flush());
+  }
+
+  /** The node in the inspector: the one that is selected, if it is the only one. */
+  get selected(): string | null {
+    return this.selection.length === 1 ? this.selection[0]! : null;
+  }
+
+  set selected(id: string | null) {
+    this.select(id === null ? [] : [id]);
+  }
+
+  select(ids: readonly string[]): void {
+    this.selection = ids;
   }
 
   get canUndo(): boolean {
-    return this.#past.length > 0;
+    return this.undoLabel !== null;
   }
 
   get canRedo(): boolean {
-    return this.#future.length > 0;
+    return this.redoLabel !== null;
+  }
+
+  /** What undo would take back; null: nothing. */
+  get undoLabel(): string | null {
+    void this.#turn;
+    return this.#history.steps[this.#history.cursor - 1]?.label ?? null;
+  }
+
+  get redoLabel(): string | null {
+    void this.#turn;
+    return this.#history.steps[this.#history.cursor]?.label ?? null;
   }
 
   /** Why it cannot be run; null when it can. */
@@ -65,45 +96,31 @@ export class DraftState {
 
   /** Puts another experiment on the bench; the one before is a step back. */
   open(spec: Spec): void {
-    this.#push('');
-    this.#set(structuredClone(spec));
-    this.selected = null;
+    this.#change(structuredClone(spec), '', `Open ${spec.name || 'an experiment'}`, []);
   }
 
   /** Clears the bench, so that the templates are offered. */
   clear(): void {
-    this.#push('');
-    this.spec = null;
-    this.selected = null;
-    remember('draft', null);
+    this.#change(null, '', 'Clear the bench', []);
   }
 
-  /** `key` names the field, so that typing in it is one step back. */
-  edit(key: string, change: SpecEdit): void {
+  /**
+   * `key` names the field, so that typing in it is one step back; `label` says what is done ("Remove conv1"). `selection` is
+   * what is selected afterwards; left out, what was and still is there.
+   */
+  edit(key: string, change: SpecEdit, label = 'Change a setting', selection?: readonly string[]): void {
     if (!this.spec) return;
     const next = structuredClone(this.spec);
     change(next);
-    if (JSON.stringify(next) === JSON.stringify(this.spec)) return;
-    this.#push(key);
-    this.#set(next);
+    this.#change(next, key, label, selection);
   }
 
   undo(): void {
-    const previous = this.#past.at(-1);
-    if (!previous) return;
-    if (this.spec) this.#future = [...this.#future, this.spec];
-    this.#past = this.#past.slice(0, -1);
-    this.#last.key = '';
-    this.#set(previous);
+    this.#travel(this.#history.undo(this.spec));
   }
 
   redo(): void {
-    const next = this.#future.at(-1);
-    if (!next) return;
-    if (this.spec) this.#past = [...this.#past, this.spec];
-    this.#future = this.#future.slice(0, -1);
-    this.#last.key = '';
-    this.#set(next);
+    this.#travel(this.#history.redo(this.spec));
   }
 
   setSeeds(text: string): void {
@@ -111,28 +128,73 @@ export class DraftState {
     remember('draft.seeds', text);
   }
 
-  /** Takes up what was on the bench when the page was left, if the lab still takes it. */
+  /** Takes up what was on the bench when the page was left, with all its steps, if the lab still takes it. */
   async restore(): Promise<void> {
-    const stored = recall('draft');
-    if (stored === undefined || this.spec) return;
-    const { spec } = await this.#link.call('spec.check', { spec: stored });
-    if (spec && !this.spec) this.#set(spec);
+    const stored = recallHere('draft') ?? recall('draft') ?? null;
+    if (this.spec) return;
+    const [{ spec }, bench] = await Promise.all([
+      stored === null ? { spec: null } : this.#link.call('spec.check', { spec: stored }),
+      this.#store.load().catch(() => null),
+    ]);
+    if (this.spec || (stored !== null && !spec)) return;
+    if (bench !== null && bench.mark === markOf(JSON.stringify(stored))) {
+      this.#history.restore(bench.steps, bench.cursor);
+      this.#turn++;
+    }
+    if (spec) this.#set(spec);
   }
 
-  #push(key: string): void {
-    const now = Date.now();
-    const same = key !== '' && key === this.#last.key && now - this.#last.at < coalesce;
-    this.#last = { key, at: now };
-    this.#future = [];
-    if (this.spec && !same) this.#past = [...this.#past.slice(-depth), this.spec];
+  /** Writes the draft to the browser's storage at once. */
+  flush(): void {
+    if (!this.#unstored) return;
+    this.#unstored = false;
+    clearTimeout(this.#storing);
+    remember('draft', this.spec);
+    rememberHere('draft', this.spec);
+    const mark = markOf(JSON.stringify(this.spec));
+    this.#saved = this.#store.save(this.#history.steps, this.#history.cursor, mark);
   }
 
-  #set(spec: Spec): void {
+  /** Resolves when all steps so far are in storage. */
+  async stored(): Promise<void> {
+    this.flush();
+    await this.#saved;
+  }
+
+  #change(next: Spec | null, key: string, label: string, selection?: readonly string[]): void {
+    const after = selection ?? this.selection.filter((id) => next?.model.nodes.some((node) => node.id === id));
+    if (this.spec === null && this.#history.steps.length === 0) {
+      // the first one has nothing before it to go back to
+      this.#set(next);
+    } else {
+      const now = Date.now();
+      const [from, to] = [
+        { value: this.spec, selection: this.selection },
+        { value: next, selection: after },
+      ];
+      const shared = this.#history.note(from, to, { key, label, now });
+      if (shared === null && next !== null) return;
+      this.#turn++;
+      this.#set(shared);
+    }
+    this.selection = after;
+  }
+
+  #travel(moment: Moment<Spec | null> | null): void {
+    if (moment === null) return;
+    this.#turn++;
+    this.#set(moment.value);
+    this.selection = moment.selection.filter((id) => moment.value?.model.nodes.some((node) => node.id === id));
+  }
+
+  #set(spec: Spec | null): void {
     this.spec = spec;
-    if (this.selected !== null && !spec.model.nodes.some((node) => node.id === this.selected)) this.selected = null;
-    remember('draft', spec);
+    this.#unstored = true;
+    clearTimeout(this.#storing);
+    if (spec !== null && spec.model.nodes.length > large) this.#storing = setTimeout(() => this.flush(), storeDelay);
+    else this.flush();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#ask(spec), settle);
+    if (spec !== null) this.#timer = setTimeout(() => void this.#ask(spec), settle);
   }
 
   async #ask(spec: Spec): Promise<void> {

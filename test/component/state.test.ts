@@ -200,12 +200,53 @@ describe('the draft', () => {
     expect(parseSeeds('1, x').fault).toContain('"x"');
   });
 
+  it('has all its steps again after a reload', async () => {
+    localStorage.clear();
+    sessionStorage.clear();
+    const before = new DraftState(link);
+    before.open(makeSpec());
+    for (let units = 1; units <= 600; units++) {
+      before.edit('', (spec) => (spec.model.nodes[2]!.props = { units }), `Units ${units}`);
+    }
+    before.undo();
+    before.edit('', (spec) => spec.model.nodes.splice(3, 1), 'Remove sigmoid1');
+    before.undo();
+    await before.stored();
+    const after = new DraftState(link);
+    await after.restore();
+    expect(after.spec).toEqual(before.spec);
+    expect([after.undoLabel, after.redoLabel]).toEqual(['Units 599', 'Remove sigmoid1']);
+    after.redo();
+    expect(after.spec?.model.nodes.map((node) => node.id)).toEqual(['image', 'flatten', 'dense1', 'classes']);
+    while (after.canUndo) after.undo();
+    expect(after.spec).toEqual(makeSpec());
+    // steps belong to one draft: another one that was stored meanwhile has none
+    sessionStorage.removeItem('ablate.draft');
+    localStorage.setItem('ablate.draft', JSON.stringify(makeSpec((spec) => (spec.name = 'Other'))));
+    const other = new DraftState(link);
+    await other.restore();
+    expect([other.spec?.name, other.canUndo]).toEqual(['Other', false]);
+  });
+
+  it('remembers what was selected at each step', () => {
+    const draft = new DraftState(link);
+    draft.open(makeSpec());
+    draft.select(['dense1', 'sigmoid1']);
+    draft.edit('', (spec) => (spec.model.nodes[3]!.layer = 'relu'), 'Swap', ['sigmoid1']);
+    draft.select([]);
+    draft.undo();
+    expect(draft.selection).toEqual(['dense1', 'sigmoid1']);
+    draft.redo();
+    expect(draft.selected).toBe('sigmoid1');
+  });
+
   it('is there again after a reload, if the lab still takes it', async () => {
     const before = new DraftState(link);
     before.open(makeSpec((spec) => (spec.name = 'Kept')));
     const after = new DraftState(link);
     await after.restore();
     expect(after.spec?.name).toBe('Kept');
+    sessionStorage.removeItem('ablate.draft');
     localStorage.setItem('ablate.draft', '{"broken":1}');
     const broken = new DraftState(link);
     await broken.restore();
