@@ -25,7 +25,18 @@ export { EngineError, type EngineErrorCode, type Fault } from './errors.ts';
 export { checkGraph, type CheckedGraph, type CheckedNode, type CheckOptions } from './graph/check.ts';
 export { costOf, type Cost, type CostOptions } from './graph/cost.ts';
 export { describeGraph, type NodeDescription } from './graph/describe.ts';
-export { inputsOf, type GraphDocument, type NodeDocument } from './graph/document.ts';
+export {
+  blockFault,
+  followEdit,
+  freeBlockId,
+  groupNodes,
+  mostRepeats,
+  repeatFault,
+  setRepeats,
+  ungroup,
+} from './graph/blocks.ts';
+export { inputsOf, type BlockDocument, type GraphDocument, type NodeDocument } from './graph/document.ts';
+export { reaches, shortenInputs, writeInputs } from './graph/inputs.ts';
 export {
   cardGaps,
   layoutGraph,
@@ -39,6 +50,7 @@ export { wirePath } from './graph/layout/wirePath.ts';
 export { darkColours, lightColours, type PictureColours } from './graph/picture/colours.ts';
 export { drawPicture, type PictureNode, type PictureOptions } from './graph/picture/picture.ts';
 export { drawThumbnail, type ThumbnailOptions } from './graph/picture/thumbnail.ts';
+export { applyRepair, withRepairs, type Repair, type RepairedFault } from './graph/repair/repair.ts';
 export { withBatchNorm, withDropout, type BatchNormPlace } from './graph/transforms.ts';
 
 export { initialValues } from './layers/initialize.ts';

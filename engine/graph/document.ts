@@ -20,6 +20,18 @@ export interface NodeDocument {
  */
 export interface GraphDocument {
   readonly nodes: readonly NodeDocument[];
+  /** Named parts of it. They say nothing about what is trained: the nodes stand in the list like any others. */
+  readonly blocks?: readonly BlockDocument[];
+}
+
+/** A part of a model that people see as one: "conv, batch norm, ReLU", perhaps several times one behind the other. */
+export interface BlockDocument {
+  readonly id: string;
+  readonly title: string;
+  /** Ids of the nodes of each repetition; counterparts have the same place in each list. A node is in one block at most. */
+  readonly copies: readonly (readonly string[])[];
+  /** Folded up on the canvas. */
+  readonly collapsed?: boolean;
 }
 
 /** Ids that the node at `index` of the list reads, with the default ("the node before") filled in. */

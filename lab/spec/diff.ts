@@ -9,7 +9,7 @@ export interface SpecDifference {
 
 /**
  * The paths at which specs differ. Nodes are matched by id (`model.nodes.dense1.props.units`); a node that only some have is
- * one difference, its layer's name being the value. Names, titles and places on the canvas say nothing about an experiment
+ * one difference, its layer's name being the value. Names, blocks, titles and places on the canvas say nothing about an experiment
  * and are left out; inputs are compared where they are written down.
  */
 export function diffSpecs(specs: readonly Spec[], ignore: readonly string[] = []): SpecDifference[] {
@@ -41,7 +41,7 @@ function missingNodes(specs: readonly Spec[]): Set<string> {
 function flatten(spec: Spec): Map<string, unknown> {
   const out = new Map<string, unknown>();
   const { name: _name, ablate: _ablate, model, ...rest } = spec;
-  const { nodes, ...switches } = model;
+  const { nodes, blocks: _blocks, ...switches } = model;
   leaves({ ...rest, model: switches }, '', out);
   for (const node of nodes) {
     const { id, position: _position, title: _title, inputs, props, layer } = node;

@@ -54,20 +54,21 @@ type Essence = Omit<Spec, 'name' | 'backend' | 'training'> & {
 };
 
 /**
- * What decides the result: no name, of the backend only a precision that is not the default, no diagnostics, no titles and places
- * of nodes, no later field at its default.
+ * What decides the result: no name, of the backend only a precision that is not the default, no diagnostics, no blocks, titles and
+ * places of nodes, no later field at its default.
  */
 function essence(spec: Spec): Essence {
   const { name: _name, backend, ...rest } = withoutLaterDefaults(spec);
   const nodes = spec.model.nodes.map(({ position: _position, title: _title, ...node }) => node);
   const { diagnostics: _diagnostics, ...training } = rest.training;
+  const { blocks: _blocks, ...model } = rest.model;
   const { precision } = spec.backend;
   // a run in stages is as long as they are
   const { length: _length, ...staged } = training;
   return {
     ...rest,
     training: spec.training.stages.length > 0 ? (staged as Essence['training']) : training,
-    model: { ...spec.model, nodes },
+    model: { ...model, nodes },
     ...(backend.precision === undefined ? {} : { backend: { precision } }),
   };
 }

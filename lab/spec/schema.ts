@@ -21,8 +21,22 @@ const nodeSchema = z.strictObject({
   title: z.string().max(80).optional(),
 });
 
+const blockSchema = z.strictObject({
+  id: z.string().min(1).max(80).describe('Unique among the blocks'),
+  title: z.string().max(80).describe('Its name on the canvas'),
+  copies: z
+    .array(z.array(z.string()).min(1))
+    .min(1)
+    .describe('Ids of the nodes of each repetition, counterparts at the same place of each list'),
+  collapsed: z.boolean().optional().describe('Folded up on the canvas'),
+});
+
 const modelSchema = z.strictObject({
   nodes: z.array(nodeSchema).min(1).describe('The layers, in any order that the inputs allow'),
+  blocks: z
+    .array(blockSchema)
+    .optional()
+    .describe('Named parts of the model for the canvas; no influence on the result, and no part of the spec hash'),
   batchNorm: z
     .enum(['asDrawn', 'none', 'before', 'after'])
     .default('asDrawn')

@@ -9,7 +9,6 @@ import {
   ExportIcon,
   ImportIcon,
   PauseIcon,
-  RedoIcon,
   ResumeIcon,
   RunIcon,
   RunsIcon,
@@ -17,12 +16,12 @@ import {
   StopIcon,
   StudyIcon,
   TemplateIcon,
-  UndoIcon,
 } from '../parts/icons.ts';
 import { resumable } from '../parts/status.ts';
 import type { AppState } from '../state/app.svelte.ts';
 import type { RunRecord } from '../../lab/contract/records.ts';
 import type { Action } from './action.ts';
+import { canvasActions } from './canvas.ts';
 import { chooseSpec, exportSpec } from './files.ts';
 import { runDraft, seeBatchNorm, sigmoidTemplate } from './start.ts';
 
@@ -118,26 +117,7 @@ export const actions = {
       app.route.go('build');
     },
   },
-  undo: {
-    name: 'build.undo',
-    label: 'Undo',
-    group: 'Build',
-    icon: UndoIcon,
-    shortcut: 'Mod+Z',
-    visible: onBuild,
-    reason: (app) => (app.draft.canUndo ? null : 'Nothing to undo'),
-    perform: (app) => app.draft.undo(),
-  },
-  redo: {
-    name: 'build.redo',
-    label: 'Redo',
-    group: 'Build',
-    icon: RedoIcon,
-    shortcut: 'Mod+Shift+Z',
-    visible: onBuild,
-    reason: (app) => (app.draft.canRedo ? null : 'Nothing to redo'),
-    perform: (app) => app.draft.redo(),
-  },
+  ...canvasActions,
   importSpec: {
     name: 'build.import',
     label: 'Open a spec file',

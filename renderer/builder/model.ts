@@ -12,18 +12,21 @@ import {
   stageSpans,
   withBatchNorm,
   withDropout,
+  withRepairs,
   type CheckedGraph,
   type Cost,
-  type Fault,
   type GraphDocument,
   type LayerCategory,
   type LayerDefinition,
   type LayerName,
   type NodeDescription,
   type PropValues,
+  type Repair,
+  type RepairedFault,
 } from '../../engine/index.ts';
 import type { DatasetRecord } from '../../lab/contract/records.ts';
 import type { Spec } from '../../lab/contract/spec.ts';
+import { isSame } from '../state/patch.ts';
 
 export type SpecNode = Spec['model']['nodes'][number];
 
@@ -41,12 +44,14 @@ export interface ModelNode {
   readonly receptiveField: readonly [number, number] | null;
   /** Put there by a network-wide switch, not drawn. */
   readonly inserted: boolean;
-  readonly faults: readonly Fault[];
+  readonly faults: readonly RepairedFault[];
+  /** What would take its first fault away. */
+  readonly repairs: readonly Repair[];
 }
 
 export interface Inspection {
   readonly nodes: readonly ModelNode[];
-  readonly faults: readonly Fault[];
+  readonly faults: readonly RepairedFault[];
   /** Null while the graph has faults: sums over a part of it would mislead. */
   readonly cost: Cost | null;
   readonly outputId: string;
@@ -72,12 +77,17 @@ export function inspectModel(spec: Spec, dataset: DatasetRecord): Inspection {
   }
   const { optimizer } = spec.training;
   const cost = checked.ok ? costOf(checked, { batchSize: spec.training.batchSize, optimizer }) : null;
-  return { nodes: nodesOf(graph, spec, checked), faults: checked.faults, cost, outputId: checked.outputId };
+  const faults = withRepairs(graph, checked, options);
+  return { nodes: nodesOf(graph, spec, checked, faults), faults, cost, outputId: checked.outputId };
 }
 
-function nodesOf(graph: GraphDocument, spec: Spec, checked: CheckedGraph): ModelNode[] {
+function nodesOf(graph: GraphDocument, spec: Spec, checked: CheckedGraph, all: readonly RepairedFault[]): ModelNode[] {
   const drawn = new Set(spec.model.nodes.map((node) => node.id));
   const known = new Map<string, NodeDescription>(describeGraph(checked).map((node) => [node.id, node]));
+  const faults = new Map<string, RepairedFault[]>();
+  for (const fault of all) {
+    if (fault.node !== undefined) faults.set(fault.node, [...(faults.get(fault.node) ?? []), fault]);
+  }
   return graph.nodes.map((node, i) => {
     const description = known.get(node.id);
     // the layer of an imported document may be none of the catalogue
@@ -94,9 +104,21 @@ function nodesOf(graph: GraphDocument, spec: Spec, checked: CheckedGraph): Model
       macs: description?.macs ?? null,
       receptiveField: description?.receptiveField ?? null,
       inserted: !drawn.has(node.id),
-      faults: checked.faults.filter((fault) => fault.node === node.id),
+      faults: faults.get(node.id) ?? [],
+      repairs: faults.get(node.id)?.[0]?.repairs ?? [],
     };
   });
+}
+
+/** The same inspection with every node that says what it said before as the very same object, so that its card is left alone. */
+export function keepNodes(before: Inspection | null, after: Inspection | null): Inspection | null {
+  if (before === null || after === null) return after;
+  const known = new Map(before.nodes.map((node) => [node.id, node]));
+  const nodes = after.nodes.map((node) => {
+    const old = known.get(node.id);
+    return old !== undefined && isSame(old, node) ? old : node;
+  });
+  return { ...after, nodes };
 }
 
 /** The properties in words where the shapes are not known; nothing while one of them is wrong. */

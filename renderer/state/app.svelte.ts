@@ -6,6 +6,7 @@ import { getContext, setContext } from 'svelte';
 import type { AppInfo, DatasetRecord, Template } from '../../lab/contract/records.ts';
 import type { Spec } from '../../lab/contract/spec.ts';
 import type { Link, LinkState } from '../link/link.ts';
+import { BenchState } from './bench.svelte.ts';
 import { ColorState } from './colors.svelte.ts';
 import { DraftState } from './draft.svelte.ts';
 import { NoticeState } from './notices.svelte.ts';
@@ -23,6 +24,7 @@ export class AppState {
   readonly colors = new ColorState();
   readonly runs: RunsState;
   readonly draft: DraftState;
+  readonly bench: BenchState;
 
   connection = $state<LinkState>('connecting');
   info = $state.raw<AppInfo | null>(null);
@@ -37,6 +39,7 @@ export class AppState {
     this.link = link;
     this.runs = new RunsState(link, this.notices);
     this.draft = new DraftState(link);
+    this.bench = new BenchState(this.draft, this.notices);
     link.onState((state) => {
       this.connection = state;
       if (state === 'open') void this.#read();

@@ -6,7 +6,7 @@
 import type { Spec } from '../../lab/contract/spec.ts';
 import type { DatasetRecord } from '../../lab/contract/records.ts';
 import type { LabFault } from '../../lab/contract/errors.ts';
-import { inspectModel, type Inspection } from '../builder/model.ts';
+import { inspectModel, keepNodes, type Inspection } from '../builder/model.ts';
 import type { Link } from '../link/link.ts';
 import { BenchStore, markOf } from './benchStore.ts';
 import { History, type Moment } from './history.ts';
@@ -31,11 +31,14 @@ export class DraftState {
   datasets = $state.raw<readonly DatasetRecord[]>([]);
 
   readonly dataset = $derived(this.datasets.find((each) => each.id === this.spec?.data.dataset) ?? null);
-  readonly inspection = $derived<Inspection | null>(
-    this.spec && this.dataset ? inspectModel(this.spec, this.dataset) : null,
-  );
+  readonly inspection = $derived.by<Inspection | null>(() => {
+    const next = this.spec && this.dataset ? inspectModel(this.spec, this.dataset) : null;
+    return (this.#inspected = keepNodes(this.#inspected, next));
+  });
   readonly parsedSeeds = $derived(parseSeeds(this.seeds));
 
+  /** The inspection before this one, whose nodes are taken over where they say the same. */
+  #inspected: Inspection | null = null;
   /** Changes with the history, which itself is no state. */
   #turn = $state(0);
   readonly #history = new History<Spec | null>();

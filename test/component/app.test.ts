@@ -24,6 +24,7 @@ async function open(hash = '#/build'): Promise<void> {
 
 beforeEach(async () => {
   localStorage.clear();
+  sessionStorage.clear();
   lab = new FakeLab();
   await page.viewport(1280, 800);
 });

@@ -38,7 +38,7 @@ export function drawPicture(nodes: readonly PictureNode[], options: PictureOptio
   const [width, height] = [Math.ceil(layout.width + 2 * margin), Math.ceil(layout.height + 2 * margin)];
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="${-margin} ${-margin} ${width} ${height}" role="img" font-family="Inter, system-ui, sans-serif" font-size="12">`,
-    `<title>${escape(title)}</title>`,
+    title === '' ? '' : `<title>${escape(title)}</title>`,
   ];
   if (colours.page !== null) {
     parts.push(`<rect x="${-margin}" y="${-margin}" width="${width}" height="${height}" fill="${colours.page}"/>`);

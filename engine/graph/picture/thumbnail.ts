@@ -37,7 +37,7 @@ export function drawThumbnail(nodes: readonly PictureNode[], options: ThumbnailO
   const round = (value: number): number => Math.round(value * 10) / 10;
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
-    `<title>${escape(title)}</title>`,
+    title === '' ? '' : `<title>${escape(title)}</title>`,
     `<g transform="translate(${round(left)} ${round(top)}) scale(${Math.round(scale * 1e4) / 1e4})">`,
   ];
   if (colours.page !== null) parts.splice(2, 0, `<rect width="${width}" height="${height}" fill="${colours.page}"/>`);

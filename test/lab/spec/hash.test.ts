@@ -51,6 +51,7 @@ describe('hashes', () => {
     expect(await groupHash(exact)).not.toBe(await groupHash(spec));
     const moved = structuredClone(spec);
     moved.model.nodes[0]!.position = { x: 1, y: 2 };
+    moved.model.blocks = [{ id: 'part', title: 'Part', copies: [[moved.model.nodes[1]!.id]] }];
     moved.model.nodes[0]!.title = 'Input';
     expect(await specHash(moved)).toBe(await specHash(spec));
     expect(await specHash(specSchema.parse({ ...input, seed: 1 }))).toBe(await specHash(spec));
