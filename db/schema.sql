@@ -93,7 +93,7 @@ CREATE TABLE runs (
   checkpoint_step INTEGER,
   search_text TEXT NOT NULL,
   deleted_at INTEGER
-) STRICT;
+, backend_choice TEXT) STRICT;
 
 CREATE TABLE series_chunks (
   number INTEGER PRIMARY KEY,

@@ -85,6 +85,7 @@ export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './train/
 export { learningRateFactor } from './train/schedules.ts';
 export { stageFaults, stageShape, stageSpans, type StageSettings, type StageSpan } from './train/stages.ts';
 export type { LossSettings, OptimizerSettings, ScheduleSettings } from './train/settings.ts';
+export type { BackendChoice, BackendWish, GraphicsAdapter } from './worker/backendChoice.ts';
 export type { JobCommand, JobEvent } from './worker/jobServer.ts';
 export type { JobInput, JobName, JobOutput, JobTable } from './worker/jobs/index.ts';
 export type {

@@ -1,4 +1,12 @@
-import type { HistogramKind, JobInput, JobName, JobOutput, StepProbe, TrainingEvent } from '../engine/index.ts';
+import type {
+  BackendName,
+  HistogramKind,
+  JobInput,
+  JobName,
+  JobOutput,
+  StepProbe,
+  TrainingEvent,
+} from '../engine/index.ts';
 import type { DatasetRecord, RunDetails, RunRecord, Series, SeriesName } from './contract/records.ts';
 import type { Spec } from './spec/schema.ts';
 
@@ -115,6 +123,8 @@ export interface TrainRequest {
   readonly spec: Spec;
   readonly threads: number;
   readonly resumeFrom: Uint8Array | null;
+  /** Instead of what the spec asks for: where a run that goes on, or is replayed, was trained before. */
+  readonly backend?: BackendName;
 }
 export interface TrainingHandle {
   pause(): void;
@@ -143,7 +153,13 @@ export interface JobWatch {
 /** Computes things about runs beside them, off the thread that answers. */
 export interface Jobs {
   /** Throws a LabError: what the job throws, 'interrupted' when it was cancelled, 'threads' when its thread died. */
-  run<N extends JobName>(name: N, request: JobRequest, options: JobOptions<N>, watch?: JobWatch): Promise<JobOutput<N>>;
+  run<N extends JobName>(
+    name: N,
+    /** null for a job that is about the machine alone. */
+    request: JobRequest | null,
+    options: JobOptions<N>,
+    watch?: JobWatch,
+  ): Promise<JobOutput<N>>;
   /** Cancels what is running. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { JobCommand, JobEvent, JobInput, JobName, JobOutput } from '../engine/index.ts';
+import type { JobCommand, JobEvent, JobInput, JobName, JobOutput, TrainingJob } from '../engine/index.ts';
 import { fromErrorRecord, LabError, toErrorRecord } from '../lab/contract/errors.ts';
 import type { JobOptions, JobRequest, Jobs, JobWatch } from '../lab/ports.ts';
 import type { NodeDatasets } from './datasets.ts';
@@ -38,19 +38,22 @@ class WarmWorkers implements Jobs {
 
   async run<N extends JobName>(
     name: N,
-    request: JobRequest,
+    request: JobRequest | null,
     options: JobOptions<N>,
     watch: JobWatch = {},
   ): Promise<JobOutput<N>> {
-    const { spec, threads, checkpoint } = request;
-    const images = await this.#options.datasets.images(spec.data.dataset);
-    const training = trainingJob({ spec, threads, resumeFrom: checkpoint }, images);
+    const training = request === null ? undefined : await this.#training(request);
     const worker = await this.#take(watch.signal);
     try {
       return (await worker.run(name, { training, ...options } as never, watch)) as JobOutput<N>;
     } finally {
       this.#giveBack(worker);
     }
+  }
+
+  async #training({ spec, threads, checkpoint }: JobRequest): Promise<TrainingJob> {
+    const images = await this.#options.datasets.images(spec.data.dataset);
+    return trainingJob({ spec, threads, resumeFrom: checkpoint }, images);
   }
 
   async close(): Promise<void> {

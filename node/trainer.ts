@@ -128,7 +128,7 @@ class TrainingWorker implements TrainingHandle {
 
 /** Everything a training run needs, from the spec and the images. */
 export function trainingJob(
-  request: Pick<TrainRequest, 'spec' | 'threads' | 'resumeFrom'>,
+  request: Pick<TrainRequest, 'spec' | 'threads' | 'resumeFrom' | 'backend'>,
   images: DatasetImages,
   checkpointSeconds = 30,
 ): TrainingJob {
@@ -157,8 +157,7 @@ export function trainingJob(
     // a run that was recorded before there were any has none
     diagnostics: training.diagnostics ?? null,
     seed: spec.seed,
-    // the cpu backend runs on every machine that runs the lab
-    backend: spec.backend.kind === 'auto' ? 'cpu' : spec.backend.kind,
+    backend: request.backend ?? spec.backend.kind,
     precision: spec.backend.precision,
     threads: request.threads,
     checkpointSeconds,

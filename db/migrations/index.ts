@@ -1,6 +1,7 @@
 import { migration as history } from './010-history.ts';
 import { migration as probes } from './020-probes.ts';
+import { migration as backendChoice } from './030-backend-choice.ts';
 import type { Migration } from './migration.ts';
 
 /** All of them, in order. */
-export const migrations: readonly Migration[] = [history, probes];
+export const migrations: readonly Migration[] = [history, probes, backendChoice];

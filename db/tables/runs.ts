@@ -6,7 +6,7 @@ import type { RunFilter, RunPatch } from '../../lab/ports.ts';
 import type { ReadableDb, SqlValue, WritableDb } from '../sql.ts';
 import { readEvents } from './events.ts';
 
-type Plain = Exclude<keyof RunRecord, 'metrics' | 'sparkline' | 'tags' | 'error' | 'starred'>;
+type Plain = Exclude<keyof RunRecord, 'metrics' | 'sparkline' | 'tags' | 'error' | 'backendChoice' | 'starred'>;
 
 /** Fields that are stored as they are. */
 const plainColumns = {
@@ -53,7 +53,7 @@ const plainFields = Object.keys(plainColumns) as Plain[];
 const metricFields = Object.keys(metricColumns) as (keyof RunMetrics)[];
 const plainNames = plainFields.map((field) => plainColumns[field]);
 const metricNames = metricFields.map((field) => metricColumns[field]);
-const otherNames = ['sparkline', 'tags', 'error', 'starred'];
+const otherNames = ['sparkline', 'tags', 'error', 'backend_choice', 'starred'];
 const selected = [...plainNames, ...metricNames, ...otherNames].map((name) => `runs.${name}`).join(', ');
 
 /** SQLite has no NaN and turns it to null; infinities it keeps, JSON does not. */
@@ -73,6 +73,8 @@ function fromRow(row: readonly unknown[]): RunRecord {
   record['tags'] = tags === '[]' ? [] : (JSON.parse(tags) as string[]);
   const error = row[at++] as string | null;
   record['error'] = error === null ? null : (JSON.parse(error) as RunRecord['error']);
+  const choice = row[at++] as string | null;
+  record['backendChoice'] = choice === null ? null : (JSON.parse(choice) as RunRecord['backendChoice']);
   record['starred'] = row[at] === 1;
   return record as unknown as RunRecord;
 }
@@ -107,6 +109,9 @@ function toColumns(patch: Partial<RunRecord>): [string, SqlValue][] {
   if (patch.sparkline) out.push(['sparkline', writeFloats(patch.sparkline)]);
   if (patch.tags) out.push(['tags', JSON.stringify(patch.tags)]);
   if (patch.error !== undefined) out.push(['error', patch.error === null ? null : JSON.stringify(patch.error)]);
+  if (patch.backendChoice !== undefined) {
+    out.push(['backend_choice', patch.backendChoice === null ? null : JSON.stringify(patch.backendChoice)]);
+  }
   if (patch.starred !== undefined) out.push(['starred', patch.starred ? 1 : 0]);
   return out;
 }

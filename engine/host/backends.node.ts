@@ -1,13 +1,17 @@
 import type { Backend, BackendName } from '../backend.ts';
+import { EngineError } from '../errors.ts';
+import { adapterName } from '../webgpu/device.ts';
+import type { WebGpuBackend } from '../webgpu/index.ts';
+import type { GraphicsAdapter } from '../worker/backendChoice.ts';
 import { nodeGpu } from './gpu.node.ts';
 
 /** Set by the host together with V8's flag (node/revectorize.ts); a thread takes it over when it starts. */
 const isWide = process.env['ABLATE_REVECTORIZE'] === 'on';
 
-let webgpu: Promise<Backend> | undefined;
+let webgpu: Promise<WebGpuBackend> | undefined;
 
 /** One backend, and so one device, per thread. */
-async function loadWebGpu(): Promise<Backend> {
+async function loadWebGpu(): Promise<WebGpuBackend> {
   const { webgpuBackend } = await import('../webgpu/index.ts');
   const backend = webgpuBackend(nodeGpu);
   await backend.device();
@@ -27,10 +31,25 @@ export async function loadBackend(name: BackendName): Promise<Backend> {
       return isWide ? wideCpuBackend : cpuBackend;
     }
     case 'webgpu':
-      webgpu ??= loadWebGpu().catch((error: unknown) => {
-        webgpu = undefined;
-        throw error;
-      });
-      return webgpu;
+      return sharedWebGpu();
+  }
+}
+
+function sharedWebGpu(): Promise<WebGpuBackend> {
+  webgpu ??= loadWebGpu().catch((error: unknown) => {
+    webgpu = undefined;
+    throw error;
+  });
+  return webgpu;
+}
+
+/** The adapter that backend 'webgpu' uses; null where there is none. */
+export async function nodeAdapter(): Promise<GraphicsAdapter | null> {
+  try {
+    const { adapter } = await (await sharedWebGpu()).device();
+    return { name: adapterName(adapter), software: adapter.isSoftware };
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'device') return null;
+    throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { loadBackend } from '../host/backends.node.ts';
+import { loadBackend, nodeAdapter } from '../host/backends.node.ts';
 import { spawnHelper } from '../host/spawn.node.ts';
 import { serveJobs, type JobCommand } from './jobServer.ts';
 import type { TrainingCommand } from './protocol.ts';
@@ -16,6 +16,7 @@ if (port === null) {
 
 const host = {
   backend: loadBackend,
+  adapter: nodeAdapter,
   spawn: spawnHelper,
   clock: () => performance.now(),
   // immediates run after the event loop has delivered what other threads posted

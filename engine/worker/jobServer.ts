@@ -1,4 +1,4 @@
-import type { Backend, BackendName, SpawnHelper } from '../backend.ts';
+import type { ChoosingHost } from './backendChoice.ts';
 import { plainError, type PlainError } from './plainError.ts';
 import { jobs, type JobInput, type JobName, type JobOutput } from './jobs/index.ts';
 
@@ -12,12 +12,7 @@ export type JobEvent =
   | { readonly kind: 'jobDone'; readonly output: JobOutput<JobName> }
   | { readonly kind: 'jobFailed'; readonly error: PlainError };
 
-export interface JobHost {
-  backend(name: BackendName): Promise<Backend>;
-  readonly spawn?: SpawnHelper;
-  clock(): number;
-  turn(): Promise<void>;
-}
+export type JobHost = ChoosingHost;
 
 /** Milliseconds between two messages of progress. */
 const tellEvery = 50;
@@ -33,6 +28,7 @@ export function serveJobs(post: (event: JobEvent) => void, host: JobHost): (comm
       const output = await runner(input, {
         backend: (backend) => host.backend(backend),
         ...(host.spawn && { spawn: host.spawn }),
+        ...(host.adapter && { adapter: () => host.adapter!() }),
         clock: () => host.clock(),
         turn: () => host.turn(),
         progress: (done, what = '') => {

@@ -4,6 +4,7 @@ import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import type { GraphDocument } from '../graph/document.ts';
 import type { Length, StageSettings } from '../train/stages.ts';
 import type { GradientSettings, LossSettings, OptimizerSettings, ScheduleSettings } from '../train/settings.ts';
+import type { BackendChoice, BackendWish } from './backendChoice.ts';
 import type { PlainError } from './plainError.ts';
 
 /** Images of one file of a data set, in shared memory, so that no thread copies them. */
@@ -48,7 +49,8 @@ export interface TrainingJob {
   /** What is looked at while it trains, without influence on the result; left out or null: nothing. */
   readonly diagnostics?: DiagnosticsSettings | null;
   readonly seed: number;
-  readonly backend: BackendName;
+  /** 'auto': the faster one on this machine, measured before the first step. */
+  readonly backend: BackendWish;
   /** How convolutions are computed. Left out: the default, 'fast'. */
   readonly precision?: Precision;
   readonly threads: number;
@@ -79,6 +81,8 @@ export type TrainingCommand =
 
 /** Worker to host, in order. Exactly one 'finished' or 'failed' ends a run; 'stop' ends it as finished with reason 'stopped'. */
 export type TrainingEvent =
+  /** Where the run is trained; comes before 'ready', and again where that changes. */
+  | { readonly kind: 'backend'; readonly choice: BackendChoice }
   | {
       readonly kind: 'ready';
       readonly backend: BackendName;

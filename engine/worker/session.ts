@@ -1,5 +1,5 @@
-import type { Backend, BackendName, SpawnHelper } from '../backend.ts';
 import { TrainingRun } from '../train/trainingRun.ts';
+import { chooseBackend, type ChoosingHost } from './backendChoice.ts';
 import { plainError } from './plainError.ts';
 import type { TrainingCommand, TrainingEvent, TrainingJob } from './protocol.ts';
 
@@ -12,16 +12,8 @@ export interface TrainingPort {
   close(): void;
 }
 
-/** What a session needs from the place it runs in. */
-export interface TrainingHost {
-  backend(name: BackendName): Promise<Backend>;
-  /** Starts helper threads; left out where there are none. */
-  readonly spawn?: SpawnHelper;
-  /** Milliseconds of a steady clock. */
-  clock(): number;
-  /** Resolves once the messages that are waiting have been delivered. */
-  turn(): Promise<void>;
-}
+/** What a session needs from the place it runs in. `turn` resolves once the messages that are waiting have been delivered. */
+export type TrainingHost = ChoosingHost;
 
 /** Milliseconds of work between two looks at the commands. */
 const slice = 15;
@@ -81,7 +73,9 @@ class TrainingSession {
   }
 
   async #create(job: TrainingJob): Promise<TrainingRun> {
-    const backend = await this.#host.backend(job.backend);
+    const choice = await chooseBackend(job, this.#host);
+    this.#post({ kind: 'backend', choice });
+    const backend = await this.#host.backend(choice.backend);
     const { spawn } = this.#host;
     return TrainingRun.create(job, backend, {
       compile: {

@@ -27,6 +27,11 @@ const nothing = z.strictObject({});
  */
 export const methods = {
   'app.info': { input: nothing, output: appInfoSchema },
+  /** The graphics adapter that WebGPU finds on this machine; `software`: it computes on the processor. */
+  'machine.adapter': {
+    input: nothing,
+    output: z.object({ adapter: z.object({ name: z.string(), software: z.boolean() }).nullable() }),
+  },
   'datasets.list': { input: nothing, output: z.array(datasetRecordSchema) },
   /** `count` raw images of a data set's training file from `offset`, for a sample grid. pixels: base64 of u8 [count, C, H, W]. */
   'datasets.samples': {

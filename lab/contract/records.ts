@@ -26,6 +26,15 @@ export const runMetricsSchema = z.object({
 });
 export type RunMetrics = z.output<typeof runMetricsSchema>;
 
+export const backendChoiceSchema = z.object({
+  asked: z.enum(['auto', 'cpu', 'webgpu', 'reference']),
+  backend: z.enum(['cpu', 'webgpu', 'reference']),
+  reason: z.string(),
+  /** The graphics adapter of the machine, where one was asked for. */
+  adapter: z.string().nullable(),
+  measured: z.array(z.object({ backend: z.enum(['cpu', 'webgpu', 'reference']), millisecondsPerStep: z.number() })),
+});
+
 export const runRecordSchema = z.object({
   id: z.string(),
   /** Runs that differ in nothing but the seed share it: the first 12 hex digits of the spec hash without seed. */
@@ -50,6 +59,8 @@ export const runRecordSchema = z.object({
   parameters: z.number().nullable(),
   macsPerImage: z.number().nullable(),
   backend: z.string().nullable(),
+  /** How it came to that: what was asked for, why, and what 'auto' measured; null before it has begun. */
+  backendChoice: backendChoiceSchema.nullable(),
   threads: z.number().nullable(),
   metrics: runMetricsSchema,
   /** About 32 values of validation accuracy (training loss before the first evaluation), for a sparkline. */

@@ -43,6 +43,7 @@ export async function newRun(
     parameters: sum(checked, (node) => node.parameterCount),
     macsPerImage: sum(checked, (node) => node.macs),
     backend: null,
+    backendChoice: null,
     threads: null,
     metrics: { ...noMetrics },
     sparkline: [],

@@ -4,6 +4,7 @@ import type { LabEvent } from '../contract/client.ts';
 import { asLabError, toErrorRecord, type LabError } from '../contract/errors.ts';
 import type { ErrorRecord, RunDetails, RunRecord, RunStatus } from '../contract/records.ts';
 import type { CheckpointFiles, Clock, RunEventRecord, RunPatch, Store, Trainer, TrainingHandle } from '../ports.ts';
+import { choiceWords, sameBackend } from './backend.ts';
 import { SeriesBuffer } from './buffer.ts';
 import { CheckpointWriter } from './checkpointWriter.ts';
 import { RunProgress } from './progress.ts';
@@ -94,7 +95,9 @@ export class RunSession {
   start(run: RunDetails, threads: number, resumeFrom: Uint8Array | null): void {
     try {
       const { trainer } = this.#options;
-      this.#handle = trainer.start({ runId: run.id, spec: run.spec, threads, resumeFrom }, (event) =>
+      // what went on one backend goes on there: only so is the result that of an uninterrupted run
+      const same = resumeFrom === null ? {} : sameBackend(run);
+      this.#handle = trainer.start({ runId: run.id, spec: run.spec, threads, resumeFrom, ...same }, (event) =>
         this.#hear(event),
       );
     } catch (error) {
@@ -139,6 +142,16 @@ export class RunSession {
   #hear(event: TrainingEvent): void {
     if (this.#deaf) return;
     switch (event.kind) {
+      case 'backend': {
+        const { choice } = event;
+        this.#change({
+          backendChoice: { ...choice, measured: choice.measured.map((each) => ({ ...each })) },
+          backend: choice.backend,
+        });
+        const words = choiceWords(choice);
+        if (words !== undefined) this.#note('backend', words);
+        break;
+      }
       case 'ready': {
         const { backend, threads, variant, parameters, macsPerImage, stepsPerEpoch, totalSteps, step } = event;
         this.#step = step;

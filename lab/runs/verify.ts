@@ -3,6 +3,7 @@ import type { LabEvent } from '../contract/client.ts';
 import { fromErrorRecord, LabError, toErrorRecord } from '../contract/errors.ts';
 import type { RunDetails, Verification } from '../contract/records.ts';
 import type { Clock, Datasets, Store, Trainer, TrainingHandle } from '../ports.ts';
+import { sameBackend } from './backend.ts';
 import { ReplayComparison } from './replay.ts';
 
 export interface VerifierOptions {
@@ -154,7 +155,7 @@ export class RunVerifier {
       try {
         // what is seen inside the layers does not change the result, and is not compared
         const spec = { ...run.spec, training: { ...run.spec.training, diagnostics: null } };
-        handle = trainer.start({ runId: run.id, spec, threads, resumeFrom: null }, hear);
+        handle = trainer.start({ runId: run.id, spec, threads, resumeFrom: null, ...sameBackend(run) }, hear);
       } catch (error) {
         end(() => reject(error instanceof Error ? error : new Error(String(error))));
       }

@@ -106,14 +106,23 @@ export const specSchema = z.strictObject({
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1),
   backend: z
     .strictObject({
-      kind: z.enum(['auto', 'cpu', 'reference']).default('auto'),
+      kind: z
+        .enum(['auto', 'cpu', 'webgpu', 'reference'])
+        .default('auto')
+        .describe('auto: the CPU or the GPU, whichever is measured to be faster for this network'),
+      fallback: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Goes on on the CPU when the GPU is lost or cannot run the network; else the run stops and can be resumed',
+        ),
       threads: z.int().min(0).max(256).default(0).describe('0: one per core'),
       precision: z
         .enum(precisions)
         .default(defaultPrecision)
         .describe('fast: 3x3 convolutions by Winograd transforms; exact: as products and sums of the plain definition'),
     })
-    .default({ kind: 'auto', threads: 0, precision: defaultPrecision })
+    .default({ kind: 'auto', fallback: true, threads: 0, precision: defaultPrecision })
     .describe(
       'Where and how it runs; of this only the precision has an influence on the result and counts in the hash',
     ),

@@ -10,7 +10,8 @@ type Shape = Record<string, z.ZodType>;
 /**
  * Sets one value of a spec document: `training.optimizer.learningRate=0.05`, `model.nodes[2].props.units=50`, or by a node's
  * id `model.nodes.dense1.props.units=50`. The value is JSON, or else text. Objects on the way are made; setting a field of
- * another form (`training.length.steps` over epochs, another `kind`) drops the fields that this form does not have.
+ * another form (`training.length.steps` over epochs, another `kind`) drops the fields that this form does not have. Where an object
+ * with a `kind` belongs, its kind alone will do: `backend=webgpu`, `training.optimizer=adam`.
  * Returns a changed copy. Throws LabError 'invalid' for a path that no spec has, naming near ones.
  */
 export function setSpecValue(document: unknown, assignment: string): unknown {
@@ -102,12 +103,24 @@ function assign(
   for (const other of Object.keys(target)) {
     if (shapes.length > 1 && !Object.hasOwn(form, other)) delete target[other];
   }
-  if (last) define(target, name, value);
+  if (last && !(typeof value === 'string' && isKindOf(value, form[name]!))) define(target, name, value);
   else {
+    // backend=webgpu is short for backend.kind=webgpu
+    if (last) keys = [...keys, 'kind'];
     const child = container(target[name], [form[name]!], path);
     define(target, name, child);
     assign(child, [form[name]!], keys, at + 1, value, path);
   }
+}
+
+/** Whether a word stands for the `kind` of what belongs there: of objects that have one, where no plain text may stand. */
+function isKindOf(word: string, schema: z.ZodType): boolean {
+  const forms = unwrap(schema);
+  if (forms.some((form) => form.safeParse(word).success)) return false;
+  return forms.some((form) => {
+    const kind = shapeOf(form)?.['kind'];
+    return kind !== undefined && kind.safeParse(word).success;
+  });
 }
 
 /** A plain property, whatever its name. */

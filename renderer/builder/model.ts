@@ -25,7 +25,7 @@ import {
   type RepairedFault,
 } from '../../engine/index.ts';
 import type { DatasetRecord } from '../../lab/contract/records.ts';
-import type { Spec } from '../../lab/contract/spec.ts';
+import { stageSettings, type Spec } from '../../lab/contract/spec.ts';
 import { isSame } from '../state/patch.ts';
 
 export type SpecNode = Spec['model']['nodes'][number];
@@ -142,12 +142,7 @@ export function lengthOf(
   const rest = Math.max(0, dataset.trainImages - data.validation);
   const trainImages = data.trainImages === null ? rest : Math.min(data.trainImages, rest);
   const { batchSize, length } = training;
-  const stages = training.stages.map((stage) => ({
-    ...stage,
-    batchSize: stage.batchSize ?? batchSize,
-    imageSize: null,
-  }));
-  const spans = stageSpans({ batchSize, length, stages }, trainImages);
+  const spans = stageSpans({ batchSize, length, stages: stageSettings(training) }, trainImages);
   const { stepsPerEpoch } = spans[0]!;
   const totalSteps = spans.at(-1)!.endStep;
   return { trainImages, stepsPerEpoch, totalSteps };

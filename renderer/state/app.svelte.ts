@@ -3,6 +3,7 @@
  * Owner of each part: see its own file. `info`, `datasets` and `templates` belong to the lab and are read on connecting.
  */
 import { getContext, setContext } from 'svelte';
+import type { MethodOutput } from '../../lab/contract/methods.ts';
 import type { AppInfo, DatasetRecord, Template } from '../../lab/contract/records.ts';
 import type { Spec } from '../../lab/contract/spec.ts';
 import type { Link, LinkState } from '../link/link.ts';
@@ -28,6 +29,8 @@ export class AppState {
 
   connection = $state<LinkState>('connecting');
   info = $state.raw<AppInfo | null>(null);
+  /** The graphics adapter; null: there is none, undefined: not known yet. */
+  adapter = $state.raw<MethodOutput<'machine.adapter'>['adapter'] | undefined>(undefined);
   datasets = $state.raw<readonly DatasetRecord[]>([]);
   templates = $state.raw<readonly Template[]>([]);
   paletteOpen = $state(false);
@@ -78,6 +81,8 @@ export class AppState {
       this.templates = templates;
       this.draft.datasets = datasets;
       await this.draft.restore();
+      // asking takes the lab a moment, and nothing waits for it
+      this.adapter = (await this.link.call('machine.adapter', {})).adapter;
     } catch (error) {
       this.notices.complain(error);
     }

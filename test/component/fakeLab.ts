@@ -68,6 +68,7 @@ export function makeRun(change: Partial<RunRecord> = {}): RunRecord {
     parameters: 79_510,
     macsPerImage: 79_400,
     backend: 'cpu',
+    backendChoice: null,
     threads: 2,
     metrics: {
       trainLoss: 0.2,
@@ -165,6 +166,7 @@ export class FakeLab implements LabServer {
       home: '/home/ablate',
       platform: 'linux',
     }),
+    'machine.adapter': () => ({ adapter: null }),
     'datasets.list': () => [mnist],
     'datasets.samples': ({ count }: { count: number }) => ({
       pixels: btoa(String.fromCharCode(...new Uint8Array(count * 784).fill(128))),

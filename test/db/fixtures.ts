@@ -47,6 +47,7 @@ export function run(id: string, more: Partial<RunRecord> = {}): RunRecord {
     parameters: 89610,
     macsPerImage: 89400,
     backend: null,
+    backendChoice: null,
     threads: null,
     metrics: {
       trainLoss: null,

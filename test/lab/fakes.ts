@@ -244,11 +244,11 @@ export interface BenchOptions {
 
 /** Answers jobs with what the test wants to hear, and keeps what was asked. */
 export class FakeJobs implements Jobs {
-  readonly asked: { name: string; request: JobRequest; options: unknown }[] = [];
+  readonly asked: { name: string; request: JobRequest | null; options: unknown }[] = [];
   answer: (name: string, options: never) => unknown = (name) => {
     throw new Error(`The test expects no job ${name}.`);
   };
-  async run(name: string, request: JobRequest, options: unknown): Promise<never> {
+  async run(name: string, request: JobRequest | null, options: unknown): Promise<never> {
     this.asked.push({ name, request, options });
     await Promise.resolve();
     return this.answer(name, options as never) as never;

@@ -46,7 +46,7 @@ const last = (events: readonly TrainingEvent[]) => events.at(-1)!;
 describe('a training worker', () => {
   it('trains a run from start to end', async () => {
     const events = await train({ steps: 200 }).done;
-    expect(kinds(events)[0]).toBe('ready');
+    expect(kinds(events).slice(0, 2)).toEqual(['backend', 'ready']);
     expect(last(events)).toMatchObject({ kind: 'finished', reason: 'completed', step: 200 });
     const steps = events.flatMap((event) => (event.kind === 'progress' ? [event.firstStep, event.step] : []));
     expect(steps[0]).toBe(1);
@@ -67,7 +67,7 @@ describe('a training worker', () => {
     const { bytes, step } = checkpoint as Extract<TrainingEvent, { kind: 'checkpoint' }>;
     expect(step).toBeLessThan(length);
     const resumed = await train({ steps: length, request: { resumeFrom: bytes } }).done;
-    expect(resumed[0]).toMatchObject({ kind: 'ready', step });
+    expect(resumed.find((event) => event.kind === 'ready')).toMatchObject({ step });
     expect(last(resumed)).toMatchObject({ kind: 'finished', step: length });
     expect((last(resumed) as { resultHash: string }).resultHash).toBe((whole as { resultHash: string }).resultHash);
     // the checkpoint is still the caller's: it was not handed over with the memory it lies in

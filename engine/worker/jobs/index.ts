@@ -1,3 +1,4 @@
+import type { AdapterAnswer, AdapterInput } from './adapter.ts';
 import type { JobRunner } from './job.ts';
 import type { LrRange, LrRangeInput } from './lrRange.ts';
 import type { ActivationPreview, PreviewInput } from './preview.ts';
@@ -5,6 +6,8 @@ import type { StepTiming, TimingInput } from './timing.ts';
 
 /** Every job: what it takes and what it gives. Both travel between threads as they are (structured clone). */
 export interface JobTable {
+  /** Which graphics adapter there is. */
+  adapter: { readonly input: AdapterInput; readonly output: AdapterAnswer };
   /** The value of every node for a few images. */
   preview: { readonly input: PreviewInput; readonly output: ActivationPreview };
   /** How long steps and evaluations take here. */
@@ -18,6 +21,7 @@ export type JobOutput<N extends JobName> = JobTable[N]['output'];
 
 /** Each loaded when it is asked for. */
 export const jobs: { readonly [N in JobName]: () => Promise<JobRunner<JobInput<N>, JobOutput<N>>> } = {
+  adapter: async () => (await import('./adapter.ts')).runAdapter,
   preview: async () => (await import('./preview.ts')).runPreview,
   timing: async () => (await import('./timing.ts')).runTiming,
   lrRange: async () => (await import('./lrRange.ts')).runLrRange,

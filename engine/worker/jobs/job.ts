@@ -1,8 +1,11 @@
 import type { Backend, BackendName, SpawnHelper } from '../../backend.ts';
+import type { GraphicsAdapter } from '../backendChoice.ts';
 
 /** What a job may use of the place it runs in. */
 export interface JobContext {
   backend(name: BackendName): Promise<Backend>;
+  /** The graphics adapter of this host; null where there is none. Left out: the host has no way to one. */
+  adapter?(): Promise<GraphicsAdapter | null>;
   /** Starts helper threads; left out where there are none. */
   readonly spawn?: SpawnHelper;
   /** Milliseconds of a steady clock. */

@@ -48,11 +48,15 @@ export async function runLrRange(input: LrRangeInput, context: JobContext): Prom
   };
   const { spawn } = context;
   const training = sweepOf(input.training, lowest, rangeGrowth(lowest, highest, steps), steps);
-  const run = await TrainingRun.create(training, await context.backend(training.backend), {
-    compile: { threads: training.threads, ...(spawn ? { spawn } : {}) },
-    clock: () => context.clock(),
-    emit: hear,
-  });
+  const run = await TrainingRun.create(
+    training,
+    await context.backend(training.backend === 'auto' ? 'cpu' : training.backend),
+    {
+      compile: { threads: training.threads, ...(spawn ? { spawn } : {}) },
+      clock: () => context.clock(),
+      emit: hear,
+    },
+  );
   try {
     while (end === undefined && !context.cancelled) {
       await run.advance(slice);

@@ -80,7 +80,7 @@ function print(run: RunDetails, out: Stream): void {
       'length',
       'steps' in training.length ? counted(training.length.steps, 'step') : counted(training.length.epochs, 'epoch'),
     ],
-    run.backend === null ? null : ['backend', `${run.backend}, ${counted(run.threads ?? 1, 'thread')}`],
+    run.backend === null ? null : ['backend', backendText(run)],
   ]);
   section('Certificate', [
     ['spec', run.specHash],
@@ -96,6 +96,13 @@ function print(run: RunDetails, out: Stream): void {
 
 function best(print: (value: number | null) => string, last: number | null, top: number | null): string {
   return last === null || top === last ? print(last) : `${print(last)}, best ${print(top)}`;
+}
+
+function backendText({ backend, threads, backendChoice }: RunDetails): string {
+  const adapter = backendChoice?.adapter ?? null;
+  const where = backend === 'webgpu' ? (adapter ?? 'GPU') : counted(threads ?? 1, 'thread');
+  const why = backendChoice?.asked === 'auto' ? `; chosen: ${backendChoice.reason}` : '';
+  return `${backend}, ${where}${why}`;
 }
 
 function modelText(run: RunDetails): string {

@@ -49,7 +49,8 @@ const job = smallJob({ length: { steps: 60 }, evaluateEvery: { steps: 4 } });
 describe('a session', () => {
   it('runs a job to the same result as the run itself', async () => {
     const events = await run(job);
-    expect(events[0]!.kind).toBe('ready');
+    expect(events.slice(0, 2).map(({ kind }) => kind)).toEqual(['backend', 'ready']);
+    expect(only(events, 'backend').choice).toMatchObject({ asked: job.backend, backend: job.backend });
     expect(events.at(-1)!.kind).toBe('finished');
     expect(only(events, 'finished').resultHash).toBe((await train(job, referenceBackend)).hash);
   });
@@ -125,7 +126,7 @@ describe('a session', () => {
 
   it('tells an engine error as plain data, once, and ends', async () => {
     const events = await run({ ...job, batchSize: 1000 });
-    expect(events).toHaveLength(1);
+    expect(events.map(({ kind }) => kind)).toEqual(['backend', 'failed']);
     expect(structuredClone(only(events, 'failed'))).toMatchObject({
       step: 0,
       error: { code: 'data', message: expect.stringContaining('batch of 1000') as string },

@@ -35,6 +35,11 @@ export const lrRange = {
   reason: 'Because.',
 };
 
-const answers: Readonly<Record<string, unknown>> = { preview, timing, lrRange };
+const answers: Readonly<Record<string, unknown>> = {
+  preview,
+  timing,
+  lrRange,
+  adapter: { adapter: { name: 'Some GPU', software: false } },
+};
 
 export const jobAnswer = (name: string): unknown => answers[name];

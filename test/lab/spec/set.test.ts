@@ -61,6 +61,12 @@ describe('--set', () => {
   it('moves to another form and drops what it does not have', () => {
     expect(set('training.length.steps=500').training.length).toEqual({ steps: 500 });
     expect(set('training.optimizer.kind=adam').training.optimizer).toEqual({ kind: 'adam', learningRate: 0.1 });
+    expect(set('training.optimizer=adam').training.optimizer).toEqual({ kind: 'adam', learningRate: 0.1 });
+    expect(set('backend=webgpu')).toMatchObject({ backend: { kind: 'webgpu' } });
+    // where a plain name may stand, it does
+    expect(set('model.nodes.dense1.props.weightInit=zeros').model.nodes[1]).toMatchObject({
+      props: { weightInit: 'zeros' },
+    });
     expect(set('training.schedule.kind=cosine').training).toMatchObject({ schedule: { kind: 'cosine' } });
   });
 

@@ -1,0 +1,94 @@
+import type { BackendName } from '../backend.ts';
+import { runTiming } from './jobs/timing.ts';
+import type { JobContext } from './jobs/job.ts';
+import type { TrainingJob } from './protocol.ts';
+
+/** What a job asks for: a backend, or the faster one. */
+export type BackendWish = BackendName | 'auto';
+
+/** Which backend a run got, and why. */
+export interface BackendChoice {
+  readonly asked: BackendWish;
+  readonly backend: BackendName;
+  /** One sentence. */
+  readonly reason: string;
+  /** The graphics adapter, where there is one; not what runs on the CPU. */
+  readonly adapter: string | null;
+  /** What 'auto' measured of this very plan, in milliseconds a step. */
+  readonly measured: readonly { readonly backend: BackendName; readonly millisecondsPerStep: number }[];
+}
+
+/** A graphics adapter, as far as the choice is concerned. */
+export interface GraphicsAdapter {
+  readonly name: string;
+  /** Computes on the processor: right, and slower than the cpu backend. */
+  readonly software: boolean;
+}
+
+export type ChoosingHost = Pick<JobContext, 'backend' | 'adapter' | 'clock' | 'turn' | 'spawn'>;
+
+/** Milliseconds of training that are measured on each backend. */
+const measuredFor = 250;
+
+/**
+ * Decides where a job runs. 'auto' measures a few steps of this very plan on the CPU and on the GPU and takes the faster: small
+ * networks are often faster on the CPU. A software adapter is never taken, nor a GPU that cannot run the plan.
+ */
+export async function chooseBackend(job: TrainingJob, host: ChoosingHost): Promise<BackendChoice> {
+  const asked = job.backend;
+  const cpu = (
+    reason: string,
+    adapter: string | null = null,
+    measured: BackendChoice['measured'] = [],
+  ): BackendChoice => ({
+    asked,
+    backend: 'cpu',
+    reason,
+    adapter,
+    measured,
+  });
+  if (asked === 'reference' || asked === 'cpu') {
+    return { asked, backend: asked, reason: 'The spec asks for it.', adapter: null, measured: [] };
+  }
+  const adapter = (await host.adapter?.()) ?? null;
+  if (asked === 'webgpu') {
+    return { asked, backend: 'webgpu', reason: 'The spec asks for it.', adapter: adapter?.name ?? null, measured: [] };
+  }
+  if (adapter === null) return cpu('There is no graphics adapter here.');
+  if (adapter.software) {
+    return cpu(`The graphics adapter ${adapter.name} computes on the CPU itself, which is slower.`, adapter.name);
+  }
+  const onCpu = await measure(job, 'cpu', host);
+  try {
+    const onGpu = await measure(job, 'webgpu', host);
+    const measured = [
+      { backend: 'cpu' as const, millisecondsPerStep: onCpu },
+      { backend: 'webgpu' as const, millisecondsPerStep: onGpu },
+    ];
+    const words = `${milliseconds(onCpu)} a step on the CPU, ${milliseconds(onGpu)} on ${adapter.name}.`;
+    if (onCpu <= onGpu) return cpu(`Measured for this network: ${words}`, adapter.name, measured);
+    return { asked, backend: 'webgpu', reason: `Measured for this network: ${words}`, adapter: adapter.name, measured };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return cpu(`${adapter.name} cannot run this plan: ${why}`, adapter.name, [
+      { backend: 'cpu', millisecondsPerStep: onCpu },
+    ]);
+  }
+}
+
+const milliseconds = (value: number): string => `${Number(value.toPrecision(3))} ms`;
+
+async function measure(job: TrainingJob, backend: BackendName, host: ChoosingHost): Promise<number> {
+  const { millisecondsPerStep } = await runTiming(
+    { training: { ...job, backend, resumeFrom: null }, milliseconds: measuredFor },
+    {
+      backend: (name) => host.backend(name),
+      ...(host.spawn && { spawn: host.spawn }),
+      clock: () => host.clock(),
+      turn: () => host.turn(),
+      progress: () => undefined,
+      cancelled: false,
+    },
+  );
+  return millisecondsPerStep;
+}

@@ -1,0 +1,16 @@
+import type { GraphicsAdapter } from '../backendChoice.ts';
+import type { JobContext } from './job.ts';
+
+export interface AdapterInput {
+  /** Nothing about a run: the machine alone is asked. */
+  readonly training?: undefined;
+}
+
+/** What the machine has for graphics; null for nothing that WebGPU could use. */
+export interface AdapterAnswer {
+  readonly adapter: GraphicsAdapter | null;
+}
+
+export async function runAdapter(_input: AdapterInput, context: JobContext): Promise<AdapterAnswer> {
+  return { adapter: (await context.adapter?.()) ?? null };
+}
