@@ -1,7 +1,7 @@
 import type { Expr, Func, Local } from './asm/func.ts';
 import type { Module } from './asm/module.ts';
 import { unitCost, unitRuns, type Level, type RowGroup, type TaskGroup, type Unit } from './schedule.ts';
-import { emitSliceStart, rowBytes, sliceCount, type Placed, type RowStep } from './step.ts';
+import { emitSliceStart, rowBytes, sliceCount, type Buffer, type Placed, type RowStep } from './step.ts';
 import type { Marks } from './profile.ts';
 import { counterBytes, countersStart } from './sync.ts';
 
@@ -30,7 +30,8 @@ function emitRowStep(module: Module, step: RowStep): Func {
     const row = f.i32.sub(from, emitSliceStart(f, step.rows, slice));
     return f.i32.add(f.i32.mul(row, rowBytes(of)), f.i32.add(scratch, base));
   };
-  step.emit({ f, module, from, to, slice, scratch, address });
+  const sliceMemory = (of: Buffer): Expr => f.i32.add(scratch, of.address);
+  step.emit({ f, module, from, to, slice, scratch, address, sliceMemory });
   return f;
 }
 

@@ -4,6 +4,7 @@ import { sliceSizes, type Access, type Buffer, type Step } from './step.ts';
 
 interface Found {
   readonly rowBytes: number;
+  readonly wholeSlice: boolean;
   first: number;
   last: number;
 }
@@ -17,11 +18,11 @@ function privateTo(group: RowGroup, elsewhere: ReadonlySet<Buffer>): Map<Buffer,
   const found = new Map<Buffer, Found>();
   const refused = new Set<Buffer>(elsewhere);
   group.steps.forEach((step, index) => {
-    for (const { buffer, movable, rowBytes } of accesses(step)) {
+    for (const { buffer, movable, rowBytes, wholeSlice = false } of accesses(step)) {
       const known = found.get(buffer);
       if (!movable || (known && known.rowBytes !== rowBytes)) refused.add(buffer);
       if (known) known.last = index;
-      else found.set(buffer, { rowBytes, first: index, last: index });
+      else found.set(buffer, { rowBytes, wholeSlice, first: index, last: index });
     }
   });
   for (const buffer of refused) found.delete(buffer);
@@ -52,13 +53,14 @@ export function placePrivate(levels: readonly Level[], persistent: ReadonlySet<B
     const runOf = (index: number): { first: number; end: number } => runs.find((run) => index < run.end)!;
     const most = Math.max(...sliceSizes(group.rows));
     const lifetimes: Lifetime[] = [];
-    for (const [buffer, { rowBytes, first, last }] of privateTo(group, elsewhere)) {
+    for (const [buffer, { rowBytes, wholeSlice, first, last }] of privateTo(group, elsewhere)) {
       const from = runOf(first);
       const to = runOf(last);
-      const single = from === to && group.steps[first]!.unit === 'image';
+      const single = !wholeSlice && from === to && group.steps[first]!.unit === 'image';
       buffer.place = single ? 'row' : 'slice';
       const inUse = single ? { first, last } : { first: from.first, last: to.end - 1 };
-      lifetimes.push({ buffer, bytes: rowBytes * (single ? 1 : most), ...inUse });
+      const bytes = wholeSlice ? buffer.bytes : rowBytes * (single ? 1 : most);
+      lifetimes.push({ buffer, bytes, ...inUse });
     }
     end = Math.max(end, placeTransient(lifetimes, base));
   }

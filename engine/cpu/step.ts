@@ -36,6 +36,8 @@ export interface Access {
   readonly byRow: boolean;
   readonly movable: boolean;
   readonly rowBytes: number;
+  /** Lives from the first row of a slice to its last, found through `RowScope.sliceMemory`. */
+  readonly wholeSlice?: boolean;
 }
 
 export function byRow(of: Placed | Buffer): Access {
@@ -44,6 +46,11 @@ export function byRow(of: Placed | Buffer): Access {
 
 export function ownRows(of: Placed): Access {
   return { buffer: of.buffer, byRow: true, movable: true, rowBytes: rowBytes(of) };
+}
+
+/** Memory that a row step keeps from row to row of a slice, and that no other step touches. */
+export function ownSlice(buffer: Buffer): Access {
+  return { buffer, byRow: true, movable: true, rowBytes: 0, wholeSlice: true };
 }
 
 export function whole(of: Placed | Buffer): Access {
@@ -79,6 +86,8 @@ export interface RowScope {
   readonly scratch: Local;
   /** Address of row `from` of the tensor; the rows up to `to` follow. */
   address(of: Placed): Expr;
+  /** Address of a buffer that the step accesses as `ownSlice`. */
+  sliceMemory(of: Buffer): Expr;
 }
 
 /**

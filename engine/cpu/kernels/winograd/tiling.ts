@@ -49,3 +49,18 @@ export function spacing(bytes: number): number {
   const lines = Math.ceil(bytes / 64);
   return 64 * (lines % 2 === 0 ? lines + 1 : lines);
 }
+
+/** Tiles that one product of a weight gradient should sum over: fewer, and loading and storing the sums would dominate. */
+const tilesPerSum = 32;
+
+/**
+ * Images whose tiles are kept until they are multiplied together: a power of two that gives some `tilesPerSum` tiles, no more than
+ * a slice has and the cache can hold.
+ */
+export function imagesTogether(tiles: number, perTile: number, sliceRows: number): number {
+  let images = 1;
+  while (images * tiles < tilesPerSum && 2 * images <= sliceRows && 2 * images * tiles * perTile <= 2 * blockBytes) {
+    images *= 2;
+  }
+  return images;
+}
