@@ -4,6 +4,7 @@
  * itself runs behind engine/worker.
  */
 export type { BackendName } from './backend.ts';
+export type { AugmentationSettings } from './data/augment.ts';
 export { decodeIdx, decodeIdxImages, type IdxArray, type IdxPair } from './data/idx.ts';
 export {
   measureNames,

@@ -144,6 +144,7 @@ export function trainingJob(
       validation: spec.data.validation,
       trainImages: spec.data.trainImages,
       preprocessing: spec.data.preprocessing,
+      augmentation: spec.data.augmentation,
     },
     batchSize: training.batchSize,
     length: training.length,

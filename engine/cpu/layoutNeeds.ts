@@ -56,6 +56,17 @@ export function layoutNeeds(instance: OpInstance): LayoutNeeds {
         [instance.outputs.x, 'planeOrNatural'],
       ]);
     }
+    case 'augmentImages': {
+      const { pixels, indices, augmentation, offset, scale } = instance.inputs;
+      return needs([
+        [pixels, 'raw'],
+        [indices, 'raw'],
+        [augmentation, 'raw'],
+        [offset, 'raw'],
+        [scale, 'raw'],
+        [instance.outputs.x, 'planeOrNatural'],
+      ]);
+    }
     case 'gatherLabels':
       return needs([[instance.inputs.labels, 'raw']]);
     case 'linear': {

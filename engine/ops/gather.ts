@@ -1,6 +1,6 @@
 import { formatShape, sizeOf } from '../tensor.ts';
 import { plainOp, type OpCheck } from './definition.ts';
-import type { TensorId } from './op.ts';
+import { augmentationSize, type OpInputs, type OpOutputs, type TensorId } from './op.ts';
 
 function checkScale(check: OpCheck, slot: string, tensor: TensorId, image: number): void {
   const shape = check.ranked(slot, tensor, 'f32', 1);
@@ -8,7 +8,10 @@ function checkScale(check: OpCheck, slot: string, tensor: TensorId, image: numbe
   check.fault(`${slot} is ${formatShape(shape)}; it takes 1 value or one per pixel (${image})`);
 }
 
-export const gatherImages = plainOp<'gatherImages'>(({ inputs, outputs }, check) => {
+function checkImages(
+  { inputs, outputs }: { inputs: OpInputs<'gatherImages'>; outputs: OpOutputs<'gatherImages'> },
+  check: OpCheck,
+): void {
   const pixels = check.ranked('pixels', inputs.pixels, 'u8', 4);
   const indices = check.ranked('indices', inputs.indices, 'i32', 1);
   if (pixels === undefined || indices === undefined) return;
@@ -16,6 +19,15 @@ export const gatherImages = plainOp<'gatherImages'>(({ inputs, outputs }, check)
   checkScale(check, 'offset', inputs.offset, sizeOf(image));
   checkScale(check, 'scale', inputs.scale, sizeOf(image));
   check.tensor('x', outputs.x, 'f32', [indices[0]!, ...image]);
+}
+
+export const gatherImages = plainOp<'gatherImages'>(checkImages);
+
+export const augmentImages = plainOp<'augmentImages'>((instance, check) => {
+  checkImages(instance, check);
+  const indices = check.ranked('indices', instance.inputs.indices, 'i32', 1);
+  if (indices === undefined) return;
+  check.tensor('augmentation', instance.inputs.augmentation, 'f32', [indices[0]!, augmentationSize]);
 });
 
 export const gatherLabels = plainOp<'gatherLabels'>(({ inputs, outputs }, check) => {

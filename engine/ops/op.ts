@@ -63,6 +63,16 @@ export interface Ops {
     inputs: { pixels: TensorId; indices: TensorId; offset: TensorId; scale: TensorId };
     outputs: { x: TensorId };
   };
+  /**
+   * The same of images that are changed on the way. Row n of `augmentation` f32 [N, augmentationSize] (places: augmentationSlot) says
+   * how: pixel (h, w) is taken from (yy h + yx w + y0, xy h + xx w + x0) of the stored image, bilinear, 0 outside; times gain, plus
+   * bias, at least 0 and at most 255, and only then offset and scale. x is 0 for top <= h < bottom and left <= w < right.
+   */
+  augmentImages: {
+    attrs: None;
+    inputs: { pixels: TensorId; indices: TensorId; augmentation: TensorId; offset: TensorId; scale: TensorId };
+    outputs: { x: TensorId };
+  };
   /** target[n] = labels[indices[n]]; index -1 gives -1. labels u8 [M], indices i32 [N]; target i32 [N]. */
   gatherLabels: { attrs: None; inputs: { labels: TensorId; indices: TensorId }; outputs: { target: TensorId } };
 
@@ -480,6 +490,13 @@ export const statisticCount = 9;
 /** Where each number stands in the result of `compare`. */
 export const compareSlot = { normA: 0, normB: 1, difference: 2, product: 3 } as const;
 export const compareSize = 4;
+/** Where in a row of `augmentImages` its numbers stand. */
+export const augmentationSlot = {
+  ...{ yy: 0, yx: 1, y0: 2, xy: 3, xx: 4, x0: 5 },
+  ...{ gain: 6, bias: 7 },
+  ...{ top: 8, left: 9, bottom: 10, right: 11 },
+} as const;
+export const augmentationSize = 12;
 /** Where seed and step stand in the `random` tensor (i32 [3], bits of unsigned words). */
 export const randomSlot = { seedLow: 0, seedHigh: 1, step: 2 } as const;
 export const randomSize = 3;

@@ -24,6 +24,8 @@ export interface SharedTensors extends ModelTensors {
   readonly trainPixels: TensorId;
   readonly trainLabels: TensorId;
   readonly trainIndices: TensorId;
+  /** How the images of `trainIndices` are changed; undefined: not at all. */
+  readonly augmentation?: TensorId;
   readonly hyper: TensorId;
 }
 
@@ -131,20 +133,20 @@ function given({ builder }: SharedTensors, { prefix, data }: ForwardOptions, nod
 }
 
 function gather(
-  { builder, offset, scale }: SharedTensors,
+  { builder, offset, scale, augmentation, trainIndices }: SharedTensors,
   { segment, data }: ForwardOptions,
   node: string,
   x: TensorId,
   target: TensorId,
 ): void {
-  builder.op(segment, {
-    op: 'gatherImages',
-    attrs: {},
-    inputs: { pixels: data.pixels, indices: data.indices, offset, scale },
-    outputs: { x },
-    phase: 'data',
-    node,
-  });
+  const inputs = { pixels: data.pixels, indices: data.indices, offset, scale };
+  const place = { outputs: { x }, phase: 'data', node } as const;
+  // other images than those of a step, such as validation images, are never changed
+  if (augmentation !== undefined && data.indices === trainIndices) {
+    builder.op(segment, { op: 'augmentImages', attrs: {}, inputs: { ...inputs, augmentation }, ...place });
+  } else {
+    builder.op(segment, { op: 'gatherImages', attrs: {}, inputs, ...place });
+  }
   builder.op(segment, {
     op: 'gatherLabels',
     attrs: {},

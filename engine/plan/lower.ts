@@ -1,6 +1,6 @@
 import { EngineError, type Fault } from '../errors.ts';
 import type { CheckedGraph, CheckedNode } from '../graph/check.ts';
-import { hyperSize, randomSize, type TensorId } from '../ops/op.ts';
+import { augmentationSize, hyperSize, randomSize, type TensorId } from '../ops/op.ts';
 import { sizeOf, type Shape } from '../tensor.ts';
 import { optimizerState as stateNames } from '../train/optimizers.ts';
 import type { GradientSettings, LossSettings, OptimizerSettings } from '../train/settings.ts';
@@ -30,6 +30,8 @@ export interface LowerOptions {
   readonly testImages: number;
   /** Whether offset and scale have one value per pixel, or one for all. */
   readonly perFeature: boolean;
+  /** Whether training images are changed on the way (op `augmentImages`). Left out: no. */
+  readonly augmented?: boolean;
   readonly loss: LossSettings;
   readonly optimizer: OptimizerSettings;
   /** Left out: the optimiser sees the gradients as they are. */
@@ -144,6 +146,7 @@ type DataTensors = Pick<
   | 'offset'
   | 'scale'
   | 'classWeight'
+  | 'augmentation'
   | 'trainIndices'
   | 'evaluationIndices'
   | 'hyper'
@@ -165,6 +168,9 @@ function dataTensors(builder: PlanBuilder, options: LowerOptions): DataTensors {
     scale: builder.tensor('data.scale', scaling, 'f32', 'data'),
     ...(weights !== undefined && { classWeight: builder.tensor('data.classWeight', [weights], 'f32', 'data') }),
     trainIndices: builder.tensor('step.trainIndices', [imagesPerPart(options)], 'i32', 'input'),
+    ...(options.augmented === true && {
+      augmentation: builder.tensor('step.augmentation', [imagesPerPart(options), augmentationSize], 'f32', 'input'),
+    }),
     evaluationIndices: builder.tensor('step.evaluationIndices', [options.evaluationBatch], 'i32', 'input'),
     hyper: builder.tensor('step.hyper', [hyperSize], 'f32', 'input'),
     random: builder.tensor('step.random', [randomSize], 'i32', 'input'),

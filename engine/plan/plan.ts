@@ -63,6 +63,8 @@ export interface TrainingHandles {
   readonly scale: TensorId;
   /** f32 [K], where the loss weighs the classes. */
   readonly classWeight?: TensorId;
+  /** f32 [batch, augmentationSize], where training images are changed. */
+  readonly augmentation?: TensorId;
   /** i32 [batch / accumulate] for segment 'train', i32 [evaluationBatch] for 'evaluateTrain' and 'evaluateTest'. */
   readonly trainIndices: TensorId;
   readonly evaluationIndices: TensorId;

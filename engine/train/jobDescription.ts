@@ -19,7 +19,7 @@ const partNames: Record<JobPart, string> = {
 };
 
 export function describeJob(job: TrainingJob): JobDescription {
-  const { train, test, ...data } = job.data;
+  const { train, test, augmentation, ...data } = job.data;
   const { nodes } = job.graph;
   return {
     model: canonical(
@@ -27,6 +27,7 @@ export function describeJob(job: TrainingJob): JobDescription {
     ),
     data: canonical({
       ...data,
+      ...(augmentation ? { augmentation } : {}),
       trainCount: train.count,
       testCount: test.count,
       trainLabels: checksum(train.labels),

@@ -1,4 +1,5 @@
 import type { Executable } from '../backend.ts';
+import type { Augmentation } from '../data/augment.ts';
 import type { BatchOrder } from '../data/batches.ts';
 import { hyperSize, hyperSlot, randomSize, randomSlot, type TensorId } from '../ops/op.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
@@ -15,6 +16,8 @@ export interface LoopSettings {
   readonly totalSteps: number;
   /** Of the stage: the rate is multiplied by it. Left out: 1. */
   readonly learningRateFactor?: number;
+  /** Draws what happens to the images of a step; for plans that change them. */
+  readonly augmentation?: Augmentation;
 }
 
 /** Runs single training steps. What a step reads from the host is a pure function of seed and step. A step allocates nothing. */
@@ -43,11 +46,14 @@ export class StepRunner {
     this.indices = new Int32Array(plan.batchSize);
     this.random[randomSlot.seedLow] = settings.seed | 0;
     this.random[randomSlot.seedHigh] = Math.floor(settings.seed / 4294967296) | 0;
-    const { trainIndices, hyper, random } = plan.handles;
+    const { trainIndices, augmentation, hyper, random } = plan.handles;
     this.inputs = [
       [trainIndices, this.indices],
       [hyper, this.hyper],
       [random, this.random],
+      ...(augmentation !== undefined && settings.augmentation
+        ? [[augmentation, settings.augmentation.values] as const]
+        : []),
     ];
   }
 
@@ -65,6 +71,7 @@ export class StepRunner {
   prepare(step: number): void {
     const { optimizer } = this.#settings;
     this.#order.fill(step, this.indices);
+    this.#settings.augmentation?.fill(this.#order, step, this.indices);
     const rate = optimizer.learningRate * lrAt(this.#schedule, step) * this.#factor;
     fillHyper(optimizer, rate, step, this.hyper);
     this.random[randomSlot.step] = step;

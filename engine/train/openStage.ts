@@ -1,3 +1,4 @@
+import { Augmentation } from '../data/augment.ts';
 import type { Backend, CompileOptions, Executable } from '../backend.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
@@ -20,6 +21,7 @@ export class OpenStage {
 
   private constructor(job: TrainingJob, prepared: PreparedTraining, stage: PlannedStage, executable: Executable) {
     const { plan, order, settings } = stage;
+    const { augmentation, imageShape } = job.data;
     this.stage = stage;
     this.executable = executable;
     this.runner = new StepRunner(executable, plan, order, {
@@ -28,6 +30,17 @@ export class OpenStage {
       seed: job.seed,
       totalSteps: prepared.totalSteps,
       learningRateFactor: settings.learningRateFactor,
+      ...(augmentation && plan.handles.augmentation !== undefined
+        ? {
+            augmentation: new Augmentation(
+              augmentation,
+              settings.augmentationStrength,
+              imageShape,
+              job.seed,
+              settings.batchSize,
+            ),
+          }
+        : {}),
     });
     this.validation = new Evaluation(executable, plan, 'validation', prepared.validationImages);
     this.test = new Evaluation(executable, plan, 'test', prepared.testImages);

@@ -1,3 +1,4 @@
+import { augments } from '../data/augment.ts';
 import { BatchOrder } from '../data/batches.ts';
 import { fitPreprocessing, isPerFeature } from '../data/preprocess.ts';
 import type { PixelTransform } from '../data/preprocess.ts';
@@ -98,6 +99,7 @@ function planStages(job: TrainingJob, split: Split): readonly PlannedStage[] {
       trainImages: train.count,
       testImages: test.count,
       perFeature: isPerFeature(preprocessing, imageShape[0]),
+      augmented: augments(job.data.augmentation, settings.augmentationStrength),
       loss: job.loss,
       optimizer: job.optimizer,
       ...(job.gradient === undefined ? {} : { gradient: job.gradient }),

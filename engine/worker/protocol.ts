@@ -1,3 +1,4 @@
+import type { AugmentationSettings } from '../data/augment.ts';
 import type { BackendName, Precision, Variant } from '../backend.ts';
 import type { StepProbe } from '../diagnostics/measures.ts';
 import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
@@ -32,6 +33,8 @@ export interface TrainingJob {
     /** Train on so many of the rest only; null: all. */
     readonly trainImages: number | null;
     readonly preprocessing: Preprocessing;
+    /** How training images are changed in every epoch; left out: not at all. */
+    readonly augmentation?: AugmentationSettings | null;
   };
   readonly batchSize: number;
   /** Length of a run without stages: in epochs or in steps. */

@@ -26,6 +26,7 @@ export async function sha256(data: string | Uint8Array): Promise<string> {
  */
 export const laterFields: Readonly<Record<string, unknown>> = {
   'training.optimizer.biasCorrection': true,
+  'data.augmentation': null,
   'training.clip': null,
   'training.l1': 0,
   'training.stages': [],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defaultPrecision, precisions } from '../../engine/index.ts';
 import { diagnosticsSchema, usualDiagnostics } from './diagnostics.ts';
+import { augmentationSchema } from './augmentation.ts';
 import { lossSchema } from './loss.ts';
 import { clipSchema, optimizerSchema } from './optimizer.ts';
 import { scheduleSchema } from './schedule.ts';
@@ -59,6 +60,7 @@ const dataSchema = z.strictObject({
     .enum(['raw', 'unit', 'standardise'])
     .default('unit')
     .describe('raw: 0..255; unit: 0..1; standardise: mean 0, standard deviation 1 over the training split'),
+  augmentation: augmentationSchema,
 });
 
 const cadenceSchema = z.union([

@@ -24,6 +24,8 @@ export const i32Ops = {
   wrapI64: 0xa7,
   /** Towards zero; what does not fit gives the nearest that does, NaN 0. */
   truncateF32U: [0xfc, 1],
+  /** The same, signed. */
+  truncateF32S: [0xfc, 0],
 } as const;
 
 export const i64Ops = { and: 0x83, or: 0x84, shrU: 0x88, fromBitsF64: 0xbd, extendU: 0xad } as const;
@@ -36,6 +38,7 @@ export const f32Ops = {
   le: 0x5f,
   abs: 0x8b,
   neg: 0x8c,
+  floor: 0x8e,
   sqrt: 0x91,
   add: 0x92,
   sub: 0x93,

@@ -9,6 +9,7 @@ import { clipGradientNorm, clipGradientValue, l1Penalty } from './clip.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv.ts';
 import { dropout, dropoutMask } from './dropout.ts';
 import { elementwiseLoss } from './elementwiseLoss.ts';
+import { augmentImages } from './augment.ts';
 import { gatherImages, gatherLabels } from './gather.ts';
 import { groupNorm, groupNormGrad } from './groupNorm.ts';
 import type { CpuKernel } from './kernel.ts';
@@ -28,6 +29,7 @@ import { logSoftmax, logSoftmaxGrad, softmax, softmaxGrad } from './softmax.ts';
 /** One kernel per op; a missing one fails the type check. */
 export const kernels: { readonly [N in OpName]: CpuKernel<N> } = {
   gatherImages,
+  augmentImages,
   gatherLabels,
   linear,
   linearGradInput,

@@ -5,6 +5,7 @@ import { batchNorm, batchNormGrad, batchNormInference, batchNormInferenceGrad } 
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
 import { dropout, dropoutMask } from './dropout.ts';
 import { elementwiseLoss } from './elementwiseLoss.ts';
+import { augmentImages } from './augment.ts';
 import { gatherImages, gatherLabels } from './gather.ts';
 import { groupNorm, groupNormGrad, layerNorm, layerNormGrad } from './groupNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
@@ -24,6 +25,7 @@ import { logSoftmax, logSoftmaxGrad, softmax, softmaxGrad } from './softmax.ts';
 /** One kernel per op; a missing one fails the type check. */
 export const kernels: { readonly [N in OpName]: ReferenceKernel<N> } = {
   gatherImages,
+  augmentImages,
   gatherLabels,
   linear,
   linearGradInput,

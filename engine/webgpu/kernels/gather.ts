@@ -1,3 +1,4 @@
+import { augmentationSize, augmentationSlot } from '../../ops/op.ts';
 import type { GpuKernel } from '../kernel.ts';
 import { each } from './each.ts';
 
@@ -37,6 +38,55 @@ export const gatherLabels: GpuKernel<'gatherLabels'> = ({ inputs, outputs }, con
   if (image < 0) { ${part === 0 ? 'classes[i] = -1; ' : ''}return; }
   if (image < ${firstRow} || image >= ${firstRow + rows}) { return; }
   classes[i] = i32(labels(u32(image - ${firstRow})));`,
+    });
+  });
+};
+
+/** The four stored pixels around a place, black outside; one dispatch per part of the data set. */
+export const augmentImages: GpuKernel<'augmentImages'> = ({ inputs, outputs }, context) => {
+  const pixels = context.tensor(inputs.pixels);
+  const offset = context.tensor(inputs.offset);
+  const scale = context.tensor(inputs.scale);
+  const x = context.tensor(outputs.x);
+  const [, , height, width] = x.shape as readonly [number, number, number, number];
+  const plane = height * width;
+  const size = x.size / x.shape[0]!;
+  const at = (values: { readonly size: number }): string => (values.size === 1 ? '0u' : 'pixel');
+  const change = (slot: keyof typeof augmentationSlot): string => `changes(own + ${augmentationSlot[slot]}u)`;
+  context.chunks(pixels).forEach(({ array, firstRow, rows }, part) => {
+    const tap = (row: string, column: string): string =>
+      `select(0.0, f32(pixels(first + u32(clamp(${row}, 0, ${height - 1}) * ${width} + clamp(${column}, 0, ${width - 1})))), ${row} >= 0 && ${row} < ${height} && ${column} >= 0 && ${column} < ${width})`;
+    each(context, x.size, {
+      label: 'augmentImages',
+      read: {
+        pixels: array,
+        indices: context.tensor(inputs.indices),
+        changes: context.tensor(inputs.augmentation),
+        offset,
+        scale,
+      },
+      write: { x },
+      body: `
+  let n = i / ${size}u;
+  let image = indices(n);
+  let pixel = i % ${size}u;
+  let own = n * ${augmentationSize}u;
+  let h = f32((pixel % ${plane}u) / ${width}u);
+  let w = f32(pixel % ${width}u);
+  let blank = h >= ${change('top')} && h < ${change('bottom')} && w >= ${change('left')} && w < ${change('right')};
+  if (image < 0 || blank) { ${part === 0 ? 'x[i] = 0.0; ' : ''}return; }
+  if (image < ${firstRow} || image >= ${firstRow + rows}) { return; }
+  let first = u32(image - ${firstRow}) * ${size}u + pixel / ${plane}u * ${plane}u;
+  let y = ${change('yy')} * h + ${change('yx')} * w + ${change('y0')};
+  let across = ${change('xy')} * h + ${change('xx')} * w + ${change('x0')};
+  let row = i32(floor(y));
+  let column = i32(floor(across));
+  let down = y - floor(y);
+  let right = across - floor(across);
+  let upper = mix(${tap('row', 'column')}, ${tap('row', '(column + 1)')}, right);
+  let lower = mix(${tap('(row + 1)', 'column')}, ${tap('(row + 1)', '(column + 1)')}, right);
+  let seen = clamp(mix(upper, lower, down) * ${change('gain')} + ${change('bias')}, 0.0, 255.0);
+  x[i] = (seen - offset(${at(offset)})) * scale(${at(scale)});`,
     });
   });
 };

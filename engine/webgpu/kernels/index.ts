@@ -5,7 +5,7 @@ import { accumulate, copy, takeAccumulated } from './accumulate.ts';
 import { activation, activationGrad } from './activation.ts';
 import { batchNorm, batchNormGrad, batchNormInference, batchNormInferenceGrad } from './batchNorm.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
-import { gatherImages, gatherLabels } from './gather.ts';
+import { augmentImages, gatherImages, gatherLabels } from './gather.ts';
 import { clipGradientNorm, clipGradientValue, l1Penalty } from './gradients.ts';
 import { groupNorm, groupNormGrad, layerNorm, layerNormGrad } from './groupNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
@@ -22,6 +22,7 @@ import { logSoftmax, logSoftmaxGrad, softmax, softmaxGrad } from './softmax.ts';
 /** One kernel per op; a missing one fails the type check. */
 export const kernels: { readonly [N in OpName]: GpuKernel<N> } = {
   gatherImages,
+  augmentImages,
   gatherLabels,
   linear,
   linearGradInput,

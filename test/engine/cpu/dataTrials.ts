@@ -1,3 +1,4 @@
+import { augmentationSize } from '../../../engine/ops/op.ts';
 import { given, noise, positive, t, type Trial, type TrialTensor } from './trial.ts';
 
 const bytes = (...shape: number[]): TrialTensor => ({ shape, dtype: 'u8', values: (i) => (i * 37 + 11) % 256 });
@@ -7,6 +8,16 @@ const bits = (...shape: number[]): TrialTensor => ({ shape, dtype: 'u8', values:
 export function dataTrials(): Trial[] {
   const indices = given([3, -1, 0, 4, 2, 2, 1], 'i32');
   const random = given([123456789, -7, 41], 'i32');
+  // the first image stays as it is; others are turned, moved, mirrored, cut and taken to both limits of the values
+  const changes = [
+    [1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0],
+    [1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0],
+    [0.9, 0.3, -0.7, -0.3, 0.9, 1.1, 1.2, -30, 2, 1, 4, 3],
+    [1, 0, 2, 0, -1, 4, 1, 0, -2, -1, 3, 2],
+    [0.5, -0.8, 3.3, 0.8, 0.5, -1.4, 3, -200, 5, 3, 9, 8],
+    [1.7, 0.1, -9, 0.2, 1.4, 0.25, 0.5, 200, 0, 0, 0, 0],
+    [1, 0, -1, 0, 1, 2, 1, 0, 0, 0, 7, 1],
+  ].flat();
   return [
     {
       name: 'gatherImages one channel',
@@ -29,6 +40,19 @@ export function dataTrials(): Trial[] {
       inputs: { pixels: bytes(5, 6, 1, 1), indices, offset: given([1]), scale: given([2]) },
       outputs: { x: t(7, 6, 1, 1) },
     },
+    ...[1, 3].map((channels): Trial => ({
+      name: `augmentImages ${channels} channels`,
+      op: 'augmentImages',
+      attrs: {},
+      inputs: {
+        pixels: bytes(5, channels, 7, 5),
+        indices,
+        augmentation: { shape: [7, augmentationSize], values: (i) => changes[i]! },
+        offset: channels === 1 ? given([12.5]) : t(channels * 35),
+        scale: channels === 1 ? given([0.02]) : positive(channels * 35),
+      },
+      outputs: { x: t(7, channels, 7, 5) },
+    })),
     {
       name: 'gatherLabels',
       op: 'gatherLabels',
