@@ -24,6 +24,8 @@ describe('stages on a line', () => {
       [[20, 20], { epochs: 2 }],
       [null, { epochs: 2 }],
     ]);
+    const ten = progressive({ length: { epochs: 10 }, batchSize: 64 }, 28);
+    expect(ten.map(({ length }) => length)).toEqual([{ epochs: 3.5 }, { epochs: 3 }, { epochs: 3.5 }]);
     const segments = segmentsOf(stages, images, 28);
     expect(segments.map(({ size }) => size)).toEqual([14, 20, 28]);
     expect(segments.map(({ steps }) => steps)).toEqual([200, 200, 200]);

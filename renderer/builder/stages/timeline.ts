@@ -131,6 +131,8 @@ export function progressive(whole: Pick<Stage, 'length' | 'batchSize'>, native: 
       frozen: [],
       frozenBatchNorm: 'running',
     };
-    return withAmount(stage, amountOf(stage) / sizes.length);
+    // rounded at its ends, so that the stages together are as long as the whole
+    const part = (end: number): number => amountOf(withAmount(stage, (amountOf(stage) * end) / sizes.length));
+    return withAmount(stage, i === 0 ? part(1) : part(i + 1) - part(i));
   });
 }
