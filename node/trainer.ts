@@ -144,6 +144,7 @@ export function trainingJob(
       validation: spec.data.validation,
       trainImages: spec.data.trainImages,
       preprocessing: spec.data.preprocessing,
+      ...(spec.data.preprocessing.endsWith('Whitening') && { whiteningEps: spec.data.whiteningEps }),
       augmentation: spec.data.augmentation,
     },
     batchSize: training.batchSize,

@@ -1,4 +1,5 @@
 import type { Preprocessing } from '../worker/protocol.ts';
+import { pixelSums, whiteningMatrix, type PixelSums } from './whiten.ts';
 
 /** x = (pixel - offset) * scale. One value each for the whole image, or one per feature [C*H*W]. */
 export interface PixelTransform {
@@ -8,7 +9,12 @@ export interface PixelTransform {
 
 /** Whether the transform has a value per feature: 'standardise' treats every channel of a colour image by itself. */
 export function isPerFeature(kind: Preprocessing, channels: number): boolean {
-  return kind === 'standardise' && channels > 1;
+  return (kind === 'standardise' && channels > 1) || kind === 'standardiseFeatures' || isWhitening(kind);
+}
+
+/** Whether a matrix follows the transform. */
+export function isWhitening(kind: Preprocessing): kind is 'pcaWhitening' | 'zcaWhitening' {
+  return kind === 'pcaWhitening' || kind === 'zcaWhitening';
 }
 
 /**
@@ -16,6 +22,8 @@ export function isPerFeature(kind: Preprocessing, channels: number): boolean {
  * - raw: pixels as they are, 0 to 255
  * - unit: divided by 255
  * - standardise: mean 0 and standard deviation 1 (biased, over all pixels of a channel of the training split)
+ * - standardiseFeatures: the same of every pixel by itself; a pixel that never varies becomes 0, in every image
+ * - pcaWhitening, zcaWhitening: divided by 255, minus the mean of every pixel; the matrix that follows is `Whitening`'s
  *
  * @param pixels u8 [M, C, H, W]
  * @param indices positions in `pixels`
@@ -31,6 +39,7 @@ export function fitPreprocessing(
   if (kind === 'unit') return { offset: Float32Array.of(0), scale: Float32Array.of(1 / 255) };
   const [channels, height, width] = imageShape;
   const plane = height * width;
+  if (kind === 'standardiseFeatures' || isWhitening(kind)) return fitFeatures(kind, pixels, indices, channels * plane);
   const size = isPerFeature(kind, channels) ? channels * plane : 1;
   const offset = new Float32Array(size);
   const scale = new Float32Array(size);
@@ -43,6 +52,77 @@ export function fitPreprocessing(
     scale.fill(deviation > 0 ? 1 / deviation : 1, first, end);
   }
   return { offset, scale };
+}
+
+/** Mean and deviation of every pixel; its sums are whole numbers and exact. */
+function fitFeatures(kind: Preprocessing, pixels: Uint8Array, indices: Int32Array, features: number): PixelTransform {
+  const sums = new Float64Array(features);
+  const squares = new Float64Array(features);
+  for (const index of indices) {
+    const start = index * features;
+    for (let i = 0; i < features; i++) {
+      const value = pixels[start + i]!;
+      sums[i]! += value;
+      squares[i]! += value * value;
+    }
+  }
+  const count = indices.length;
+  const offset = Float32Array.from(sums, (sum) => sum / count);
+  const scale = Float32Array.from(squares, (square, i) => {
+    if (kind !== 'standardiseFeatures') return 1 / 255;
+    const variance = (square - (sums[i]! * sums[i]!) / count) / count;
+    return variance > 0 ? 1 / Math.sqrt(variance) : 0;
+  });
+  return { offset, scale };
+}
+
+/**
+ * Matrices of a whitening, one for each size that images are resized to. Fitted on the training split when the first one is asked
+ * for, as that takes seconds; then kept.
+ */
+export class Whitening {
+  readonly #kind: 'pca' | 'zca';
+  readonly #eps: number;
+  readonly #fit: () => PixelSums;
+  readonly #imageShape: readonly [number, number, number];
+  readonly #matrices = new Map<string, Float32Array>();
+  #sums: PixelSums | undefined;
+
+  constructor(
+    kind: 'pcaWhitening' | 'zcaWhitening',
+    eps: number,
+    pixels: Uint8Array,
+    indices: Int32Array,
+    imageShape: readonly [number, number, number],
+  ) {
+    this.#kind = kind === 'pcaWhitening' ? 'pca' : 'zca';
+    this.#eps = eps;
+    this.#imageShape = imageShape;
+    this.#fit = () => pixelSums(pixels, indices, imageShape[0] * imageShape[1] * imageShape[2]);
+  }
+
+  /** f32 [F, F] for images of this height and width. */
+  matrix(size: readonly [number, number]): Float32Array {
+    const key = size.join('×');
+    let matrix = this.#matrices.get(key);
+    if (matrix === undefined) {
+      this.#sums ??= this.#fit();
+      matrix = whiteningMatrix(this.#sums, this.#kind, this.#eps, this.#imageShape, size);
+      this.#matrices.set(key, matrix);
+    }
+    return matrix;
+  }
+}
+
+/** y = W x of every image in `images` [n, F], on the host: for a few that are looked at. */
+export function whiten(images: Float32Array, matrix: Float32Array): Float32Array {
+  const features = Math.sqrt(matrix.length);
+  return Float32Array.from(images, (_, at) => {
+    const [start, row] = [at - (at % features), (at % features) * features];
+    let sum = 0;
+    for (let j = 0; j < features; j++) sum += matrix[row + j]! * images[start + j]!;
+    return sum;
+  });
 }
 
 /**

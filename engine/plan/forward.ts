@@ -2,7 +2,7 @@ import type { CheckedGraph, CheckedNode } from '../graph/check.ts';
 import { layers } from '../layers/index.ts';
 import type { Mode } from '../layers/layer.ts';
 import type { TensorId } from '../ops/op.ts';
-import { formatShape } from '../tensor.ts';
+import { formatShape, sizeOf, type Shape } from '../tensor.ts';
 import type { PlanBuilder } from './builder.ts';
 import type { TensorRole } from './plan.ts';
 
@@ -21,6 +21,8 @@ export interface ModelTensors {
 export interface SharedTensors extends ModelTensors {
   readonly offset: TensorId;
   readonly scale: TensorId;
+  /** f32 [F, F], multiplied on the F values of each image; undefined: not. */
+  readonly whitening?: TensorId;
   readonly trainPixels: TensorId;
   readonly trainLabels: TensorId;
   readonly trainIndices: TensorId;
@@ -56,7 +58,7 @@ export function lowerForward(
   options: ForwardOptions,
 ): { readonly logits: TensorId; readonly target: TensorId } {
   const { builder } = shared;
-  const { prefix, data } = options;
+  const { segment, prefix, data } = options;
   const batch = builder.shape(data.indices)[0]!;
   let target: TensorId | undefined;
   const { logits } = lowerModel(shared, {
@@ -65,17 +67,26 @@ export function lowerForward(
     input: (node, output) => {
       const x = output();
       target = builder.tensor(`${prefix}${node}.target`, [batch], 'i32', 'activation', node);
-      const images = given(shared, options, node, x);
+      const [, ...stored] = builder.shape(data.pixels);
+      const isResized = formatShape(stored) !== formatShape(builder.shape(x).slice(1));
+      const own = (name: string, shape: Shape): TensorId =>
+        builder.tensor(`${prefix}${node}.${name}`, [batch, ...shape], 'f32', 'activation', node);
+      const seen = shared.whitening === undefined ? x : own('seen', builder.shape(x).slice(1));
+      const images = isResized ? own('stored', stored) : seen;
       gather(shared, options, node, images, target);
-      if (images !== x) {
-        builder.op(options.segment, {
-          op: 'resize',
-          attrs: { mode: 'bilinearAntialias' },
-          inputs: { x: images },
-          outputs: { y: x },
-          phase: 'data',
-          node,
-        });
+      const placed = { phase: 'data', node } as const;
+      if (isResized) {
+        const attrs = { mode: 'bilinearAntialias' } as const;
+        builder.op(segment, { op: 'resize', attrs, inputs: { x: images }, outputs: { y: seen }, ...placed });
+      }
+      if (shared.whitening !== undefined) {
+        // a matrix product on the pixels of the batch, in rows
+        const flat = own('flat', [sizeOf(builder.shape(x).slice(1))]);
+        const white = own('white', builder.shape(flat).slice(1));
+        const inputs = { x: flat, weight: shared.whitening };
+        builder.op(segment, { op: 'flatten', attrs: {}, inputs: { x: seen }, outputs: { y: flat }, ...placed });
+        builder.op(segment, { op: 'linear', attrs: {}, inputs, outputs: { y: white }, ...placed });
+        builder.op(segment, { op: 'flattenGrad', attrs: {}, inputs: { dy: white }, outputs: { dx: x }, ...placed });
       }
       return x;
     },
@@ -122,14 +133,6 @@ export function lowerModel(
     }
   }
   return { logits: values.get(checked.outputId)!, values };
-}
-
-/** Where the images of the files go: right into the input node's value, or into a tensor that is resized to it. */
-function given({ builder }: SharedTensors, { prefix, data }: ForwardOptions, node: string, x: TensorId): TensorId {
-  const [batch, ...wanted] = builder.shape(x);
-  const [, ...stored] = builder.shape(data.pixels);
-  if (formatShape(wanted) === formatShape(stored)) return x;
-  return builder.tensor(`${prefix}${node}.stored`, [batch!, ...stored], 'f32', 'activation', node);
 }
 
 function gather(

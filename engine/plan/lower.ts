@@ -30,6 +30,8 @@ export interface LowerOptions {
   readonly testImages: number;
   /** Whether offset and scale have one value per pixel, or one for all. */
   readonly perFeature: boolean;
+  /** Whether a matrix is multiplied on the values of each image, behind offset and scale. Left out: no. */
+  readonly whitened?: boolean;
   /** Whether training images are changed on the way (op `augmentImages`). Left out: no. */
   readonly augmented?: boolean;
   readonly loss: LossSettings;
@@ -146,6 +148,7 @@ type DataTensors = Pick<
   | 'offset'
   | 'scale'
   | 'classWeight'
+  | 'whitening'
   | 'augmentation'
   | 'trainIndices'
   | 'evaluationIndices'
@@ -166,6 +169,9 @@ function dataTensors(builder: PlanBuilder, options: LowerOptions): DataTensors {
     testLabels: builder.tensor('data.testLabels', [testImages], 'u8', 'data'),
     offset: builder.tensor('data.offset', scaling, 'f32', 'data'),
     scale: builder.tensor('data.scale', scaling, 'f32', 'data'),
+    ...(options.whitened === true && {
+      whitening: builder.tensor('data.whitening', [sizeOf(inputShape), sizeOf(inputShape)], 'f32', 'data'),
+    }),
     ...(weights !== undefined && { classWeight: builder.tensor('data.classWeight', [weights], 'f32', 'data') }),
     trainIndices: builder.tensor('step.trainIndices', [imagesPerPart(options)], 'i32', 'input'),
     ...(options.augmented === true && {

@@ -61,6 +61,8 @@ export interface TrainingHandles {
   /** f32 [1] or [C*H*W] each: x = (pixel - offset) * scale. */
   readonly offset: TensorId;
   readonly scale: TensorId;
+  /** f32 [F, F], where images are whitened: F values of an image as the model sees it. */
+  readonly whitening?: TensorId;
   /** f32 [K], where the loss weighs the classes. */
   readonly classWeight?: TensorId;
   /** f32 [batch, augmentationSize], where training images are changed. */

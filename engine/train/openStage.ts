@@ -1,7 +1,6 @@
 import { Augmentation } from '../data/augment.ts';
 import type { Backend, CompileOptions, Executable } from '../backend.ts';
 import type { TensorId } from '../ops/op.ts';
-import type { TrainingPlan } from '../plan/plan.ts';
 import type { TensorValues } from '../tensor.ts';
 import type { TrainingJob } from '../worker/protocol.ts';
 import { Evaluation } from './evaluate.ts';
@@ -44,7 +43,7 @@ export class OpenStage {
     });
     this.validation = new Evaluation(executable, plan, 'validation', prepared.validationImages);
     this.test = new Evaluation(executable, plan, 'test', prepared.testImages);
-    this.data = dataOf(job, prepared, plan);
+    this.data = dataOf(job, prepared, stage);
     for (const [tensor, values] of this.data) executable.write(tensor, values);
   }
 
@@ -94,14 +93,18 @@ export class OpenStage {
 
 function dataOf(
   job: TrainingJob,
-  { transform }: PreparedTraining,
-  { handles }: TrainingPlan,
+  { transform, whitening }: PreparedTraining,
+  { plan: { handles }, settings }: PlannedStage,
 ): (readonly [TensorId, TensorValues])[] {
   const { train, test } = job.data;
   const { offset, scale } = transform;
   const { loss } = job;
   const weights = loss.kind === 'crossEntropy' ? loss.classWeight : undefined;
+  const [, height, width] = job.data.imageShape;
   return [
+    ...(handles.whitening !== undefined && whitening
+      ? [[handles.whitening, whitening.matrix(settings.imageSize ?? [height, width])] as const]
+      : []),
     ...(handles.classWeight !== undefined && weights
       ? [[handles.classWeight, Float32Array.from(weights)] as const]
       : []),

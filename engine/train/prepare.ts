@@ -1,13 +1,15 @@
 import { augments } from '../data/augment.ts';
 import { BatchOrder } from '../data/batches.ts';
-import { fitPreprocessing, isPerFeature } from '../data/preprocess.ts';
+import { fitPreprocessing, isPerFeature, isWhitening, Whitening } from '../data/preprocess.ts';
 import type { PixelTransform } from '../data/preprocess.ts';
 import { range, splitTrainingFile, type Split } from '../data/split.ts';
+import { mostWhitened } from '../data/whiten.ts';
 import { EngineError, type Fault } from '../errors.ts';
 import { checkGraph } from '../graph/check.ts';
 import type { CheckedGraph } from '../graph/check.ts';
 import { lowerTraining } from '../plan/lower.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
+import { sizeOf } from '../tensor.ts';
 import type { ImageFile, TrainingJob } from '../worker/protocol.ts';
 import { stageFaults, stagePath, stageShape, stageSpans, stepsOf, type StageSpan } from './stages.ts';
 
@@ -32,6 +34,8 @@ export interface PreparedTraining {
   /** At least one. They have the same parameters, buffers and optimiser state, by name. */
   readonly stages: readonly PlannedStage[];
   readonly transform: PixelTransform;
+  /** Gives the matrix that follows the transform; null: none does. */
+  readonly whitening: Whitening | null;
   /** Positions in the training file. */
   readonly trainImages: Int32Array;
   readonly validationImages: Int32Array;
@@ -57,11 +61,20 @@ export function prepareTraining(job: TrainingJob): PreparedTraining {
       `training.schedule reduces the rate by ${job.schedule.metric}, but data.validation is 0. Hold out images for validation, or choose another schedule.`,
     );
   }
+  if (isWhitening(preprocessing) && sizeOf(imageShape) > mostWhitened) {
+    throw new EngineError(
+      'data',
+      `data.preprocessing: whitening takes images of at most ${mostWhitened} values, as its time grows with the third power of that; these have ${sizeOf(imageShape)}. Choose standardiseFeatures.`,
+    );
+  }
   const split = splitTrainingFile(train.count, job.data.validation, job.data.trainImages, job.seed);
   const stages = planStages(job, split);
   return {
     stages,
     transform: fitPreprocessing(preprocessing, train.pixels, split.train, imageShape),
+    whitening: isWhitening(preprocessing)
+      ? new Whitening(preprocessing, job.data.whiteningEps ?? 0.01, train.pixels, split.train, imageShape)
+      : null,
     trainImages: split.train,
     validationImages: split.validation,
     testImages: range(test.count),
@@ -99,6 +112,7 @@ function planStages(job: TrainingJob, split: Split): readonly PlannedStage[] {
       trainImages: train.count,
       testImages: test.count,
       perFeature: isPerFeature(preprocessing, imageShape[0]),
+      whitened: isWhitening(preprocessing),
       augmented: augments(job.data.augmentation, settings.augmentationStrength),
       loss: job.loss,
       optimizer: job.optimizer,

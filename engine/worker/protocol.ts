@@ -17,7 +17,7 @@ export interface ImageFile {
   readonly count: number;
 }
 
-export type Preprocessing = 'raw' | 'unit' | 'standardise';
+export type Preprocessing = 'raw' | 'unit' | 'standardise' | 'standardiseFeatures' | 'pcaWhitening' | 'zcaWhitening';
 
 /** Everything a training run depends on, resolved: what a worker needs and no more. */
 export interface TrainingJob {
@@ -33,6 +33,8 @@ export interface TrainingJob {
     /** Train on so many of the rest only; null: all. */
     readonly trainImages: number | null;
     readonly preprocessing: Preprocessing;
+    /** Added to the eigenvalues of a whitening (of pixels from 0 to 1), so that faint directions are not blown up. Left out: 0.01. */
+    readonly whiteningEps?: number;
     /** How training images are changed in every epoch; left out: not at all. */
     readonly augmentation?: AugmentationSettings | null;
   };

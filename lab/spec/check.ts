@@ -1,4 +1,11 @@
-import { checkGraph, stageFaults, stageShape, type CheckedGraph, type GraphDocument } from '../../engine/index.ts';
+import {
+  checkGraph,
+  mostWhitened,
+  stageFaults,
+  stageShape,
+  type CheckedGraph,
+  type GraphDocument,
+} from '../../engine/index.ts';
 import { LabError, type LabFault } from '../contract/errors.ts';
 import { suggestion } from '../contract/near.ts';
 import type { DatasetRecord } from '../contract/records.ts';
@@ -127,6 +134,11 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
   }
   if (trainImages !== null && trainImages > rest) {
     const message = `data.trainImages: ${trainImages} are wanted, but ${dataset.id} has ${rest} beside the ${validation} held out for validation; take at most ${rest}.`;
+    faults.push({ message });
+  }
+  const values = dataset.imageShape.reduce((product, extent) => product * extent, 1);
+  if (spec.data.preprocessing.endsWith('Whitening') && values > mostWhitened) {
+    const message = `data.preprocessing: whitening takes images of at most ${mostWhitened} values, those of ${dataset.id} have ${values}; choose standardiseFeatures.`;
     faults.push({ message });
   }
   const split = Math.min(trainImages ?? rest, rest);

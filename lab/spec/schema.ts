@@ -57,9 +57,17 @@ const dataSchema = z.strictObject({
     .describe('Images of the training file held out for validation, drawn by seed'),
   trainImages: positiveInteger.nullable().default(null).describe('Train on so many of the rest; null: all'),
   preprocessing: z
-    .enum(['raw', 'unit', 'standardise'])
+    .enum(['raw', 'unit', 'standardise', 'standardiseFeatures', 'pcaWhitening', 'zcaWhitening'])
     .default('unit')
-    .describe('raw: 0..255; unit: 0..1; standardise: mean 0, standard deviation 1 over the training split'),
+    .describe(
+      'raw: 0..255; unit: 0..1; standardise: mean 0, standard deviation 1 over the training split, standardiseFeatures: of every pixel by itself; pcaWhitening, zcaWhitening: pixels uncorrelated as well',
+    ),
+  whiteningEps: z
+    .number()
+    .min(1e-8)
+    .max(1)
+    .default(0.01)
+    .describe('Added to the eigenvalues of a whitening, so that faint directions are not blown up'),
   augmentation: augmentationSchema,
 });
 

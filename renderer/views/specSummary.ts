@@ -7,6 +7,9 @@ export const preprocessingWords: Record<Spec['data']['preprocessing'], string> =
   raw: 'Raw, 0 to 255',
   unit: 'Scaled to 0 to 1',
   standardise: 'Standardised',
+  standardiseFeatures: 'Every pixel standardised',
+  pcaWhitening: 'PCA whitening',
+  zcaWhitening: 'ZCA whitening',
 };
 
 export const batchNormWords: Record<Spec['model']['batchNorm'], string> = {

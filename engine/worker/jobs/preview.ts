@@ -1,4 +1,4 @@
-import { applyTransform } from '../../data/preprocess.ts';
+import { applyTransform, whiten } from '../../data/preprocess.ts';
 import { resizeImages } from '../../data/resizeImages.ts';
 import { deadUnits } from '../../diagnostics/deadUnits.ts';
 import { adaptiveHistogram } from '../../diagnostics/histogram.ts';
@@ -72,7 +72,7 @@ const mostPicturedUnits = 1024;
 /** Runs a few images through the network and tells what every node makes of them. One pass forward, on one thread. */
 export async function runPreview(input: PreviewInput, context: JobContext): Promise<ActivationPreview> {
   const { training, images, focus, channels } = input;
-  const { stages, transform } = prepareTraining(training);
+  const { stages, transform, whitening } = prepareTraining(training);
   const checkpoint = training.resumeFrom === null ? null : decodeCheckpoint(training.resumeFrom);
   const { checked, settings } = stageOfStep(stages, checkpoint?.step ?? 0);
   // weights that have not met any data have no running statistics to speak of
@@ -88,7 +88,9 @@ export async function runPreview(input: PreviewInput, context: JobContext): Prom
     const seen = applyTransform(transform, pick(training, images), imageSize(training));
     const { imageShape } = training.data;
     const [, height, width] = imageShape;
-    executable.write(plan.handles.input, resizeImages(seen, imageShape, settings.imageSize ?? [height, width]));
+    const size = settings.imageSize ?? ([height, width] as const);
+    const resized = resizeImages(seen, imageShape, size);
+    executable.write(plan.handles.input, whitening ? whiten(resized, whitening.matrix(size)) : resized);
     const random = new Int32Array(randomSize);
     random[randomSlot.seedLow] = training.seed | 0;
     random[randomSlot.seedHigh] = Math.floor(training.seed / 4294967296) | 0;
