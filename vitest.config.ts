@@ -27,7 +27,7 @@ const component: TestProjectInlineConfiguration = {
     // all of them ahead of time: found one by one, they make a cold first run load two Svelte runtimes and fail
     include: [
       ...['svelte', 'svelte/reactivity', 'svelte/transition', 'svelte/motion', 'svelte/attachments', 'svelte/events'],
-      ...['vitest-browser-svelte', '@xyflow/svelte', 'zod', 'fast-check'],
+      ...['vitest-browser-svelte', '@xyflow/svelte', '@bufbuild/protobuf/wire', 'zod', 'fast-check'],
       ...['echarts/core', 'echarts/charts', 'echarts/components', 'echarts/renderers'],
     ],
     // thousands of small files, of which a few dozen are used: served as they are

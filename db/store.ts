@@ -2,6 +2,7 @@ import type Sqlite from 'better-sqlite3';
 import type { Store } from '../lab/ports.ts';
 import { translating } from './errors.ts';
 import { wrap } from './sql.ts';
+import * as architectures from './tables/architectures.ts';
 import { checkpointFiles, dropCheckpoints, getCheckpoint, putCheckpoint } from './tables/checkpoints.ts';
 import { appendEvent } from './tables/events.ts';
 import { appendProbes, readHistograms, readProbes, truncateProbes } from './tables/probes.ts';
@@ -39,6 +40,14 @@ export function createStore(raw: Sqlite.Database, file: string, close: () => voi
       getCheckpoint: (id, role) => getCheckpoint(db, id, role),
       dropCheckpoints: (id) => transaction(() => dropCheckpoints(db, id)),
       checkpointFiles: () => checkpointFiles(db),
+      insertArchitecture: (architecture) => transaction(() => architectures.insertArchitecture(db, architecture)),
+      addArchitectureVersion: (id, version) => transaction(() => architectures.addArchitectureVersion(db, id, version)),
+      updateArchitecture: (id, patch) => transaction(() => architectures.updateArchitecture(db, id, patch)),
+      getArchitecture: (id) => architectures.getArchitecture(db, id),
+      findArchitectures: (text) => architectures.findArchitectures(db, text),
+      listArchitectures: (filter) => architectures.listArchitectures(db, filter),
+      markArchitecturesDeleted: (ids, at) => transaction(() => architectures.markArchitecturesDeleted(db, ids, at)),
+      purgeArchitectures: (before) => transaction(() => architectures.purgeArchitectures(db, before)),
       getSetting: (key) => getSetting(db, key),
       setSetting: (key, value) => setSetting(db, key, value),
       transaction,

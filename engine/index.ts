@@ -37,6 +37,14 @@ export {
   setRepeats,
   ungroup,
 } from './graph/blocks.ts';
+export {
+  diffGraphs,
+  type DiffChange,
+  type DiffEntry,
+  type DiffNode,
+  type DiffTotals,
+  type GraphDiff,
+} from './graph/diff.ts';
 export { inputsOf, type BlockDocument, type GraphDocument, type NodeDocument } from './graph/document.ts';
 export { reaches, shortenInputs, writeInputs } from './graph/inputs.ts';
 export {

@@ -95,7 +95,7 @@ export function createLab(options: LabOptions): Lab {
   const handlers = joinHandlers({
     app: appHandlers({ ...options, engineVersion, queue }),
     datasets: datasetHandlers(options.datasets),
-    architectures: architectureHandlers(),
+    architectures: architectureHandlers({ ...options, emit }),
     spec: specHandlers(options.datasets),
     preview: previewHandlers({ ...options, threads }),
     rates: rateHandlers({ ...options, threads, emit }),
@@ -127,7 +127,13 @@ export function createLab(options: LabOptions): Lab {
       listeners.add(own);
       return () => listeners.delete(own);
     },
-    start: ({ autoStart = true } = {}) => queue.start(autoStart),
+    start: async ({ autoStart = true } = {}) => {
+      for (const file of options.store.purgeArchitectures(Number.MAX_SAFE_INTEGER)) {
+        // a file that stays takes room and does no harm
+        await options.checkpoints.remove(file).catch(() => undefined);
+      }
+      await queue.start(autoStart);
+    },
     close: () => {
       verifier.close();
       return (closing ??= Promise.all([queue.close(), options.jobs.close()]).then(() => undefined));

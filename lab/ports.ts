@@ -7,6 +7,7 @@ import type {
   StepProbe,
   TrainingEvent,
 } from '../engine/index.ts';
+import type { ArchitectureDetails, ArchitectureRecord, ArchitectureVersion } from './contract/architectureRecords.ts';
 import type { DatasetRecord, RunDetails, RunRecord, Series, SeriesName } from './contract/records.ts';
 import type { Spec } from './spec/schema.ts';
 
@@ -78,6 +79,17 @@ export type StoredHistograms = readonly {
   readonly high: number;
   readonly counts: Int32Array;
 }[];
+/** A name with its first version. */
+export interface NewArchitecture extends Pick<ArchitectureRecord, 'id' | 'name' | 'description' | 'tags'> {
+  readonly version: ArchitectureVersion;
+}
+export interface ArchitecturePatch extends Partial<Pick<ArchitectureRecord, 'name' | 'description' | 'tags'>> {
+  readonly updatedAt: number;
+}
+export interface ArchitectureFilter {
+  readonly search?: string | undefined;
+  readonly tag?: string | undefined;
+}
 
 export interface Store {
   insertRun(run: RunRecord, spec: Spec): void;
@@ -111,6 +123,20 @@ export interface Store {
   dropCheckpoints(id: string): string[];
   /** Every file that a record names, of deleted runs too. */
   checkpointFiles(): string[];
+  /** Throws LabError 'state' for a name that is taken. */
+  insertArchitecture(architecture: NewArchitecture): void;
+  /** A version is written once and never changed. */
+  addArchitectureVersion(id: string, version: ArchitectureVersion): void;
+  updateArchitecture(id: string, patch: ArchitecturePatch): void;
+  /** Deleted ones are not found. */
+  getArchitecture(id: string): ArchitectureDetails | null;
+  /** Ids of undeleted ones with this name, or else whose id begins so. */
+  findArchitectures(text: string): string[];
+  /** Latest changed first. */
+  listArchitectures(filter: ArchitectureFilter): ArchitectureRecord[];
+  markArchitecturesDeleted(ids: readonly string[], at: number | null): string[];
+  /** Removes those deleted before `before` for good; returns their files of weights. */
+  purgeArchitectures(before: number): string[];
   getSetting(key: string): unknown;
   setSetting(key: string, value: unknown): void;
   /** All writes of `body` or none. */

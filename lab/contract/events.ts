@@ -19,5 +19,7 @@ export interface LabEvents {
   /** How far a job that somebody waits for is, from 0 to 1. */
   'job.progress': { job: 'lrRange'; done: number };
   'queue.changed': { queue: QueueRecord };
+  /** Saved architectures were added, changed, deleted or restored. */
+  'architectures.changed': { ids: string[] };
 }
 export type LabEventName = keyof LabEvents;

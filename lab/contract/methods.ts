@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { diagnosticsSchema, histogramsSchema, measureSchema } from './diagnosticsRecords.ts';
 import { specSchema } from '../spec/schema.ts';
+import { architectureMethods } from './architectureMethods.ts';
 import { activationPreviewSchema, stepTimingSchema } from './previewRecords.ts';
 import { lrRangeSchema } from './lrRangeRecords.ts';
 import {
@@ -26,6 +27,7 @@ const nothing = z.strictObject({});
  * from our own interface too; outputs in tests.
  */
 export const methods = {
+  ...architectureMethods,
   'app.info': { input: nothing, output: appInfoSchema },
   /** The graphics adapter that WebGPU finds on this machine; `software`: it computes on the processor. */
   'machine.adapter': {

@@ -33,6 +33,7 @@ const eventNames = {
   'run.verifying': true,
   'job.progress': true,
   'queue.changed': true,
+  'architectures.changed': true,
 } as const satisfies Record<LabEventName, true>;
 const eventSchema = z.object({
   kind: z.literal('event'),

@@ -6,6 +6,7 @@ import {
   initialValues,
   type NamedTensor,
 } from '../../engine/index.ts';
+import type { ExportFormat } from '../contract/architectureRecords.ts';
 import { LabError } from '../contract/errors.ts';
 import type { DatasetRecord } from '../contract/records.ts';
 import { architectureVersion } from '../imports/document.ts';
@@ -16,10 +17,6 @@ import { exportModel, tensorsOf, type ExportModel, type Weights } from './model.
 import { encodeOnnx, onnxOpset } from './onnx/export.ts';
 import { pytorchSource } from './pytorch/export.ts';
 import { notFollowed, type ExportTraining } from './training.ts';
-
-/** What a model can be written as. */
-export const exportFormats = ['json', 'onnx', 'pytorch', 'keras', 'safetensors', 'svg'] as const;
-export type ExportFormat = (typeof exportFormats)[number];
 
 /** What is exported: a model with how it is trained, and weights where it has any. */
 export interface ExportSource {

@@ -12,6 +12,7 @@ import {
   ResumeIcon,
   RunIcon,
   RunsIcon,
+  SaveIcon,
   StarIcon,
   StopIcon,
   StudyIcon,
@@ -21,8 +22,9 @@ import { resumable } from '../parts/status.ts';
 import type { AppState } from '../state/app.svelte.ts';
 import type { RunRecord } from '../../lab/contract/records.ts';
 import type { Action } from './action.ts';
+import { chooseFile } from '../library/open.ts';
 import { canvasActions } from './canvas.ts';
-import { chooseSpec, exportSpec } from './files.ts';
+import { exportSpec } from './files.ts';
 import { runDraft, seeBatchNorm, sigmoidTemplate } from './start.ts';
 
 const targets = (app: AppState): RunRecord[] => app.targets.flatMap((id) => app.runs.get(id) ?? []);
@@ -120,11 +122,11 @@ export const actions = {
   ...canvasActions,
   importSpec: {
     name: 'build.import',
-    label: 'Open a spec file',
+    label: 'Open a file: spec, architecture or ONNX',
     group: 'Build',
     icon: ImportIcon,
     reason: connected,
-    perform: chooseSpec,
+    perform: chooseFile,
   },
   exportSpec: {
     name: 'build.export',
@@ -133,6 +135,28 @@ export const actions = {
     icon: ExportIcon,
     visible: (app) => onBuild(app) && app.draft.spec !== null,
     perform: exportSpec,
+  },
+  saveArchitecture: {
+    name: 'build.saveArchitecture',
+    label: 'Save this architecture',
+    group: 'Build',
+    icon: SaveIcon,
+    shortcut: 'Mod+S',
+    visible: (app) => onBuild(app) && app.draft.spec !== null,
+    reason: connected,
+    perform: (app) => {
+      app.savingArchitecture = true;
+    },
+  },
+  compareArchitectures: {
+    name: 'build.compareArchitectures',
+    label: 'Compare two architectures',
+    group: 'Build',
+    icon: CompareIcon,
+    reason: connected,
+    perform: (app) => {
+      app.library.comparing = { before: null, after: app.draft.spec ? { spec: app.draft.spec } : null };
+    },
   },
   pause: {
     name: 'run.pause',

@@ -59,3 +59,5 @@ export { default as TransformIcon } from '@lucide/svelte/icons/wand-sparkles';
 export { default as PaletteIcon } from '@lucide/svelte/icons/panel-left';
 export { default as SelectAllIcon } from '@lucide/svelte/icons/square-dashed-mouse-pointer';
 export { default as KeepIcon } from '@lucide/svelte/icons/bookmark';
+export { default as MoreIcon } from '@lucide/svelte/icons/ellipsis';
+export { default as SaveIcon } from '@lucide/svelte/icons/bookmark-plus';

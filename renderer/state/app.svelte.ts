@@ -6,6 +6,7 @@ import { getContext, setContext } from 'svelte';
 import type { MethodOutput } from '../../lab/contract/methods.ts';
 import type { AppInfo, DatasetRecord, Template } from '../../lab/contract/records.ts';
 import type { Spec } from '../../lab/contract/spec.ts';
+import { LibraryState } from '../library/library.svelte.ts';
 import type { Link, LinkState } from '../link/link.ts';
 import { BenchState } from './bench.svelte.ts';
 import { ColorState } from './colors.svelte.ts';
@@ -26,6 +27,7 @@ export class AppState {
   readonly runs: RunsState;
   readonly draft: DraftState;
   readonly bench: BenchState;
+  readonly library: LibraryState;
 
   connection = $state<LinkState>('connecting');
   info = $state.raw<AppInfo | null>(null);
@@ -34,6 +36,8 @@ export class AppState {
   datasets = $state.raw<readonly DatasetRecord[]>([]);
   templates = $state.raw<readonly Template[]>([]);
   paletteOpen = $state(false);
+  /** The dialog that names the model on the bench. */
+  savingArchitecture = $state(false);
   studyOpen = $state(false);
   /** True while a call is under way that starts runs; its buttons wait. */
   starting = $state(false);
@@ -43,6 +47,7 @@ export class AppState {
     this.runs = new RunsState(link, this.notices);
     this.draft = new DraftState(link);
     this.bench = new BenchState(this.draft, this.notices);
+    this.library = new LibraryState(link, this.notices);
     link.onState((state) => {
       this.connection = state;
       if (state === 'open') void this.#read();

@@ -6,6 +6,7 @@ export type ColumnName =
   | 'status'
   | 'name'
   | 'curve'
+  | 'model'
   | 'dataset'
   | 'seed'
   | 'validation'
@@ -49,6 +50,7 @@ export const columns: readonly Column[] = [
     value: (run) => run.name.toLowerCase() || run.id,
   },
   { name: 'curve', label: 'Curve', title: 'Validation accuracy over the run', width: 104, spare: 2 },
+  { name: 'model', label: 'Model', title: 'The network, one bar per layer', width: 104, spare: 4 },
   { name: 'dataset', label: 'Data set', title: 'Data set', width: 116, spare: 5, value: (run) => run.dataset },
   {
     name: 'seed',

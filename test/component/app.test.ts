@@ -226,7 +226,7 @@ describe('the frame', () => {
       window.dispatchEvent(new DragEvent('drop', { dataTransfer: data, cancelable: true }));
     };
     drop('{"ablate": 1,');
-    await expect.element(page.getByText(/mine\.json is not JSON/)).toBeVisible();
+    await expect.element(page.getByText(/mine\.json:1:14: line 1, column 14/)).toBeVisible();
     drop(JSON.stringify(makeSpec((spec) => (spec.name = 'From a file'))));
     await expect.element(page.getByRole('textbox', { name: 'Name of this experiment' })).toHaveValue('From a file');
   });

@@ -3,8 +3,11 @@
  * validates them, every call noted. It trains nothing; a test moves a run on by `progress`.
  */
 import { checkGraph, type GraphDocument } from '../../engine/index.ts';
+import type { ArchitectureRecord } from '../../lab/contract/architectureRecords.ts';
 import type { LabEvent, LabServer } from '../../lab/contract/client.ts';
+import { bytesOfBase64 } from '../../lab/base64.ts';
 import { LabError } from '../../lab/contract/errors.ts';
+import { importModel } from '../../lab/imports/index.ts';
 import { methods, type MethodInput, type MethodName, type MethodOutput } from '../../lab/contract/methods.ts';
 import type { Comparison, DatasetRecord, RunRecord, Series, SeriesName, Template } from '../../lab/contract/records.ts';
 import { specSchema, type Spec } from '../../lab/contract/spec.ts';
@@ -101,6 +104,7 @@ export class FakeLab implements LabServer {
   readonly specs = new Map<string, Spec>();
   readonly series = new Map<string, Series[]>();
   templates: Template[] = [{ id: 'mlp-sigmoid', title: 'Sigmoid MLP', summary: 'Three layers.', spec: makeSpec() }];
+  architectures: ArchitectureRecord[] = [];
   comparison: Comparison | null = null;
   /** Answers of a test's own, before the built-in ones. */
   answers: Handlers = {};
@@ -174,6 +178,12 @@ export class FakeLab implements LabServer {
       shape: [count, 1, 28, 28],
     }),
     'templates.list': () => this.templates,
+    'architectures.list': () => this.architectures,
+    'architectures.read': ({ file, content }: MethodInput<'architectures.read'>) => {
+      const { weights, ...imported } = importModel(bytesOfBase64('base64' in content ? content.base64 : ''), file);
+      return { ...imported, hasWeights: weights !== null } as never;
+    },
+    'runs.models': () => [],
     'spec.check': ({ spec }: { spec: unknown }) => {
       const parsed = specSchema.safeParse(spec);
       if (!parsed.success) return { ok: false, faults: [{ message: parsed.error.message }], spec: null };

@@ -1,7 +1,16 @@
 import type { Command } from '../command.ts';
+import {
+  architectureDeleteCommand,
+  architectureDiffCommand,
+  architectureListCommand,
+  architectureShowCommand,
+  architectureUpdateCommand,
+} from './architecture.ts';
 import { compareCommand } from './compare.ts';
 import { dataListCommand } from './dataList.ts';
 import { diagnoseCommand } from './diagnose.ts';
+import { exportCommand } from './export.ts';
+import { importCommand } from './import.ts';
 import { listCommand } from './list.ts';
 import { lrFindCommand } from './lrFind.ts';
 import { modelDescribeCommand } from './modelDescribe.ts';
@@ -26,6 +35,13 @@ export const commands: readonly Command[] = [
   diagnoseCommand,
   dataListCommand,
   modelDescribeCommand,
+  exportCommand,
+  importCommand,
+  architectureListCommand,
+  architectureShowCommand,
+  architectureDiffCommand,
+  architectureUpdateCommand,
+  architectureDeleteCommand,
   specCheckCommand,
   specSchemaCommand,
   serveCommand,

@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { LabError } from '../../lab/contract/errors.ts';
+import { diskError, errnoOf } from '../diskError.ts';
+
+/** Reads a file whole, if it is one and not larger than `most` bytes. Throws a LabError that names it. */
+export async function readWholeFile(path: string, most: number): Promise<Uint8Array> {
+  try {
+    const found = await stat(path);
+    if (found.isDirectory()) throw new LabError('invalid', `${resolve(path)} is a folder, not a file.`);
+    if (found.size > most) {
+      throw new LabError(
+        'invalid',
+        `${resolve(path)} has ${Math.ceil(found.size / 2 ** 20)} MiB; files of up to ${most / 2 ** 20} MiB are read.`,
+      );
+    }
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof LabError) throw error;
+    if (errnoOf(error) === 'ENOENT') throw new LabError('invalid', `There is no file ${resolve(path)}.`);
+    throw new LabError('invalid', `${resolve(path)} cannot be read: ${(error as Error).message}.`);
+  }
+}
+
+/** Writes a file whole or not at all: a file that was there stays until the new one is complete. */
+export async function writeWholeFile(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
+  try {
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw diskError(error, resolve(path), `write ${basename(path)}`);
+  }
+}

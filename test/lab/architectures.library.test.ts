@@ -1,0 +1,232 @@
+import { describe, expect, it } from 'vitest';
+import { initialValues } from '../../engine/layers/initialize.ts';
+import { encodeCheckpoint } from '../../engine/train/checkpoint.ts';
+import { decodeSafetensors } from '../../engine/train/safetensors.ts';
+import { methods, type MethodName } from '../../lab/contract/methods.ts';
+import { exportFormats } from '../../lab/contract/architectureRecords.ts';
+import { modelSchema } from '../../lab/imports/model.ts';
+import { checkSpec } from '../../lab/spec/check.ts';
+import { bench, smallSpec, type Bench } from './fakes.ts';
+
+const model = modelSchema.parse(smallSpec.model);
+const wider = modelSchema.parse({
+  nodes: [
+    ...smallSpec.model.nodes.slice(0, 2),
+    { id: 'h', layer: 'dense', props: { units: 5 } },
+    ...smallSpec.model.nodes.slice(2),
+  ],
+});
+
+/** Calls as shells do, with the output checked. */
+const caller =
+  ({ lab }: Bench) =>
+  async <N extends MethodName>(name: N, input: unknown): Promise<never> =>
+    methods[name].output.parse(await lab.call(name as string, input)) as never;
+const text = (content: string): string => Buffer.from(content, 'base64').toString();
+
+describe('saved architectures', () => {
+  it('keep every version, and make none for what was saved already', async () => {
+    const b = await bench();
+    const call = caller(b);
+    const first = (await call('architectures.save', {
+      name: ' Net ',
+      model,
+      dataset: 'dots',
+      tags: ['a', ' a ', ''],
+    })) as any;
+    expect(first).toMatchObject({
+      name: 'Net',
+      tags: ['a'],
+      latest: { version: 1, parameters: 34, macsPerImage: 32, source: 'drawn' },
+    });
+    expect(((await call('architectures.save', { name: 'net', model, dataset: 'dots' })) as any).latest.version).toBe(1);
+    const second = (await call('architectures.save', {
+      name: 'NET',
+      model: wider,
+      dataset: 'dots',
+      note: 'wider',
+    })) as any;
+    expect([second.id, second.name, second.latest.version]).toEqual([first.id, 'Net', 2]);
+    const all = (await call('architectures.get', { id: 'net' })) as any;
+    expect(all.versions.map(({ note }: { note: string }) => note)).toEqual(['wider', '']);
+    expect(all.versions[1].model).toEqual(model);
+    expect(b.events.filter(({ name }) => name === 'architectures.changed')).toHaveLength(3);
+  });
+
+  it('are found by words and tags, renamed, deleted and restored', async () => {
+    const b = await bench();
+    const call = caller(b);
+    const one = (await call('architectures.save', {
+      name: 'Deep one',
+      model,
+      dataset: 'dots',
+      tags: ['paper'],
+    })) as any;
+    const two = (await call('architectures.save', {
+      name: 'Wide two',
+      model: wider,
+      dataset: 'dots',
+      description: 'for Dots',
+    })) as any;
+    const names = async (filter: object): Promise<string[]> =>
+      ((await call('architectures.list', filter)) as any[]).map(({ name }) => name);
+    expect(await names({})).toEqual(['Wide two', 'Deep one']);
+    expect(await names({ search: 'dots wide' })).toEqual(['Wide two']);
+    expect(await names({ tag: 'paper' })).toEqual(['Deep one']);
+    await expect(call('architectures.update', { id: one.id, name: 'WIDE TWO' })).rejects.toThrow(
+      /There is an architecture "WIDE TWO" already/,
+    );
+    await call('architectures.update', { id: one.id, name: 'Deeper' });
+    await call('architectures.delete', { ids: ['deeper'] });
+    expect(await names({})).toEqual(['Wide two']);
+    await call('architectures.update', { id: two.id, name: 'Deeper' });
+    await expect(call('architectures.restore', { ids: [one.id] })).rejects.toThrow(/already/);
+    await call('architectures.update', { id: two.id, name: 'Wide two' });
+    await call('architectures.restore', { ids: [one.id] });
+    expect((await names({})).sort()).toEqual(['Deeper', 'Wide two']);
+    await expect(call('architectures.get', { id: 'Depper' })).rejects.toThrow(/Did you mean Deeper/);
+  });
+
+  it('that were deleted go for good with the next start, weights along', async () => {
+    const b = await bench();
+    const call = caller(b);
+    const spec = { ...smallSpec };
+    const { content } = (await call('architectures.export', { of: { spec }, format: 'onnx' })) as any;
+    const { architecture } = (await call('architectures.import', {
+      file: 'net.onnx',
+      content: { base64: content },
+    })) as any;
+    expect(architecture).toMatchObject({ name: 'dots', latest: { source: 'net.onnx', dataset: 'dots' } });
+    const { file } = architecture.latest.weights;
+    expect(decodeSafetensors(b.files.files.get(file)!).tensors.map(({ name }) => name)).toEqual(['d.weight', 'd.bias']);
+    await call('architectures.delete', { ids: [architecture.id] });
+    expect(b.files.files.has(file)).toBe(true);
+    const after = await b.crash();
+    expect(after.files.files.has(file)).toBe(false);
+    await expect(after.lab.call('architectures.restore', { ids: [architecture.id] })).rejects.toThrow(/gone/);
+  });
+});
+
+describe('exports of the lab', () => {
+  it('write every format of a template, of a saved version and of a bench', async () => {
+    const b = await bench();
+    b.datasets.records.push({
+      ...b.datasets.records[0]!,
+      id: 'mnist',
+      imageShape: [1, 28, 28],
+      classes: [...'0123456789'],
+      trainImages: 60_000,
+    });
+    const call = caller(b);
+    await call('architectures.save', { name: 'Net', model, dataset: 'dots' });
+    await call('architectures.save', { name: 'Net', model: wider, dataset: 'dots' });
+    for (const of of ['template:mlp-sigmoid', 'Net@1', { spec: smallSpec }]) {
+      for (const format of exportFormats) {
+        const { file, content } = (await call('architectures.export', { of, format })) as any;
+        expect(file).toMatch(/\.(json|onnx|py|safetensors|svg)$/);
+        expect(content.length).toBeGreaterThan(100);
+      }
+    }
+    const exported = (of: string): Promise<any> => call('architectures.export', { of, format: 'json' });
+    expect(JSON.parse(text((await exported('Net@1')).content)).model).toEqual(model);
+    expect(JSON.parse(text((await exported('architecture:net')).content)).model).toEqual(wider);
+    await expect(exported('Net@9')).rejects.toThrow(/versions 1 to 2, but no version 9/);
+    await expect(exported('lenat')).rejects.toThrow(/Did you mean lenet/);
+    await expect(call('architectures.export', { of: 'Net', format: 'onnx', weights: 'best' })).rejects.toThrow(
+      /only runs have checkpoints/,
+    );
+  });
+
+  it('take the weights of a run’s checkpoint, the best one unless told otherwise', async () => {
+    const b = await bench();
+    const call = caller(b);
+    const [run] = (await call('runs.create', { spec: smallSpec })) as any[];
+    const { nodes } = checkSpec(smallSpec, b.datasets.records).checked!;
+    const put = (role: 'best' | 'last', step: number): void => {
+      const values = initialValues(nodes, step);
+      const tensors = nodes.flatMap(({ id, parameters }) =>
+        parameters.map(
+          ({ name, shape }) =>
+            ({ name: `${id}.${name}`, dtype: 'f32', shape, values: values.get(`${id}.${name}`)! }) as const,
+        ),
+      );
+      const job = { model: '', data: '', training: '', seed: '' };
+      const stopping = { best: null, bestStep: null, reference: null, waited: 0 };
+      const bytes = encodeCheckpoint({
+        step,
+        seconds: 0,
+        evaluatedStep: 0,
+        stopping,
+        plateau: null,
+        job,
+        tensors,
+        best: [],
+      } as never);
+      b.files.files.set(`${run.id}-${role}.safetensors`, bytes);
+      b.store.putCheckpoint({
+        runId: run.id,
+        role,
+        step,
+        file: `${run.id}-${role}.safetensors`,
+        hash: 'h',
+        bytes: 1,
+        createdAt: 1,
+      });
+    };
+    await expect(call('architectures.export', { of: run.id, format: 'onnx' })).rejects.toThrow(/no checkpoint yet/);
+    put('last', 7);
+    put('best', 3);
+    const weight = async (weights?: string): Promise<readonly number[]> => {
+      const { content, notes } = (await call('architectures.export', {
+        of: run.id,
+        format: 'safetensors',
+        ...(weights && { weights }),
+      })) as any;
+      const { tensors } = decodeSafetensors(new Uint8Array(Buffer.from(content, 'base64')));
+      expect(notes[0]).toContain(weights === 'initial' ? 'before training' : run.id);
+      return [...tensors[0]!.values];
+    };
+    const drawn = (seed: number): number[] => [...initialValues(nodes, seed).get('d.weight')!];
+    expect(await weight()).toEqual(drawn(3));
+    expect(await weight('last')).toEqual(drawn(7));
+    expect(await weight('initial')).toEqual(drawn(1));
+    const saved = (await call('architectures.save', {
+      name: 'Kept',
+      model,
+      dataset: 'dots',
+      weightsOf: run.id,
+    })) as any;
+    expect(saved.latest.source).toBe(`run ${run.id}`);
+    expect([...decodeSafetensors(b.files.files.get(saved.latest.weights.file)!).tensors[0]!.values]).toEqual(drawn(3));
+  });
+});
+
+it('differences are told of any two models, and pictures of runs', async () => {
+  const b = await bench();
+  const call = caller(b);
+  await call('architectures.save', { name: 'Net', model, dataset: 'dots' });
+  const [run] = (await call('runs.create', { spec: { ...smallSpec, model: wider } })) as any[];
+  const diff = (await call('architectures.diff', { before: 'Net', after: run.id })) as any;
+  expect(diff.labels).toEqual(['Net, version 1', `dots (${run.id})`]);
+  expect(diff.entries.map(({ kind }: { kind: string }) => kind)).toEqual(['same', 'same', 'added', 'changed']);
+  const models = (await call('runs.models', { ids: [run.id, 'gone'] })) as any[];
+  expect(models.map(({ group }) => group)).toEqual([run.group]);
+  expect(models[0].nodes.map(({ id }: { id: string }) => id)).toEqual(['in', 'flat', 'h', 'd']);
+});
+
+it('files in parts are gathered in order, within limits', async () => {
+  const b = await bench();
+  const call = caller(b);
+  const bytes = Buffer.from(JSON.stringify({ nodes: model.nodes }));
+  const put = (offset: number, part: Buffer): Promise<any> =>
+    call('files.put', { upload: 'u', offset, base64: part.toString('base64') });
+  await put(0, bytes.subarray(0, 10));
+  await expect(put(11, bytes.subarray(11))).rejects.toThrow(/byte 10 was expected next, not 11/);
+  await put(10, bytes.subarray(10));
+  expect(((await call('architectures.read', { file: 'x.json', content: { upload: 'u' } })) as any).model).toEqual(
+    model,
+  );
+  await call('files.put', { upload: 'u', offset: 0, done: true });
+  await expect(call('architectures.read', { file: 'x.json', content: { upload: 'u' } })).rejects.toThrow(/no upload/);
+  await expect(call('architectures.read', { file: 'x', content: { base64: '***' } })).rejects.toThrow(/no base64/);
+});
