@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { analyseCommand } from './analyse.ts';
 import {
   architectureDeleteCommand,
   architectureDiffCommand,
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   lrFindCommand,
   compareCommand,
   diagnoseCommand,
+  analyseCommand,
   dataListCommand,
   modelDescribeCommand,
   exportCommand,
