@@ -76,6 +76,8 @@ function hasProgram(name: string): boolean {
 export function launchOptions(): { executablePath?: string; args: string[] } {
   const executablePath = findBrowser();
   const args = ['--disable-background-networking', '--disable-component-update'];
+  // WebGPU on the processor, so that it is the same on every machine; without a GPU Chromium would have none
+  args.push('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
   if (process.getuid?.() === 0) args.push('--no-sandbox');
   return executablePath === undefined ? { args } : { executablePath, args };
 }

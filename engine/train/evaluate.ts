@@ -44,8 +44,10 @@ export class Evaluation {
     for (let i = 0; i < this.#indices.length; i++) this.#indices[i] = this.#images[this.#position + i] ?? -1;
     this.#executable.write(evaluationIndices, this.#indices);
     this.#executable.run(this.split === 'validation' ? 'evaluateTrain' : 'evaluateTest');
-    await this.#executable.read(evaluationLoss, this.#loss);
-    await this.#executable.read(evaluationCorrect, this.#correct);
+    await Promise.all([
+      this.#executable.read(evaluationLoss, this.#loss),
+      this.#executable.read(evaluationCorrect, this.#correct),
+    ]);
     this.#lossSum += this.#loss[0]!;
     this.#correctSum += this.#correct[0]!;
     this.#position += this.#indices.length;

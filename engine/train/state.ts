@@ -38,7 +38,8 @@ export class TrainingState {
   }
 
   async save(executable: Executable, step: number): Promise<void> {
-    for (const { id, values } of this.tensors) await executable.read(id, values);
+    // all at once: a device copies them one behind the other and is waited for one time
+    await Promise.all(this.tensors.map(({ id, values }) => executable.read(id, values)));
     this.step = step;
   }
 

@@ -13,6 +13,7 @@ import { scaleToUnitVariance, usesLsuv } from './lsuv.ts';
 import { explainNonFiniteLoss, nonFiniteEvaluation, nonFiniteParameter } from './nonFinite.ts';
 import { OpenStage } from './openStage.ts';
 import { initialState } from './optimizers.ts';
+import { StepPacer } from './pacer.ts';
 import { prepareTraining } from './prepare.ts';
 import type { PlannedStage, PreparedTraining } from './prepare.ts';
 import { Probe } from './probe.ts';
@@ -51,6 +52,7 @@ export class TrainingRun {
   readonly #watch: ValidationWatch;
   readonly #plateauSettings: PlateauSettings | null;
   readonly #history: Float32Array;
+  readonly #pacer = new StepPacer();
   /** The stage whose plan is compiled: the one that the last step was taken in, or the next one will be. */
   #open: OpenStage;
   #probe: Probe | null;
@@ -264,16 +266,19 @@ export class TrainingRun {
     }
     const begin = clock();
     const before = this.#seconds;
+    const last = executable.queued ? Math.min(end, this.#step + this.#pacer.steps) : end;
+    const from = this.#step;
     let now: number;
     do {
       runner.run(this.#step);
       this.#step++;
       now = clock();
       this.#log.note(runner.learningRate, before + (now - begin) / 1000);
-    } while (now < until && !probed && this.#step < end && !this.#probe?.isDue(this.#step) && this.#log.hasRoom);
+    } while (now < until && !probed && this.#step < last && !this.#probe?.isDue(this.#step) && this.#log.hasRoom);
     await executable.read(stage.plan.handles.history, this.#history);
     now = clock();
     this.#seconds = before + (now - begin) / 1000;
+    this.#pacer.note(this.#step - from, now - begin, until - begin);
     const bad = this.#log.collect(this.#history);
     if (bad > 0) await this.#failNonFinite(bad);
     if (probed) this.#options.emit({ kind: 'probe', ...(await probed.after()) });

@@ -1,0 +1,40 @@
+import { loadBackend } from '../host/backends.web.ts';
+import type { TrainingCommand } from './protocol.ts';
+import { serveTraining } from './session.ts';
+
+/**
+ * Entry of a Web Worker that trains: `new Worker(new URL('engine/worker/entry.web.ts', ...), { type: 'module' })`. Its first
+ * message brings the MessagePort over which it is commanded, as the commander may live in another process.
+ */
+const looped = new MessageChannel();
+let delivered: () => void = () => undefined;
+looped.port1.onmessage = () => delivered();
+
+const host = {
+  backend: loadBackend,
+  clock: () => performance.now(),
+  // a message to oneself comes after those that wait already, and sooner than a timer
+  turn: () =>
+    new Promise<void>((resolve) => {
+      delivered = resolve;
+      looped.port2.postMessage(null);
+    }),
+};
+
+addEventListener(
+  'message',
+  ({ data }: MessageEvent<{ readonly port: MessagePort }>) => {
+    const { port } = data;
+    serveTraining(
+      {
+        post: (event, transfer) => port.postMessage(event, transfer),
+        on: (listener) => {
+          port.onmessage = ({ data: command }: MessageEvent<TrainingCommand>) => listener(command);
+        },
+        close: () => port.close(),
+      },
+      host,
+    );
+  },
+  { once: true },
+);
