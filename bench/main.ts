@@ -110,6 +110,10 @@ async function precision(options: Options): Promise<void> {
   else printPrecision(rows);
 }
 
+if (process.argv.join(' ').includes('--backend webgpu')) {
+  await import('./gpu/main.ts');
+  process.exit();
+}
 const options = readOptions(
   process.argv.slice(2),
   peers.map(({ name }) => name),

@@ -1,11 +1,14 @@
-/** jax-js as a contestant: node bench/children/jax.ts. The whole step (forward, gradients, update) is one jitted function. */
+/** jax-js as a contestant: node bench/children/jax.ts [webgpu]. The whole step (forward, gradients, update) is one jitted function. */
 import { readFileSync } from 'node:fs';
 import { blockUntilReady, defaultDevice, init, jit, lax, nn, numpy as np, random, valueAndGrad } from '@jax-js/jax';
+import { provideNavigatorGpu } from '../gpu/navigator.ts';
 import type { PeerWorkload } from '../workloads.ts';
 import { serve } from './serve.ts';
 
-await init('wasm');
-defaultDevice('wasm');
+const device = process.argv[2] === 'webgpu' ? 'webgpu' : 'wasm';
+if (device === 'webgpu') await provideNavigatorGpu();
+await init(device);
+defaultDevice(device);
 
 type Node = PeerWorkload['nodes'][number];
 type Parameters = Record<string, np.Array>;
@@ -194,7 +197,7 @@ function load(workload: PeerWorkload): () => Promise<void> {
 const manifest = new URL('../package.json', import.meta.resolve('@jax-js/jax'));
 const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
 await serve({
-  note: `jax-js ${version}, wasm`,
+  note: `jax-js ${version}, ${device}`,
   load: async (workload) => {
     const step = load(workload);
     await step();

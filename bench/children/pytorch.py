@@ -1,4 +1,4 @@
-"""PyTorch as a contestant: pytorch.py THREADS. Speaks the protocol of serve.ts on stdin and stdout."""
+"""PyTorch as a contestant: pytorch.py THREADS [cuda]. Speaks the protocol of serve.ts on stdin and stdout."""
 
 import ctypes
 import json
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 threads = int(sys.argv[1])
 torch.set_num_threads(threads)
+device = torch.device(sys.argv[2] if len(sys.argv) > 2 else "cpu")
 
 
 def loaded_blas():
@@ -116,7 +117,9 @@ def make_step(workload, memory_format, foreach):
     shape = [workload["batch"], *workload["inputShape"]]
     images = torch.rand(shape)
     labels = torch.randint(0, workload["classes"], (workload["batch"],))
-    model, images = model.to(memory_format=memory_format), images.to(memory_format=memory_format)
+    labels = labels.to(device)
+    model = model.to(device).to(memory_format=memory_format)
+    images = images.to(device).to(memory_format=memory_format)
     if workload["mode"] == "infer":
         model.eval()
 
@@ -133,6 +136,18 @@ def make_step(workload, memory_format, foreach):
         update.step()
 
     return step
+
+
+def finished(step):
+    """The step, and a wait until the device has done it."""
+    if device.type != "cuda":
+        return step
+
+    def whole():
+        step()
+        torch.cuda.synchronize()
+
+    return whole
 
 
 def seconds_of(step, least):
@@ -154,7 +169,7 @@ def load(workload):
     images = any(node["layer"] == "conv2d" for node in workload["nodes"])
     formats = {"contiguous": torch.contiguous_format, **({"channels-last": torch.channels_last} if images else {})}
     ways = [(name, foreach) for name in formats for foreach in ([False, True] if workload["mode"] == "train" else [False])]
-    steps = {way: make_step(workload, formats[way[0]], way[1]) for way in ways}
+    steps = {way: finished(make_step(workload, formats[way[0]], way[1])) for way in ways}
     name, foreach = min(ways, key=lambda way: seconds_of(steps[way], 0.15))
     return steps[(name, foreach)], f"{name}{', foreach' if foreach else ''}"
 

@@ -1,9 +1,10 @@
-/** TensorFlow.js as a contestant: node bench/children/tfjs.ts wasm|cpu. Has the core and its kernels, no layers library. */
+/** TensorFlow.js as a contestant: node bench/children/tfjs.ts wasm|cpu|webgpu. Has the core and its kernels, no layers library. */
 import { existsSync } from 'node:fs';
 import { createRequire, registerHooks } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
+import { provideNavigatorGpu } from '../gpu/navigator.ts';
 import type { PeerWorkload } from '../workloads.ts';
 import { serve } from './serve.ts';
 
@@ -30,6 +31,9 @@ const [backend = 'wasm'] = process.argv.slice(2);
 if (backend === 'wasm') {
   const wasm = await import('@tensorflow/tfjs-backend-wasm');
   wasm.setWasmPaths(`${dirname(resolve('@tensorflow/tfjs-backend-wasm'))}/`);
+} else if (backend === 'webgpu') {
+  await provideNavigatorGpu();
+  await import('@tensorflow/tfjs-backend-webgpu');
 } else await import('@tensorflow/tfjs-backend-cpu');
 if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js could not start its ${backend} backend`);
 await tf.ready();
@@ -145,15 +149,16 @@ await serve({
   load: async (workload) => {
     tf.disposeVariables();
     const run = build(workload);
-    const step = (): void => {
+    const step = async (): Promise<void> => {
       const loss = tf.tidy(run);
       // waits for the result
-      if (!Number.isFinite(loss.dataSync()[0])) throw new Error('the loss is not finite');
+      const [value] = await loss.data();
+      if (!Number.isFinite(value)) throw new Error('the loss is not finite');
       loss.dispose();
     };
-    step();
+    await step();
     const parameters = tf.engine().state.registeredVariables;
     const count = Object.values(parameters).reduce((sum, { shape }) => sum + size(shape), 0);
-    return Promise.resolve({ step, note: `${count} parameters` });
+    return { step, note: `${count} parameters` };
   },
 });

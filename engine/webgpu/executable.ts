@@ -26,6 +26,8 @@ export class GpuExecutable implements Executable {
   readonly threads = 1;
   readonly queued = true;
   readonly adapter: AdapterDescription;
+  /** Asked at every run where its pass notes the GPU's clock; for measurements (passTimer.ts). */
+  timestamps: (() => GPUComputePassTimestampWrites | undefined) | undefined;
   readonly #device: GpuDevice;
   readonly #placement: Placement;
   readonly #buffers: readonly GPUBuffer[];
@@ -85,7 +87,8 @@ export class GpuExecutable implements Executable {
     const dispatches = this.#segment(segment);
     this.#flush();
     const encoder = this.#device.gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
+    const timestampWrites = this.timestamps?.();
+    const pass = encoder.beginComputePass(timestampWrites && { timestampWrites });
     let current: GPUComputePipeline | undefined;
     for (const { pipeline, group, workgroups } of dispatches) {
       if (pipeline !== current) pass.setPipeline(pipeline);

@@ -16,9 +16,9 @@ export interface WebGpuOptions {
 
 /** Large workgroups for a device with many lanes; small ones where every lane is a turn of a loop on the processor. */
 function tuningFor({ adapter, limits }: GpuDevice): GpuTuning {
-  if (adapter.isSoftware) return { busyGroups: 4, rowThreads: 32, tile: 32, own: 2, depth: 16 };
+  if (adapter.isSoftware) return { busyGroups: 4, rowThreads: 32, shared: false, tile: 32, own: 2, depth: 16 };
   const wide = limits.maxComputeInvocationsPerWorkgroup >= 256 && limits.maxComputeWorkgroupStorageSize >= 16_384;
-  return { busyGroups: 96, rowThreads: wide ? 256 : 64, tile: wide ? 64 : 32, own: 4, depth: 16 };
+  return { busyGroups: 96, rowThreads: wide ? 256 : 64, shared: true, tile: wide ? 64 : 32, own: 4, depth: 16 };
 }
 
 export interface WebGpuBackend extends Backend {

@@ -53,6 +53,8 @@ export interface GpuTuning {
   readonly busyGroups: number;
   /** Invocations that sum one row together, a power of two. */
   readonly rowThreads: number;
+  /** Whether matrix tiles are shared through workgroup memory; on a processor, waiting for each other costs more than it saves. */
+  readonly shared: boolean;
   /** Largest rows and columns of a matrix tile, powers of two. */
   readonly tile: number;
   /** Rows and columns of results that one invocation keeps in registers: 1, 2 or 4. */

@@ -108,10 +108,44 @@ function loadTile(
     .replaceAll('VECTORS', String(vectors));
 }
 
+/** A block of results per invocation, each by itself. */
+function blocks(context: GpuContext, spec: Gemm): void {
+  const { label, batch, m, n, k, read, write, functions } = spec;
+  const { own } = context.tuning;
+  const [rows, columns] = [Math.min(own, m), Math.min(own, n)];
+  const [down, across] = [Math.ceil(m / rows), Math.ceil(n / columns)];
+  const list = (count: number, line: (i: number) => string): string =>
+    Array.from({ length: count }, (_, i) => line(i)).join('\n');
+  const cells = (line: (row: number, column: number) => string): string =>
+    list(rows * columns, (at) => line(Math.floor(at / columns), at % columns));
+  each(context, batch * down * across, {
+    label,
+    read,
+    write,
+    functions,
+    body: `
+  let b = i / ${down * across}u;
+${list(rows, (r) => `  let row${r} = min(i / ${across}u % ${down}u * ${rows}u + ${r}u, ${m - 1}u);`)}
+${list(columns, (c) => `  let column${c} = min(i % ${across}u * ${columns}u + ${c}u, ${n - 1}u);`)}
+${cells((r, c) => `  var sum${r}${c} = 0.0;`)}
+  for (var k = 0u; k < ${k}u; k++) {
+${list(rows, (r) => `    let l${r} = left(b, row${r}, k);`)}
+${list(columns, (c) => `    let r${c} = right(b, k, column${c});`)}
+${cells((r, c) => `    sum${r}${c} += l${r} * r${c};`)}
+  }
+  // at the edge some are the same value twice
+${cells((r, c) => `  store(b, row${r}, column${c}, sum${r}${c});`)}`,
+  });
+}
+
 /** Tiled product with a block of results per invocation; a long sum of few results is split and added up in order. */
 export function gemm(context: GpuContext, spec: Gemm): void {
   const { label, batch, m, n, k, read, write } = spec;
   if (batch * m * n === 0) return;
+  if (!context.tuning.shared) {
+    blocks(context, spec);
+    return;
+  }
   const { rows, columns, own, depth, parts, partLength } = shapeOf(spec, context);
   const [ownRows, ownColumns] = own;
   const threads = (rows / ownRows) * (columns / ownColumns);

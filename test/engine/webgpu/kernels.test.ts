@@ -14,7 +14,7 @@ const relative = 2e-5;
 const trials = all.filter(({ name }) => name !== 'summarise denormal');
 
 /** As for a device with many lanes: large tiles, blocks of 4 x 4 results, sums split into many parts. */
-const wide: WebGpuOptions = { tuning: { busyGroups: 96, rowThreads: 256, tile: 64, own: 4, depth: 16 } };
+const wide: WebGpuOptions = { tuning: { busyGroups: 96, rowThreads: 256, shared: true, tile: 64, own: 4, depth: 16 } };
 
 describe('WGSL kernels against the reference backend', () => {
   it('cover every op but those tested with their forward op', () => {
