@@ -160,6 +160,7 @@ export function trainingJob(
     diagnostics: training.diagnostics ?? null,
     seed: spec.seed,
     backend: request.backend ?? spec.backend.kind,
+    fallback: spec.backend.fallback,
     precision: spec.backend.precision,
     threads: request.threads,
     checkpointSeconds,

@@ -1,16 +1,23 @@
 /**
  * Lets Dawn in Node find the software adapter (SwiftShader) that lies beside Chromium, where the machine has no Vulkan driver
  * of its own. The loader reads the environment when the process starts, so a program that wants the adapter starts itself
- * again with it (`withSoftwareGpu`), and the test runner gives it to its forks.
+ * again with it (`withSoftwareGpu`), and the test runner gives it to its forks. Any other program gets it from
+ * `node scripts/softwareGpu.ts <program> <arguments>`.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { findBrowser } from './browser.ts';
 
-/** Variables that make the adapter visible; undefined where there is none to be found. */
+/** Where a graphics driver tells Vulkan's loader of itself. */
+const driverFolders = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
+const hasDriver = (): boolean => driverFolders.some((folder) => existsSync(folder) && readdirSync(folder).length > 0);
+
+/** Variables that make the adapter visible; undefined where there is none to be found, or a driver that has the first say. */
 export function softwareGpuEnvironment(): Record<string, string> | undefined {
+  if (hasDriver()) return undefined;
   const browser = process.platform === 'linux' ? findBrowser() : undefined;
   if (browser === undefined) return undefined;
   const folder = dirname(browser);
@@ -34,4 +41,14 @@ export function withSoftwareGpu(): void {
     env: { ...process.env, ...environment, ABLATE_SOFTWARE_GPU: '1' },
   });
   process.exit(status ?? 1);
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const [program, ...args] = process.argv.slice(2);
+  if (program === undefined) {
+    console.error('usage: node scripts/softwareGpu.ts <program> <arguments>');
+    process.exit(2);
+  }
+  const env = { ...process.env, ...softwareGpuEnvironment() };
+  process.exit(spawnSync(program, args, { stdio: 'inherit', env }).status ?? 1);
 }

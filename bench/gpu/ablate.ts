@@ -1,7 +1,8 @@
 /** The webgpu backend as a contestant: node bench/gpu/ablate.ts. A step of a race ends when its loss has been read back. */
+import type { Executable } from '../../engine/backend.ts';
 import { nodeGpu } from '../../engine/host/gpu.node.ts';
 import { adapterName } from '../../engine/webgpu/device.ts';
-import { GpuExecutable } from '../../engine/webgpu/executable.ts';
+import type { GpuExecutable } from '../../engine/webgpu/executable.ts';
 import { webgpuBackend } from '../../engine/webgpu/index.ts';
 import { passTimer } from '../../engine/webgpu/passTimer.ts';
 import { serve } from '../children/serve.ts';
@@ -27,7 +28,7 @@ const device = await backend.device();
 let current: Stepper | undefined;
 
 async function figuresOf(stepper: Stepper, segment: string): Promise<GpuFigures> {
-  const executable = stepper.executable as GpuExecutable;
+  const executable = stepper.executable as Executable & Pick<GpuExecutable, 'timestamps' | 'dispatchesOf'>;
   const begin = performance.now();
   stepper.step();
   await stepper.loss();

@@ -39,7 +39,7 @@ export class TrainingState {
 
   async save(executable: Executable, step: number): Promise<void> {
     // all at once: a device copies them one behind the other and is waited for one time
-    await Promise.all(this.tensors.map(({ id, values }) => executable.read(id, values)));
+    await Promise.all(this.tensors.map(async ({ id, values }) => executable.read(id, values)));
     this.step = step;
   }
 

@@ -56,6 +56,8 @@ export interface TrainingJob {
   readonly seed: number;
   /** 'auto': the faster one on this machine, measured before the first step. */
   readonly backend: BackendWish;
+  /** Whether a run whose GPU fails goes on on the CPU. Left out: it does. */
+  readonly fallback?: boolean;
   /** How convolutions are computed. Left out: the default, 'fast'. */
   readonly precision?: Precision;
   readonly threads: number;

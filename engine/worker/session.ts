@@ -1,5 +1,6 @@
 import { TrainingRun } from '../train/trainingRun.ts';
-import { chooseBackend, type ChoosingHost } from './backendChoice.ts';
+import { chooseBackend, type BackendChoice, type ChoosingHost } from './backendChoice.ts';
+import { isGpuTrouble, LastCheckpoint, onCpu } from './fallback.ts';
 import { plainError } from './plainError.ts';
 import type { TrainingCommand, TrainingEvent, TrainingJob } from './protocol.ts';
 
@@ -34,6 +35,7 @@ class TrainingSession {
   /** Set while paused: ends the wait. */
   #wake: (() => void) | undefined;
   #run: TrainingRun | undefined;
+  readonly #last = new LastCheckpoint();
 
   constructor(port: TrainingPort, host: TrainingHost) {
     this.#port = port;
@@ -54,15 +56,7 @@ class TrainingSession {
 
   async #serve(job: TrainingJob): Promise<void> {
     try {
-      const run = await this.#create(job);
-      this.#run = run;
-      while (!run.finished) {
-        await this.#host.turn();
-        if (this.#wish === 'pause') await this.#pause(run);
-        if (this.#wish === 'stop') await run.stop();
-        else await run.advance(slice);
-      }
-      await run.dispose();
+      await this.#train(job);
     } catch (error) {
       this.#post({ kind: 'failed', step: this.#run?.step ?? 0, error: plainError(error) });
       // the error that ended the run has been told; one more from taking it down would say nothing
@@ -72,10 +66,34 @@ class TrainingSession {
     }
   }
 
-  async #create(job: TrainingJob): Promise<TrainingRun> {
+  /** Where the GPU fails, the run goes on on the CPU, unless the job forbids it. */
+  async #train(job: TrainingJob): Promise<void> {
     const choice = await chooseBackend(job, this.#host);
+    try {
+      await this.#trainOn(choice, job);
+    } catch (error) {
+      if (job.fallback === false || !isGpuTrouble(error, choice)) throw error;
+      await this.#run?.dispose().catch(() => undefined);
+      const next = onCpu(job, choice, error, this.#run?.step ?? 0, this.#last.bytes);
+      await this.#trainOn(next.choice, next.job);
+    }
+  }
+
+  async #trainOn(choice: BackendChoice, job: TrainingJob): Promise<void> {
     this.#post({ kind: 'backend', choice });
-    const backend = await this.#host.backend(choice.backend);
+    const run = await this.#create(choice, job);
+    this.#run = run;
+    while (!run.finished) {
+      await this.#host.turn();
+      if (this.#wish === 'pause') await this.#pause(run);
+      if (this.#wish === 'stop') await run.stop();
+      else await run.advance(slice);
+    }
+    await run.dispose();
+  }
+
+  async #create({ backend: name }: BackendChoice, job: TrainingJob): Promise<TrainingRun> {
+    const backend = await this.#host.backend(name);
     const { spawn } = this.#host;
     return TrainingRun.create(job, backend, {
       compile: {
@@ -84,7 +102,10 @@ class TrainingSession {
         ...(spawn ? { spawn } : {}),
       },
       clock: () => this.#host.clock(),
-      emit: (event) => this.#post(event),
+      emit: (event) => {
+        if (name === 'webgpu') this.#last.note(event);
+        this.#post(event);
+      },
     });
   }
 

@@ -31,7 +31,7 @@ export class RunSession {
   readonly id: string;
   readonly #options: SessionOptions;
   readonly #writer: CheckpointWriter;
-  readonly #progress: RunProgress;
+  #progress: RunProgress;
   readonly #buffer = new SeriesBuffer();
   readonly #probes: StepProbe[] = [];
   readonly #notes: RunEventRecord[] = [];
@@ -154,6 +154,7 @@ export class RunSession {
       }
       case 'ready': {
         const { backend, threads, variant, parameters, macsPerImage, stepsPerEpoch, totalSteps, step } = event;
+        if (step < this.#step) this.#rewind(step);
         this.#step = step;
         this.#change({ backend, threads, parameters, macsPerImage, stepsPerEpoch, totalSteps, step });
         const where = step === 0 ? 'Training starts' : `Training goes on after step ${step}`;
@@ -219,6 +220,14 @@ export class RunSession {
     this.#flush();
     this.#settled();
     this.#options.changed(this);
+  }
+
+  /** The worker goes on from an earlier step, on another backend: what came after it will come once more. */
+  #rewind(step: number): void {
+    const { store } = this.#options;
+    if (!this.#flush()) return;
+    store.truncateSeries(this.id, step === 0 ? -1 : step);
+    this.#progress = RunProgress.from(store.readSeries(this.id));
   }
 
   #goOn(text: string): void {

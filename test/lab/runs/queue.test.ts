@@ -3,6 +3,24 @@ import { methods } from '../../../lab/contract/methods.ts';
 import { bench, smallSpec } from '../fakes.ts';
 
 describe('a run, from its creation to its end', () => {
+  it('keeps one curve when its worker goes back to a checkpoint on another backend', async () => {
+    const { lab, worker, reaches, store } = await bench();
+    const [created] = await lab.call('runs.create', { spec: smallSpec, seeds: [7] });
+    const one = await worker(0);
+    one.ready();
+    one.train(10);
+    await one.checkpoint();
+    one.train(10);
+    // the GPU is lost: steps 11 to 20 are trained again
+    one.step = 10;
+    one.ready();
+    one.train(20);
+    one.finish();
+    await reaches(created!.id, 'finished');
+    const losses = store.readSeries(created!.id).find(({ name }) => name === 'train.loss')!;
+    expect([...losses.steps]).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+  });
+
   it('is queued, trains, and ends with certificate, curves and metrics', async () => {
     const { lab, worker, reaches, until, events, store, files } = await bench();
     const [created] = await lab.call('runs.create', { spec: smallSpec, seeds: [7], tags: ['a', 'a'] });
