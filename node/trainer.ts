@@ -153,6 +153,7 @@ export function trainingJob(
     loss: training.loss,
     optimizer: training.optimizer,
     gradient: { clip: training.clip, l1: training.l1 },
+    accumulate: training.accumulate,
     schedule: training.schedule,
     earlyStopping: training.earlyStopping,
     evaluateEvery: training.evaluateEvery,

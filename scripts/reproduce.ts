@@ -59,6 +59,8 @@ async function main(): Promise<number> {
   const composition = await compose({ home });
   const measured = new Map<string, readonly Measured[]>();
   try {
+    // one thread per run and as many runs as cores: small networks gain more from that than from threads
+    await composition.lab.call('queue.set', { concurrency: Math.max(1, Math.min(seeds.length, cpus().length)) });
     for (const { group, row } of chosen) {
       const runs = await measureRow(composition.lab, group, row, seeds, values.quick);
       measured.set(keyOf(group, row.name), runs);

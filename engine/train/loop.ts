@@ -2,6 +2,7 @@ import type { Executable } from '../backend.ts';
 import type { Augmentation } from '../data/augment.ts';
 import type { BatchOrder } from '../data/batches.ts';
 import { hyperSize, hyperSlot, randomSize, randomSlot, type TensorId } from '../ops/op.ts';
+import { updateSegment } from '../plan/accumulate.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
 import type { TensorValues } from '../tensor.ts';
 import { lrAt, scheduleOf, type Schedule } from './schedules.ts';
@@ -20,21 +21,40 @@ export interface LoopSettings {
   readonly augmentation?: Augmentation;
 }
 
+/** Rows of a whole step, part by part, and an array that holds those of one part: the rows themselves where there is one part. */
+interface Parts<T> {
+  readonly all: readonly T[];
+  readonly now: T;
+}
+
+function partsOf<T extends Int32Array | Float32Array>(rows: T, parts: number): Parts<T> {
+  const size = rows.length / parts;
+  const all = Array.from({ length: parts }, (_, i) => rows.subarray(i * size, (i + 1) * size) as T);
+  return { all, now: parts === 1 ? rows : (rows.slice(0, size) as T) };
+}
+
 /** Runs single training steps. What a step reads from the host is a pure function of seed and step. A step allocates nothing. */
 export class StepRunner {
   /** Every tensor that a step reads from the host, with its value in the step that was prepared last. */
   readonly inputs: readonly (readonly [TensorId, TensorValues])[];
-  /** i32 [batch], f32 [hyperSize] and i32 [randomSize], among them. */
+  /** i32 [batch]: the images of the step. In the table above are those of one of its parts. */
   readonly indices: Int32Array;
   readonly hyper = new Float32Array(hyperSize);
   readonly random = new Int32Array(randomSize);
+  /** Parts that a step is taken in, one after the other. */
+  readonly parts: number;
+  readonly #images: Parts<Int32Array>;
+  readonly #augmentation: Parts<Float32Array>;
   readonly #executable: Executable;
+  readonly #randomId: TensorId;
   readonly #order: BatchOrder;
   readonly #settings: LoopSettings;
   readonly #schedule: Schedule;
   readonly #stageFactor: number;
   /** What stage and evaluations have made of the rate. */
   #factor: number;
+  /** The step that was prepared last. */
+  #step = 0;
 
   constructor(executable: Executable, plan: TrainingPlan, order: BatchOrder, settings: LoopSettings) {
     this.#executable = executable;
@@ -43,16 +63,20 @@ export class StepRunner {
     this.#schedule = scheduleOf(settings.schedule, settings.totalSteps);
     this.#stageFactor = settings.learningRateFactor ?? 1;
     this.#factor = this.#stageFactor;
+    this.parts = plan.accumulate;
     this.indices = new Int32Array(plan.batchSize);
+    this.#images = partsOf(this.indices, this.parts);
     this.random[randomSlot.seedLow] = settings.seed | 0;
     this.random[randomSlot.seedHigh] = Math.floor(settings.seed / 4294967296) | 0;
     const { trainIndices, augmentation, hyper, random } = plan.handles;
+    this.#randomId = random;
+    this.#augmentation = partsOf(settings.augmentation?.values ?? new Float32Array(0), this.parts);
     this.inputs = [
-      [trainIndices, this.indices],
+      [trainIndices, this.#images.now],
       [hyper, this.hyper],
       [random, this.random],
       ...(augmentation !== undefined && settings.augmentation
-        ? [[augmentation, settings.augmentation.values] as const]
+        ? [[augmentation, this.#augmentation.now] as const]
         : []),
     ];
   }
@@ -67,14 +91,23 @@ export class StepRunner {
     this.#factor = this.#stageFactor * factor;
   }
 
-  /** Fills `indices`, `hyper` and `random` for step `step` (from 0). */
-  prepare(step: number): void {
+  /** Fills `indices`, `hyper` and `random` for step `step` (from 0), and the inputs for its first part or another one. */
+  prepare(step: number, part = 0): void {
     const { optimizer } = this.#settings;
     this.#order.fill(step, this.indices);
     this.#settings.augmentation?.fill(this.#order, step, this.indices);
     const rate = optimizer.learningRate * lrAt(this.#schedule, step) * this.#factor;
     fillHyper(optimizer, rate, step, this.hyper);
-    this.random[randomSlot.step] = step;
+    this.#take(step, part);
+  }
+
+  /** The inputs of a part. Each has draws of its own, those of a step that is not divided where there is one part. */
+  #take(step: number, part: number): void {
+    this.#step = step;
+    this.random[randomSlot.step] = step * this.parts + part;
+    if (this.parts === 1) return;
+    this.#images.now.set(this.#images.all[part]!);
+    this.#augmentation.now.set(this.#augmentation.all[part]!);
   }
 
   /** Gives the executable everything that step `step` (from 0) reads. */
@@ -91,8 +124,20 @@ export class StepRunner {
 
   /** Runs the step that was prepared last. */
   submit(): void {
-    this.#write();
-    this.#executable.run('train');
+    if (this.parts === 1) {
+      this.#write();
+      this.#executable.run('train');
+      return;
+    }
+    const step = this.#step;
+    for (let part = 0; part < this.parts; part++) {
+      this.#take(step, part);
+      this.#write();
+      this.#executable.run('train');
+    }
+    this.random[randomSlot.step] = step;
+    this.#executable.write(this.#randomId, this.random);
+    this.#executable.run(updateSegment);
   }
 
   #write(): void {

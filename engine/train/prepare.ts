@@ -117,6 +117,7 @@ function planStages(job: TrainingJob, split: Split): readonly PlannedStage[] {
       loss: job.loss,
       optimizer: job.optimizer,
       ...(job.gradient === undefined ? {} : { gradient: job.gradient }),
+      ...(job.accumulate === undefined ? {} : { accumulate: job.accumulate }),
       ...(settings.frozen.length === 0
         ? {}
         : { frozen: { nodes: settings.frozen, batchNorm: settings.frozenBatchNorm } }),

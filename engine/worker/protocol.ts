@@ -47,6 +47,8 @@ export interface TrainingJob {
   readonly optimizer: OptimizerSettings;
   /** Clipping and penalties; left out: none. */
   readonly gradient?: GradientSettings;
+  /** Parts that the images of a step are taken in, with one update from all of them; left out: 1. */
+  readonly accumulate?: number;
   readonly schedule: ScheduleSettings;
   readonly earlyStopping: EarlyStoppingSettings | null;
   /** How often validation images are evaluated. */

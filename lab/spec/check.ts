@@ -154,6 +154,10 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
     const message = `${path}: a batch of ${size} is larger than the training split of ${images(split)}; take at most ${split}.`;
     faults.push({ message });
   }
+  if (batchSize % spec.training.accumulate !== 0) {
+    const message = `training.accumulate: a batch of ${batchSize} cannot be taken in ${spec.training.accumulate} equal parts; choose a number that divides it.`;
+    faults.push({ message });
+  }
   if (loss.kind === 'crossEntropy' && loss.classWeight && loss.classWeight.length !== dataset.classes.length) {
     const message = `training.loss.classWeight: it has ${loss.classWeight.length} weights, but ${dataset.id} has ${dataset.classes.length} classes; give one per class, or leave it out.`;
     faults.push({ message });

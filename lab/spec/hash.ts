@@ -31,6 +31,7 @@ export const laterFields: Readonly<Record<string, unknown>> = {
   'training.clip': null,
   'training.l1': 0,
   'training.stages': [],
+  'training.accumulate': 1,
   'training.earlyStopping.restoreBest': false,
   'backend.precision': defaultPrecision,
 };

@@ -78,6 +78,10 @@ const cadenceSchema = z.union([
 
 const trainingSchema = z.strictObject({
   batchSize: positiveInteger.max(65536).default(64),
+  accumulate: positiveInteger
+    .max(65536)
+    .default(1)
+    .describe('Parts that the images of a step are taken in: less memory, one update from the mean of their gradients'),
   length: lengthSchema.default({ epochs: 5 }).describe('Length of a run without stages, in epochs or in steps'),
   stages: stagesSchema,
   loss: lossSchema.default({ kind: 'crossEntropy', labelSmoothing: 0 }),

@@ -18,7 +18,12 @@ export async function specOf(group: Group, row: Row, quick: boolean): Promise<un
   const file = new URL(`../../${group.spec}`, import.meta.url);
   const shorter = quick ? ['training.length={"steps":60}', 'training.evaluateEvery={"steps":30}'] : [];
   const document = JSON.parse(await readFile(file, 'utf8')) as unknown;
-  const full = setSpecValues(document, [...group.set, ...row.set, `name="${group.id}: ${row.name}"`]);
+  const full = setSpecValues(document, [
+    ...group.set,
+    ...row.set,
+    `name="${group.id}: ${row.name}"`,
+    'backend.threads=1',
+  ]);
   return quick && !hasStages(full) ? setSpecValues(full, shorter) : full;
 }
 

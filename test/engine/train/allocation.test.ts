@@ -14,7 +14,11 @@ describe('the steady state', () => {
       write: (_tensor: number, values: { readonly length: number }) => (written += values.length),
       run: () => undefined,
     } as unknown as Executable;
-    const plan = { batchSize: 4, handles: { trainIndices: 0, hyper: 1, random: 2 } } as unknown as TrainingPlan;
+    const plan = {
+      batchSize: 4,
+      accumulate: 1,
+      handles: { trainIndices: 0, hyper: 1, random: 2 },
+    } as unknown as TrainingPlan;
     const steps = 10_000;
     // all in one epoch: the next one is shuffled as a whole, which is no business of a step
     const runner = new StepRunner(executable, plan, new BatchOrder(range(4 * 11 * steps), 4, 1), {

@@ -55,7 +55,11 @@ describe('StepRunner', () => {
       write: (tensor: number, values: ArrayLike<number>) => void written.set(tensor, Array.from(values)),
       run: (segment: string) => void segments.push(segment),
     } as unknown as Executable;
-    const plan = { batchSize: 3, handles: { trainIndices: 7, hyper: 8, random: 9 } } as unknown as TrainingPlan;
+    const plan = {
+      batchSize: 3,
+      accumulate: 1,
+      handles: { trainIndices: 7, hyper: 8, random: 9 },
+    } as unknown as TrainingPlan;
     const order = new BatchOrder(range(10), 3, 1);
     const optimizer = {
       ...{ kind: 'adam', learningRate: 0.5, beta1: 0.9, beta2: 0.99, eps: 1e-8 },

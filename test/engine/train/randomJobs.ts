@@ -17,6 +17,7 @@ export interface JobChoices {
   readonly loss: TrainingJob['loss'];
   readonly clip: NonNullable<TrainingJob['gradient']>['clip'];
   readonly batchSize: number;
+  readonly accumulate: number;
   readonly preprocessing: TrainingJob['data']['preprocessing'];
   readonly restoreBest: boolean;
   readonly seed: number;
@@ -37,7 +38,8 @@ export const jobChoices: fc.Arbitrary<JobChoices> = fc.record({
     { kind: 'hinge', p: 1, margin: 1 },
   ),
   clip: fc.constantFrom(null, { norm: 0.5 }, { value: 0.1 }),
-  batchSize: fc.integer({ min: 2, max: 20 }),
+  batchSize: fc.integer({ min: 2, max: 6 }),
+  accumulate: fc.constantFrom(1, 1, 2, 3),
   preprocessing: fc.constantFrom('unit', 'standardise'),
   restoreBest: fc.boolean(),
   seed: fc.nat(),
@@ -48,7 +50,8 @@ export function jobOf(choices: JobChoices): TrainingJob {
   return smallJob(
     {
       graph: graphOf(choices),
-      batchSize: choices.batchSize,
+      batchSize: choices.batchSize * choices.accumulate,
+      accumulate: choices.accumulate,
       length: { steps: 9 },
       evaluateEvery: { steps: 3 },
       loss: choices.loss,
