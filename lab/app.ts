@@ -15,6 +15,7 @@ import { previewHandlers } from './preview/handlers.ts';
 import { rateHandlers } from './rates/handlers.ts';
 import { runHandlers } from './runs/handlers.ts';
 import { RunQueue } from './runs/queue.ts';
+import { recalibrationHandlers } from './runs/recalibrate.ts';
 import { RunVerifier } from './runs/verify.ts';
 import { specHandlers } from './spec/handlers.ts';
 
@@ -99,6 +100,7 @@ export function createLab(options: LabOptions): Lab {
     architectures: architectureHandlers({ ...options, emit }),
     spec: specHandlers(options.datasets),
     preview: previewHandlers({ ...options, threads }),
+    recalibration: recalibrationHandlers({ ...options, threads, emit }),
     rates: rateHandlers({ ...options, threads, emit }),
     runs: runHandlers({ ...options, engineVersion, queue, verifier, emit }),
     compare: compareHandlers(options),

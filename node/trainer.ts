@@ -154,6 +154,7 @@ export function trainingJob(
     optimizer: training.optimizer,
     gradient: { clip: training.clip, l1: training.l1 },
     accumulate: training.accumulate,
+    recalibrateBatchNorm: training.recalibrateBatchNorm,
     schedule: training.schedule,
     earlyStopping: training.earlyStopping,
     evaluateEvery: training.evaluateEvery,

@@ -41,6 +41,7 @@ export function describeJob(job: TrainingJob): JobDescription {
       earlyStopping: stoppingOf(job.earlyStopping),
       evaluateEvery: job.evaluateEvery,
       ...gradientOf(job.gradient),
+      ...((job.recalibrateBatchNorm ?? 0) === 0 ? {} : { recalibrateBatchNorm: job.recalibrateBatchNorm }),
       ...((job.accumulate ?? 1) === 1 ? {} : { accumulate: job.accumulate }),
       ...precisionOf(job.precision),
     }),

@@ -6,7 +6,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { Checkpointing } from './checkpointing.ts';
 import { ValidationWatch } from './earlyStopping.ts';
 import type { EvaluationResult } from './earlyStopping.ts';
-import type { Evaluation } from './evaluate.ts';
+import { Evaluation } from './evaluate.ts';
 import { describeJob, requireSameJob } from './jobDescription.ts';
 import type { JobDescription } from './jobDescription.ts';
 import { scaleToUnitVariance, usesLsuv } from './lsuv.ts';
@@ -17,6 +17,7 @@ import { StepPacer } from './pacer.ts';
 import { prepareTraining } from './prepare.ts';
 import type { PlannedStage, PreparedTraining } from './prepare.ts';
 import { Probe } from './probe.ts';
+import { recalibrateBatchNorm, type RecalibratedLayer } from './recalibrate.ts';
 import { plateauAfter, plateauOf, plateauStart } from './schedules.ts';
 import type { PlateauSettings, PlateauState } from './schedules.ts';
 import { stageOfStep } from './stages.ts';
@@ -29,6 +30,20 @@ export interface TrainingRunOptions {
   /** Milliseconds of any steady clock. */
   readonly clock: () => number;
   readonly emit: (event: TrainingEvent) => void;
+}
+
+/** A model on images that it was trained on and on others. */
+export interface ModelMeasure {
+  readonly train: MeasuredSplit;
+  readonly test: MeasuredSplit;
+}
+export type MeasuredSplit = EvaluationResult & { readonly images: number };
+
+async function whole(evaluation: Evaluation): Promise<MeasuredSplit> {
+  evaluation.begin();
+  let result: EvaluationResult | undefined;
+  while (result === undefined) result = await evaluation.advance();
+  return { ...result, images: evaluation.images };
 }
 
 /** Milliseconds between two 'progress' events. */
@@ -163,6 +178,8 @@ export class TrainingRun {
       // before the test images, so that a crash among them costs nothing
       await this.checkpoint('last');
       await this.#restoreBest();
+      const batches = this.#job.recalibrateBatchNorm ?? 0;
+      if (batches > 0) await this.recalibrate(batches);
       this.#begin(this.#open.test);
     }
   }
@@ -193,6 +210,40 @@ export class TrainingRun {
   async settle(): Promise<void> {
     this.#emitProgress();
     await this.#checkpoints.settle();
+  }
+
+  /**
+   * Takes the running statistics of the model anew over batches of the stage it is in, the first ones of that stage's order.
+   * `images`: how many images that were.
+   */
+  async recalibrate(batches: number): Promise<{ layers: readonly RecalibratedLayer[]; images: number }> {
+    const { stage, executable, runner, data } = this.#open;
+    const layers = await recalibrateBatchNorm({
+      plan: stage.plan,
+      executable,
+      backend: this.#backend,
+      compile: this.#options.compile ?? {},
+      batches: batches * runner.parts,
+      writeData: (other) => {
+        for (const [tensor, values] of data) other.write(tensor, values);
+      },
+      writeBatch: (other, batch) => {
+        runner.prepare(stage.firstStep + Math.floor(batch / runner.parts), batch % runner.parts);
+        for (const [tensor, values] of runner.inputs) other.write(tensor, values);
+      },
+    });
+    return { layers, images: batches * stage.settings.batchSize };
+  }
+
+  /** Loss and accuracy of the model as the run ends with it, on test images and on as many that it was trained on. */
+  async measure(): Promise<ModelMeasure> {
+    if (this.#restored === null) await this.#restoreBest();
+    const { stage, executable, test } = this.#open;
+    const trained = this.#prepared.trainImages.slice(0, test.images);
+    return {
+      train: await whole(new Evaluation(executable, stage.plan, 'validation', trained)),
+      test: await whole(test),
+    };
   }
 
   /** Ends the run here, with a checkpoint to go on from. */

@@ -47,6 +47,8 @@ export interface TrainingJob {
   readonly optimizer: OptimizerSettings;
   /** Clipping and penalties; left out: none. */
   readonly gradient?: GradientSettings;
+  /** Batches over which batch norms take their running statistics anew at the end of the run; left out: 0, not at all. */
+  readonly recalibrateBatchNorm?: number;
   /** Parts that the images of a step are taken in, with one update from all of them; left out: 1. */
   readonly accumulate?: number;
   readonly schedule: ScheduleSettings;

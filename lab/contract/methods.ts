@@ -5,6 +5,7 @@ import { specSchema } from '../spec/schema.ts';
 import { architectureMethods } from './architectureMethods.ts';
 import { activationPreviewSchema, stepTimingSchema } from './previewRecords.ts';
 import { lrRangeSchema } from './lrRangeRecords.ts';
+import { recalibrationSchema } from './recalibrationRecords.ts';
 import {
   appInfoSchema,
   comparisonSchema,
@@ -174,6 +175,14 @@ export const methods = {
   'runs.verify': {
     input: z.strictObject({ id: runId, steps: z.int().min(1).optional() }),
     output: verificationSchema,
+  },
+  /**
+   * Measures a finished run with running statistics of batch norm that are taken anew over training batches. Changes nothing of
+   * the run but for an event. 'job.progress' tells how far it is.
+   */
+  'runs.recalibrate': {
+    input: z.strictObject({ id: runId, batches: z.int().min(1).max(100_000).default(100) }),
+    output: recalibrationSchema,
   },
   'runs.update': {
     input: z.strictObject({

@@ -32,6 +32,7 @@ export const laterFields: Readonly<Record<string, unknown>> = {
   'training.l1': 0,
   'training.stages': [],
   'training.accumulate': 1,
+  'training.recalibrateBatchNorm': 0,
   'training.earlyStopping.restoreBest': false,
   'backend.precision': defaultPrecision,
 };

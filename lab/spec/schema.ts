@@ -101,6 +101,12 @@ const trainingSchema = z.strictObject({
     })
     .nullable()
     .default(null),
+  recalibrateBatchNorm: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(0)
+    .describe('Batches over which batch norms take their running statistics anew at the end; 0: not at all'),
   evaluateEvery: cadenceSchema.default({ epochs: 1 }).describe('How often the validation images are evaluated'),
   diagnostics: diagnosticsSchema
     .nullable()

@@ -70,6 +70,7 @@ describe('calls', () => {
     const later = new Set([
       'runs.verify',
       'runs.analyse',
+      'runs.recalibrate',
       'runs.pause',
       'runs.resume',
       'runs.stop',

@@ -2,6 +2,7 @@ import type { AdapterAnswer, AdapterInput } from './adapter.ts';
 import type { Analysis, AnalysisInput } from './analysis.ts';
 import type { JobRunner } from './job.ts';
 import type { LrRange, LrRangeInput } from './lrRange.ts';
+import type { Recalibration, RecalibrateJobInput } from './recalibrate.ts';
 import type { ActivationPreview, PreviewInput } from './preview.ts';
 import type { StepTiming, TimingInput } from './timing.ts';
 
@@ -17,6 +18,8 @@ export interface JobTable {
   lrRange: { readonly input: LrRangeInput; readonly output: LrRange };
   /** Errors, loss landscape, gradients and their noise at a checkpoint. */
   analysis: { readonly input: AnalysisInput; readonly output: Analysis };
+  /** A trained model before and after its batch norms took their statistics anew. */
+  recalibrate: { readonly input: RecalibrateJobInput; readonly output: Recalibration };
 }
 export type JobName = keyof JobTable;
 export type JobInput<N extends JobName> = JobTable[N]['input'];
@@ -27,6 +30,7 @@ export const jobs: { readonly [N in JobName]: () => Promise<JobRunner<JobInput<N
   adapter: async () => (await import('./adapter.ts')).runAdapter,
   preview: async () => (await import('./preview.ts')).runPreview,
   timing: async () => (await import('./timing.ts')).runTiming,
+  recalibrate: async () => (await import('./recalibrate.ts')).runRecalibrate,
   lrRange: async () => (await import('./lrRange.ts')).runLrRange,
   analysis: async () => (await import('./analysis.ts')).runAnalysis,
 };

@@ -15,6 +15,7 @@ import { importCommand } from './import.ts';
 import { listCommand } from './list.ts';
 import { lrFindCommand } from './lrFind.ts';
 import { modelDescribeCommand } from './modelDescribe.ts';
+import { recalibrateCommand } from './recalibrate.ts';
 import { resumeCommand } from './resume.ts';
 import { runCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   listCommand,
   showCommand,
   verifyCommand,
+  recalibrateCommand,
   lrFindCommand,
   compareCommand,
   diagnoseCommand,

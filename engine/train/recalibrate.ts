@@ -1,0 +1,145 @@
+import type { Backend, CompileOptions, Executable } from '../backend.ts';
+import type { TensorId } from '../ops/op.ts';
+import { forwardPlan } from '../plan/derive.ts';
+import type { OpInstance, TrainingPlan } from '../plan/plan.ts';
+import { sizeOf } from '../tensor.ts';
+
+export interface RecalibrateInput {
+  readonly plan: TrainingPlan;
+  /** The model as it is; its running statistics are written anew. */
+  readonly executable: Executable;
+  readonly backend: Backend;
+  readonly compile: CompileOptions;
+  /** Batches of the training split that the statistics are taken over. */
+  readonly batches: number;
+  /** Gives another executable of the plan the data; once. */
+  readonly writeData: (executable: Executable) => void;
+  /** Gives it what it reads of batch number `batch`. */
+  readonly writeBatch: (executable: Executable, batch: number) => void;
+}
+
+/** What became of the running variance of one batch norm. */
+export interface RecalibratedLayer {
+  readonly node: string;
+  /** Largest ratio of running to measured variance, or the other way round, over its channels: 1 where they agree. */
+  readonly gap: number;
+}
+
+interface Statistics {
+  readonly node: string;
+  readonly mean: TensorId;
+  readonly variance: TensorId;
+  /** Values per channel in a batch. */
+  readonly count: number;
+}
+
+/**
+ * Takes the running statistics of every batch norm that moves them anew, over `batches` batches with the weights as they are now:
+ * mean and variance over all images of these batches together (Wu and Johnson, "Rethinking 'batch' in BatchNorm", 2021,
+ * arXiv:2105.07576, section 3). Running averages lag behind the weights, and with dropout they are those of other activations than
+ * evaluation sees (Li, Chen, Hu and Yang, "Understanding the disharmony between dropout and batch normalization by variance
+ * shift", CVPR 2019); so dropout and noise are off here, and each batch norm still normalises with its batch. Parameters stay as
+ * they are. Sums are kept in float64 in the order of the batches.
+ */
+export async function recalibrateBatchNorm(input: RecalibrateInput): Promise<readonly RecalibratedLayer[]> {
+  const { plan, executable, backend, compile, batches } = input;
+  const forward = forwardPlan(plan, { keep: new Set(), change: quiet });
+  const layers = forward.segments[0]!.ops.flatMap((op): Statistics[] => {
+    if (op.op !== 'batchNorm') return [];
+    const shape = plan.tensors[op.inputs.x]!.shape;
+    const { runningMean: mean, runningVar: variance } = op.inputs;
+    return [{ node: op.node ?? '', mean, variance, count: sizeOf(shape) / shape[1]! }];
+  });
+  if (layers.length === 0) return [];
+  const beside = await backend.compile(forward, compile);
+  try {
+    input.writeData(beside);
+    for (const id of [...plan.handles.parameters, ...plan.handles.buffers]) await copy(plan, executable, beside, id);
+    const sums = layers.map(({ mean }) => {
+      const size = sizeOf(plan.tensors[mean]!.shape);
+      return { first: new Float64Array(size), second: new Float64Array(size) };
+    });
+    for (let batch = 0; batch < batches; batch++) {
+      input.writeBatch(beside, batch);
+      beside.run('forward');
+      for (const [i, layer] of layers.entries()) await addBatch(layer, beside, plan, sums[i]!);
+    }
+    const report: RecalibratedLayer[] = [];
+    for (const [i, layer] of layers.entries()) report.push(await write(layer, executable, sums[i]!, batches));
+    return report;
+  } finally {
+    await beside.dispose();
+  }
+}
+
+/** Batch norm whose running statistics become those of the batch; dropout that keeps all; noise without any. */
+function quiet(op: OpInstance): OpInstance {
+  switch (op.op) {
+    case 'batchNorm': {
+      const { batchesTracked: _batchesTracked, ...inputs } = op.inputs;
+      return { ...op, attrs: { ...op.attrs, momentum: 1 }, inputs };
+    }
+    case 'dropoutMask':
+      return { ...op, attrs: { ...op.attrs, p: 0 } };
+    case 'dropout':
+      return { ...op, attrs: { scale: 1 } };
+    case 'noise': {
+      const none = { meanRange: 0, largestScale: 1, meanSpread: 0, scaleSpread: 0 };
+      return { ...op, attrs: { ...op.attrs, ...none } };
+    }
+    default:
+      return op;
+  }
+}
+
+interface Sums {
+  /** Of the batches' means, and of their mean squares. */
+  readonly first: Float64Array;
+  readonly second: Float64Array;
+}
+
+async function addBatch(
+  { mean, variance, count }: Statistics,
+  executable: Executable,
+  plan: TrainingPlan,
+  { first, second }: Sums,
+): Promise<void> {
+  const means = new Float32Array(sizeOf(plan.tensors[mean]!.shape));
+  const variances = new Float32Array(means.length);
+  await executable.read(mean, means);
+  await executable.read(variance, variances);
+  for (let c = 0; c < means.length; c++) {
+    first[c]! += means[c]!;
+    // running variances are unbiased
+    second[c]! += (variances[c]! * (count - 1)) / count + means[c]! * means[c]!;
+  }
+}
+
+async function write(
+  { node, mean, variance, count }: Statistics,
+  executable: Executable,
+  { first, second }: Sums,
+  batches: number,
+): Promise<RecalibratedLayer> {
+  const old = new Float32Array(first.length);
+  await executable.read(variance, old);
+  const values = count * batches;
+  const means = Float32Array.from(first, (sum) => sum / batches);
+  const variances = Float32Array.from(second, (sum, c) => {
+    const biased = Math.max(0, sum / batches - (first[c]! / batches) ** 2);
+    return values > 1 ? (biased * values) / (values - 1) : biased;
+  });
+  executable.write(mean, means);
+  executable.write(variance, variances);
+  const ratio = (a: number, b: number): number => (a === b ? 1 : Math.max(a / b, b / a));
+  return { node, gap: variances.reduce((worst, value, c) => Math.max(worst, ratio(value, old[c]!)), 1) };
+}
+
+const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array } as const;
+
+async function copy(plan: TrainingPlan, from: Executable, to: Executable, id: TensorId): Promise<void> {
+  const { dtype, shape } = plan.tensors[id]!;
+  const values = new arrays[dtype](sizeOf(shape));
+  await from.read(id, values);
+  to.write(id, values);
+}

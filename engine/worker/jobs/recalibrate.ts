@@ -1,0 +1,42 @@
+import type { RecalibratedLayer } from '../../train/recalibrate.ts';
+import { TrainingRun, type ModelMeasure } from '../../train/trainingRun.ts';
+import type { TrainingJob } from '../protocol.ts';
+import type { JobContext } from './job.ts';
+
+export interface RecalibrateJobInput {
+  /** `resumeFrom`: the checkpoint of a run that has come to its end. */
+  readonly training: TrainingJob;
+  readonly batches: number;
+}
+
+export interface Recalibration {
+  readonly before: ModelMeasure;
+  readonly after: ModelMeasure;
+  readonly batches: number;
+  readonly images: number;
+  readonly layers: readonly RecalibratedLayer[];
+}
+
+/** Measures a trained model before and after its batch norms took their running statistics anew. Changes nothing. */
+export async function runRecalibrate(
+  { training, batches }: RecalibrateJobInput,
+  context: JobContext,
+): Promise<Recalibration> {
+  const { spawn } = context;
+  const run = await TrainingRun.create(training, await context.backend(training.backend), {
+    compile: { threads: training.threads, ...(spawn ? { spawn } : {}) },
+    clock: () => context.clock(),
+    emit: () => undefined,
+  });
+  try {
+    context.progress(0.1, 'measuring');
+    const before = await run.measure();
+    context.progress(0.4, 'recalibrating');
+    const { layers, images } = await run.recalibrate(batches);
+    context.progress(0.7, 'measuring');
+    const after = await run.measure();
+    return { before, after, batches, images, layers };
+  } finally {
+    await run.dispose();
+  }
+}

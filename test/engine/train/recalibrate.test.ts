@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import type { Backend } from '../../../engine/backend.ts';
+import { cpuBackend } from '../../../engine/cpu/index.ts';
+import { referenceBackend } from '../../../engine/reference/index.ts';
+import { decodeCheckpoint } from '../../../engine/train/checkpoint.ts';
+import { runRecalibrate } from '../../../engine/worker/jobs/recalibrate.ts';
+import type { TrainingJob } from '../../../engine/worker/protocol.ts';
+import { all, cnn, mlp, only, smallJob, tickingClock, train } from './jobs.ts';
+
+const job = (changes: Partial<TrainingJob> = {}): TrainingJob =>
+  smallJob({ graph: cnn, length: { steps: 12 }, evaluateEvery: { steps: 6 }, ...changes });
+
+/** Running statistics that have hardly moved from 0 and 1. */
+const sluggish: TrainingJob['graph'] = {
+  nodes: cnn.nodes.map((node) => (node.layer === 'batchNorm' ? { ...node, props: { momentum: 0.001 } } : node)),
+};
+
+function measure(training: TrainingJob, backend: Backend, batches = 4) {
+  return runRecalibrate(
+    { training, batches },
+    {
+      backend: () => Promise.resolve(backend),
+      clock: tickingClock(),
+      progress: () => undefined,
+      turn: () => Promise.resolve(),
+      cancelled: false,
+    },
+  );
+}
+
+describe.each([referenceBackend, cpuBackend])('recalibration on $name', (backend) => {
+  it('brings statistics that lag behind up to date, and with them the evaluation', async () => {
+    const { events } = await train(job({ graph: sluggish }), backend);
+    const resumeFrom = all(events, 'checkpoint').findLast(({ role }) => role === 'last')!.bytes;
+    const found = await measure(job({ graph: sluggish, resumeFrom }), backend);
+    expect(found.layers).toHaveLength(1);
+    expect(found.layers[0]!.gap).toBeGreaterThan(1.2);
+    expect(found.after.test.loss).toBeLessThan(found.before.test.loss);
+    expect(found.before.test).toMatchObject({
+      loss: only(
+        events.filter((e) => e.kind !== 'evaluation' || e.split === 'test'),
+        'evaluation',
+      ).loss,
+      images: 31,
+    });
+    expect(found.images).toBe(32);
+    // taken over the same batches again, they agree with themselves
+    expect(await measure(job({ graph: sluggish, resumeFrom }), backend)).toEqual(found);
+  });
+
+  it('is part of the result at the end of a run, also of a resumed one', async () => {
+    const plain = await train(job(), backend);
+    const spec = job({ recalibrateBatchNorm: 3 });
+    const whole = await train(spec, backend);
+    expect(whole.hash).not.toBe(plain.hash);
+    const tests = [plain, whole].map(({ events }) => all(events, 'evaluation').find(({ split }) => split === 'test')!);
+    expect(tests[0]!.loss).not.toBe(tests[1]!.loss);
+    const stopped = await train(spec, backend, { stopAt: 5 });
+    const resumeFrom = all(stopped.events, 'checkpoint').at(-1)!.bytes;
+    expect((await train({ ...spec, resumeFrom }, backend)).hash).toBe(whole.hash);
+    // the checkpoint before it holds the statistics of the training
+    const last = (events: typeof plain.events) => all(events, 'checkpoint').findLast(({ role }) => role === 'last')!;
+    expect(decodeCheckpoint(last(whole.events).bytes).tensors).toEqual(
+      decodeCheckpoint(last(plain.events).bytes).tensors,
+    );
+  });
+
+  it('changes nothing of a network without batch norm', async () => {
+    const plain = await train(job({ graph: mlp }), backend);
+    expect((await train(job({ graph: mlp, recalibrateBatchNorm: 3 }), backend)).hash).toBe(plain.hash);
+  });
+});
