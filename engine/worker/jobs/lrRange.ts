@@ -76,10 +76,15 @@ export async function runLrRange(input: LrRangeInput, context: JobContext): Prom
 
 /** The same run with an exponential schedule and nothing that ends it, changes it or is evaluated on the way. */
 function sweepOf(training: TrainingJob, learningRate: number, gamma: number, steps: number): TrainingJob {
+  // one step more than is looked at: the end of a run, with its evaluations, is never reached
+  const length = { steps: steps + 1 };
+  // of a run in stages the first one is swept; its factor of the rate is left out, so that the rates are those that are shown
+  const stages = training.stages?.slice(0, 1).map((stage) => ({ ...stage, length, learningRateFactor: 1 }));
   return {
     ...training,
-    // one step more than is looked at: the end of a run, with its evaluations, is never reached
-    length: { steps: steps + 1 },
+    length,
+    ...(stages === undefined ? {} : { stages }),
+    diagnostics: null,
     optimizer: { ...training.optimizer, learningRate },
     schedule: { kind: 'exponential', gamma },
     earlyStopping: null,
