@@ -6,17 +6,15 @@ export interface ForwardPlanOptions {
   readonly keep?: ReadonlySet<TensorId>;
   /** Another form of an op, with the same tensors. */
   readonly change?: (op: OpInstance) => OpInstance;
-  /** Whether the loss is computed too. */
-  readonly loss?: boolean;
 }
 
 /**
  * The forward part of a training step as a plan of its own, with one segment 'forward'. Tensors keep their numbers, so handles of
  * the training plan are good for it.
  */
-export function forwardPlan(plan: TrainingPlan, { keep, change, loss = false }: ForwardPlanOptions = {}): Plan {
+export function forwardPlan(plan: TrainingPlan, { keep, change }: ForwardPlanOptions = {}): Plan {
   const train = plan.segments.find((segment) => segment.name === 'train')!;
-  const ops = train.ops.filter(({ phase }) => phase === 'data' || phase === 'forward' || (loss && phase === 'loss'));
+  const ops = train.ops.filter(({ phase }) => phase === 'data' || phase === 'forward');
   return {
     tensors: plan.tensors.map((spec) =>
       spec.role === 'activation' && (keep === undefined || keep.has(spec.id)) ? { ...spec, role: 'result' } : spec,

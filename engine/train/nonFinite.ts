@@ -1,13 +1,12 @@
 import type { Backend, Executable } from '../backend.ts';
 import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
-import { forwardPlan } from '../plan/derive.ts';
-import type { OpInstance, TrainingPlan } from '../plan/plan.ts';
+import type { OpInstance, Plan, TrainingPlan } from '../plan/plan.ts';
 import { sizeOf } from '../tensor.ts';
 import type { TensorValues } from '../tensor.ts';
 import type { StepRunner } from './loop.ts';
-import { isFinite } from './state.ts';
-import type { NonFiniteTensor, TrainingState } from './state.ts';
+import { isFinite, TrainingState } from './state.ts';
+import type { NonFiniteTensor } from './state.ts';
 
 const advice = 'Try a lower learning rate, a smaller initialisation or batch normalisation.';
 
@@ -15,6 +14,13 @@ export function nonFiniteParameter(found: NonFiniteTensor, step: number): Engine
   const where = found.node === undefined ? '' : ` in layer "${found.node}"`;
   const message = `After step ${step} "${found.name}"${where} holds values that are infinite or not a number. ${advice}`;
   return new EngineError('nonFinite', message, [
+    { ...(found.node === undefined ? {} : { node: found.node }), message },
+  ]);
+}
+
+export function nonFiniteCheckpoint(found: NonFiniteTensor, step: number): EngineError {
+  const message = `The checkpoint of step ${step} cannot be gone on from: "${found.name}" in it holds values that are infinite or not a number. Resume from an earlier one or from the start.`;
+  return new EngineError('checkpoint', message, [
     { ...(found.node === undefined ? {} : { node: found.node }), message },
   ]);
 }
@@ -41,47 +47,80 @@ export interface NonFiniteLoss {
 
 /**
  * Finds the first layer that is to blame. By the time a loss is read back, later steps have spoilt everything, so: back to
- * the saved state, forward again to just before the step (the same draws, so the same values), then parameters are looked
- * through, and if they are sound the step's forward pass is run on the reference backend, which keeps every activation.
+ * the saved state, forward again step by step (the same draws, so the same values) up to the first step that spoils a parameter,
+ * or to the one whose loss has no value. That step is run on the reference backend, which keeps every activation and gradient, and
+ * the first op of it whose output is not finite is named, of the forward pass or of the backward one.
  */
 export async function explainNonFiniteLoss(failure: NonFiniteLoss): Promise<EngineError> {
-  const { executable, runner, state, step } = failure;
+  const { executable, plan, runner, state, step } = failure;
   state.restore(executable);
-  for (let t = state.step; t < step - 1; t++) runner.run(t);
-  await state.save(executable, step - 1);
-  const parameter = state.nonFinite();
-  if (parameter) return nonFiniteParameter(parameter, step - 1);
-
-  const op = await firstNonFiniteOp(failure);
-  const node = op?.node;
-  const where = op
-    ? `The first values that are infinite or not a number come from ${node === undefined ? `the op ${op.op}` : `layer "${node}" (${op.op})`}.`
+  const next = new TrainingState(plan);
+  for (let t = state.step; t < step - 1; t++) {
+    runner.run(t);
+    await next.save(executable, t + 1);
+    const parameter = next.nonFinite();
+    if (parameter) return spoiltParameter(failure, t, parameter);
+    state.copyFrom(next);
+  }
+  const found = await firstNonFiniteOp(failure, step - 1);
+  const node = found?.node;
+  const where = found
+    ? `The first values that are infinite or not a number come from ${nameOf(found)}.`
     : 'Computed again in float64 all activations are finite: the values are too large for float32.';
   const message = `The loss of step ${step} is infinite or not a number. ${where} ${advice}`;
   return new EngineError('nonFinite', message, [{ ...(node === undefined ? {} : { node }), message }]);
 }
 
-async function firstNonFiniteOp(failure: NonFiniteLoss): Promise<OpInstance | undefined> {
-  const { plan, runner, state, step, data, reference } = failure;
-  const forward = forwardPlan(plan, { loss: true });
-  const executable = await reference.compile(forward);
+const nameOf = ({ node, op }: OpInstance): string => (node === undefined ? `the op ${op}` : `layer "${node}" (${op})`);
+
+/** Step `t` (from 0) began with sound parameters and left one that is not. */
+async function spoiltParameter(failure: NonFiniteLoss, t: number, parameter: NonFiniteTensor): Promise<EngineError> {
+  const found = await firstNonFiniteOp(failure, t);
+  if (found === undefined || found.phase === 'update') {
+    const error = nonFiniteParameter(parameter, t + 1);
+    const message = `${error.message} Its gradient was finite: the update made it so.`;
+    return new EngineError('nonFinite', message, [{ ...error.faults[0]!, message }]);
+  }
+  const part = found.phase === 'backward' ? 'The first gradient' : 'The first value';
+  const { node } = found;
+  const message = `After step ${t + 1} "${parameter.name}" holds values that are infinite or not a number. ${part} that is not finite comes from ${nameOf(found)}. ${advice}`;
+  return new EngineError('nonFinite', message, [{ ...(node === undefined ? {} : { node }), message }]);
+}
+
+/** The first op of step `t` (from 0) with an output that is not finite, part by part; gradients are looked at too. */
+async function firstNonFiniteOp(failure: NonFiniteLoss, t: number): Promise<OpInstance | undefined> {
+  const { plan, runner, state, data, reference } = failure;
+  const step = stepPlan(plan);
+  const executable = await reference.compile(step);
   try {
     for (const [tensor, values] of data) executable.write(tensor, values);
     state.restore(executable);
-    runner.prepare(step - 1);
-    for (const [tensor, values] of runner.inputs) executable.write(tensor, values);
-    executable.run('forward');
-    for (const op of forward.segments[0]!.ops) {
-      for (const id of Object.values(op.outputs as Record<string, TensorId | readonly TensorId[]>).flat()) {
-        const spec = plan.tensors[id]!;
-        if (spec.dtype !== 'f32') continue;
-        const values = new Float32Array(sizeOf(spec.shape));
-        await executable.read(id, values);
-        if (!isFinite(values)) return op;
+    for (let part = 0; part < runner.parts; part++) {
+      runner.prepare(t, part);
+      for (const [tensor, values] of runner.inputs) executable.write(tensor, values);
+      executable.run('step');
+      for (const op of step.segments[0]!.ops) {
+        for (const id of Object.values(op.outputs as Record<string, TensorId | readonly TensorId[]>).flat()) {
+          const spec = plan.tensors[id]!;
+          if (spec.dtype !== 'f32') continue;
+          const values = new Float32Array(sizeOf(spec.shape));
+          await executable.read(id, values);
+          if (!isFinite(values)) return op;
+        }
       }
     }
     return undefined;
   } finally {
     await executable.dispose();
   }
+}
+
+/** A training step up to the gradients, with everything kept for reading. */
+function stepPlan(plan: TrainingPlan): Plan {
+  const train = plan.segments.find((segment) => segment.name === 'train')!;
+  const ops = train.ops.filter(({ phase }) => phase !== 'update' && phase !== 'record');
+  return {
+    tensors: plan.tensors.map((spec) => (spec.role === 'activation' ? { ...spec, role: 'result' } : spec)),
+    segments: [{ name: 'step', ops }],
+  };
 }

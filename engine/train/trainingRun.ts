@@ -10,7 +10,7 @@ import { Evaluation } from './evaluate.ts';
 import { describeJob, requireSameJob } from './jobDescription.ts';
 import type { JobDescription } from './jobDescription.ts';
 import { scaleToUnitVariance, usesLsuv } from './lsuv.ts';
-import { explainNonFiniteLoss, nonFiniteEvaluation, nonFiniteParameter } from './nonFinite.ts';
+import { explainNonFiniteLoss, nonFiniteCheckpoint, nonFiniteEvaluation, nonFiniteParameter } from './nonFinite.ts';
 import { OpenStage } from './openStage.ts';
 import { initialState } from './optimizers.ts';
 import { StepPacer } from './pacer.ts';
@@ -143,6 +143,8 @@ export class TrainingRun {
     const open = await OpenStage.open(job, prepared, stage, backend, options.compile);
     try {
       const run = new TrainingRun(job, prepared, backend, open, options, description, checkpoint);
+      const spoilt = checkpoint && run.#state.nonFinite();
+      if (spoilt) throw nonFiniteCheckpoint(spoilt, run.step);
       if (checkpoint === null && usesLsuv(stage.checked.nodes)) await run.#scaleWeights();
       options.emit(readyEvent(prepared, open, backend.name, run.step));
       run.#tellStage();

@@ -21,11 +21,19 @@ function* simplerNodes(node: FuzzNode): Generator<FuzzNode> {
   if (node.kind === 'groupNorm' && node.groups > 1) yield { ...node, groups: 1 };
   if (node.kind === 'resize') yield { ...node, size: [half(node.size[0]), half(node.size[1])] };
   if ('affine' in node && node.affine) yield { ...node, affine: false };
+  if ('roundUp' in node && node.roundUp) yield { ...node, roundUp: false };
+  if (node.kind === 'batchNorm' && node.momentum !== 1) yield { ...node, momentum: 1 };
+  if (node.kind === 'dropout' && node.channel) yield { ...node, channel: false };
 }
 
 /** Simpler models, the largest steps first. */
 function* simpler(spec: FuzzSpec): Generator<FuzzSpec> {
-  for (let i = 0; i < spec.nodes.length; i++) yield { ...spec, nodes: spec.nodes.toSpliced(i, 1) };
+  // whole stretches first, as delta debugging does (Zeller and Hildebrandt 2002), then single nodes
+  for (let size = half(spec.nodes.length); size >= 1; size = size === 1 ? 0 : half(size)) {
+    for (let i = 0; i + size <= spec.nodes.length; i += size) {
+      yield { ...spec, nodes: spec.nodes.toSpliced(i, size) };
+    }
+  }
   for (const batch of [1, half(spec.batch), spec.batch - 1]) {
     if (batch >= 1 && batch < spec.batch) yield { ...spec, batch, filler: Math.min(spec.filler, batch - 1) };
   }

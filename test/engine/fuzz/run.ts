@@ -8,6 +8,7 @@ import {
 } from '../../../engine/backend.ts';
 import { withSoftwareGpu } from '../../../scripts/softwareGpu.ts';
 import { loadBackend } from '../../golden/runner.ts';
+import { casesFolder, writeCase } from './cases.ts';
 import { compareBackends } from './compareBackends.ts';
 import { minimise } from './minimise.ts';
 import { drawSpec } from './spec.ts';
@@ -21,10 +22,18 @@ const usage = `Trains random models on the reference backend and on another one 
   --threads  threads of the cpu backend (default: 1)
   --precision  ${precisions.join(' or ')} (default: ${defaultPrecision})
   --backends  what to compare: reference,cpu (default) or reference,webgpu
+  --cases    folder for the smallest model of each difference (default: test/engine/fuzz/cases, whose files the tests replay)
 
 Exit code: 0 all agree, 1 some do not, 2 an option is wrong.`;
 
-function parse(): { graphs: number; seed: number; threads: number; precision: Precision; name: BackendName } {
+function parse(): {
+  graphs: number;
+  seed: number;
+  threads: number;
+  precision: Precision;
+  name: BackendName;
+  folder: string;
+} {
   const { values } = parseArgs({
     options: {
       graphs: { type: 'string', default: '200' },
@@ -32,6 +41,7 @@ function parse(): { graphs: number; seed: number; threads: number; precision: Pr
       threads: { type: 'string', default: '1' },
       precision: { type: 'string', default: defaultPrecision },
       backends: { type: 'string', default: 'reference,cpu' },
+      cases: { type: 'string', default: casesFolder },
     },
   });
   const numbers = { graphs: Number(values.graphs), seed: Number(values.seed), threads: Number(values.threads) };
@@ -42,7 +52,7 @@ function parse(): { graphs: number; seed: number; threads: number; precision: Pr
   if (precision === undefined) throw new TypeError(`--precision takes ${precisions.join(' or ')}.`);
   const name = (['cpu', 'webgpu'] as const).find((other) => `reference,${other}` === values.backends);
   if (name === undefined) throw new TypeError('--backends takes reference,cpu or reference,webgpu.');
-  return { ...numbers, precision, name };
+  return { ...numbers, precision, name, folder: values.cases };
 }
 
 async function compileOptions(threads: number, precision: Precision): Promise<CompileOptions> {
@@ -52,7 +62,7 @@ async function compileOptions(threads: number, precision: Precision): Promise<Co
 }
 
 async function main(): Promise<number> {
-  const { graphs, seed, threads, precision, name } = parse();
+  const { graphs, seed, threads, precision, name, folder } = parse();
   if (name === 'webgpu') withSoftwareGpu();
   const backend = await loadBackend(name);
   const options = await compileOptions(threads, precision);
@@ -69,6 +79,14 @@ async function main(): Promise<number> {
     );
     const rest = await compareBackends(smallest, backend, options);
     process.stdout.write(`  smallest: ${JSON.stringify(smallest)}\n  ${rest?.message ?? ''}\n`);
+    const file = await writeCase(folder, {
+      backend: name,
+      precision,
+      seed: seed + i,
+      message: rest?.message ?? mismatch.message,
+      spec: smallest,
+    });
+    process.stdout.write(`  written to ${file}: commit it, and the tests replay it\n`);
     process.stdout.write(
       `  again: npm run fuzz -- --graphs 1 --seed ${seed + i} --precision ${precision} --backends reference,${name}\n`,
     );

@@ -317,12 +317,49 @@ const cases: readonly GradientCase[] = [
   ...joins,
 ];
 
+/** Ops that nothing is differentiated through, and why. Losses give their own gradient: losses.test.ts checks it. */
+const withoutGradient: Readonly<Record<string, string>> = {
+  gatherImages: 'reads data',
+  gatherLabels: 'reads data',
+  dropoutMask: 'draws',
+  noise: 'draws',
+  softmaxCrossEntropy: 'loss',
+  elementwiseLoss: 'loss',
+  multiMarginLoss: 'loss',
+  countCorrect: 'counts',
+  record: 'stores',
+  summarise: 'looks on',
+  compare: 'looks on',
+  copy: 'looks on',
+  sgdUpdate: 'optimiser',
+  adamUpdate: 'optimiser',
+  rmspropUpdate: 'optimiser',
+  adagradUpdate: 'optimiser',
+  adamaxUpdate: 'optimiser',
+  nadamUpdate: 'optimiser',
+  clipGradientNorm: 'works on gradients',
+  clipGradientValue: 'works on gradients',
+  l1Penalty: 'works on gradients',
+  accumulate: 'works on gradients',
+  takeAccumulated: 'works on gradients',
+};
+
 describe('gradients against finite differences', () => {
   test.each(cases.map((entry) => [`${entry.op}, ${entry.title}`, entry] as const))('%s', async (_, { build }) => {
     const trial = new GradientTrial();
     const { excess, where, largest } = await trial.check(build(trial));
     expect(excess, where).toBeLessThan(1);
     expect(largest, 'gradients that are all zero prove nothing').toBeGreaterThan(0.1);
+  });
+
+  test('every op is a case, the backward pass of one, or known to have no gradient', () => {
+    const names = Object.keys(ops);
+    const covered = new Set<string>(cases.map(({ op }) => op));
+    const backward = (name: string): boolean => /Grad(Input|Weight)?$/.test(name);
+    const left = names.filter((name) => !covered.has(name) && !backward(name));
+    expect(left.filter((name) => !(name in withoutGradient))).toEqual([]);
+    // and the list below names nothing that is gone or has got a case
+    expect(Object.keys(withoutGradient).filter((name) => !left.includes(name))).toEqual([]);
   });
 
   test('every op with a gradient has a case', () => {
