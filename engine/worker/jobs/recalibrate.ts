@@ -23,11 +23,15 @@ export async function runRecalibrate(
   context: JobContext,
 ): Promise<Recalibration> {
   const { spawn } = context;
-  const run = await TrainingRun.create(training, await context.backend(training.backend), {
-    compile: { threads: training.threads, ...(spawn ? { spawn } : {}) },
-    clock: () => context.clock(),
-    emit: () => undefined,
-  });
+  const run = await TrainingRun.create(
+    training,
+    await context.backend(training.backend === 'auto' ? 'cpu' : training.backend),
+    {
+      compile: { threads: training.threads, ...(spawn ? { spawn } : {}) },
+      clock: () => context.clock(),
+      emit: () => undefined,
+    },
+  );
   try {
     context.progress(0.1, 'measuring');
     const before = await run.measure();
