@@ -13,6 +13,7 @@ export interface Options {
   readonly quick: boolean;
   readonly json: boolean;
   readonly profile: boolean;
+  readonly concurrent: boolean;
   readonly precision: boolean;
   readonly guard: boolean;
   readonly baseline: boolean;
@@ -36,6 +37,7 @@ export const usage = `npm run bench -- [options]
   --backend webgpu     the GPU instead, against TensorFlow.js and jax-js on the same adapter and PyTorch on CUDA; prints JSON.
                        With it: --workload, --rounds, --seconds, --limit (seconds without a step until one is given up)
   --precision          rounding errors of convolutions, by layer and way of computing them, instead of a comparison
+  --concurrent         total speed of runs side by side, with the largest number of --threads
   --guard              compares the ratios with bench/baseline.json; fails when one has fallen
   --baseline           writes the ratios of this run to bench/baseline.json`;
 
@@ -70,6 +72,7 @@ export function readOptions(args: string[], peerNames: readonly string[]): Optio
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      concurrent: { type: 'boolean', default: false },
       precision: { type: 'boolean', default: false },
       guard: { type: 'boolean', default: false },
       baseline: { type: 'boolean', default: false },
@@ -92,6 +95,7 @@ export function readOptions(args: string[], peerNames: readonly string[]): Optio
     quick: flags.quick,
     json: flags.json,
     profile: flags.profile,
+    concurrent: flags.concurrent,
     precision: flags.precision,
     guard: flags.guard,
     baseline: flags.baseline,
