@@ -113,10 +113,6 @@ async function precision(options: Options): Promise<void> {
   else printPrecision(rows);
 }
 
-if (process.argv.join(' ').includes('--backend webgpu')) {
-  await import('./gpu/main.ts');
-  process.exit();
-}
 async function concurrent(options: Options): Promise<void> {
   const threads = Math.max(...options.threads);
   const all = [];
@@ -127,6 +123,11 @@ async function concurrent(options: Options): Promise<void> {
     if (!options.json) printConcurrency(result);
   }
   if (options.json) console.log(JSON.stringify({ machine: describeMachine(), concurrency: all }, null, 2));
+}
+
+if (process.argv.join(' ').includes('--backend webgpu')) {
+  await import('./gpu/main.ts');
+  process.exit();
 }
 
 const options = readOptions(
