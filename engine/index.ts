@@ -62,10 +62,21 @@ export { darkColours, lightColours, type PictureColours } from './graph/picture/
 export { drawPicture, type PictureNode, type PictureOptions } from './graph/picture/picture.ts';
 export { drawThumbnail, type ThumbnailOptions } from './graph/picture/thumbnail.ts';
 export { applyRepair, withRepairs, type Repair, type RepairedFault } from './graph/repair/repair.ts';
+export {
+  outputLayer,
+  redundantBiases,
+  withActivation,
+  withDepth,
+  withInitializer,
+  withoutRedundantBiases,
+  withWidth,
+} from './graph/transforms/network.ts';
 export { withBatchNorm, withDropout, type BatchNormPlace } from './graph/transforms.ts';
 
 export { initialValues } from './layers/initialize.ts';
+export { activationCurve, type ActivationCurve } from './layers/activationCurve.ts';
 export { layers } from './layers/index.ts';
+export { initialParameter } from './layers/initialize.ts';
 export {
   describeInitializer,
   initializerKinds,

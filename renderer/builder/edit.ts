@@ -60,6 +60,24 @@ export function connectReason(nodes: readonly SpecNode[], from: string, to: stri
   return null;
 }
 
+/** Every layer that this one could read besides or instead: none of those that depend on it. */
+export function readableBy(nodes: readonly SpecNode[], id: string): string[] {
+  const list = written(nodes);
+  const node = list.find((each) => each.id === id);
+  if (!node || mostInputs(node.layer) === 0) return [];
+  const readers = new Map<string, string[]>();
+  for (const each of list)
+    for (const input of each.inputs) readers.set(input, [...(readers.get(input) ?? []), each.id]);
+  const behind = new Set<string>();
+  const open = [id];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (behind.has(next)) continue;
+    behind.add(next);
+    open.push(...(readers.get(next) ?? []));
+  }
+  return list.map((each) => each.id).filter((each) => !behind.has(each) && !node.inputs.includes(each));
+}
+
 /** Lets `to` read `from`: one more for add and concat, in the place of what it read for all others. */
 export function connect(nodes: readonly SpecNode[], from: string, to: string): SpecNode[] {
   if (connectReason(nodes, from, to) !== null) return [...nodes];

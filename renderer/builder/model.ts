@@ -123,14 +123,20 @@ export function keepNodes(before: Inspection | null, after: Inspection | null): 
 
 /** The properties in words where the shapes are not known; nothing while one of them is wrong. */
 function words(layer: LayerDefinition, given: Readonly<Record<string, unknown>>): string {
+  const values = fullProps(layer, given);
+  return values === null ? '' : layer.describe(values);
+}
+
+/** Every property in its canonical form, defaults filled in; null while one of them is wrong. */
+export function fullProps(layer: LayerDefinition, given: Readonly<Record<string, unknown>>): PropValues | null {
   const values: Record<string, unknown> = { ...defaultProps(layer.props) };
   for (const [name, schema] of Object.entries(layer.props)) {
     if (given[name] === undefined) continue;
     const normalised = normaliseProp(schema, given[name]);
-    if (!('value' in normalised)) return '';
+    if (!('value' in normalised)) return null;
     values[name] = normalised.value;
   }
-  return layer.describe(values as PropValues);
+  return values as PropValues;
 }
 
 /** Images that are trained on, and steps, as the lab counts them: a last batch that is not full is left out. Steps per epoch are those of the first stage. */

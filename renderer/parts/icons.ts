@@ -61,3 +61,5 @@ export { default as SelectAllIcon } from '@lucide/svelte/icons/square-dashed-mou
 export { default as KeepIcon } from '@lucide/svelte/icons/bookmark';
 export { default as MoreIcon } from '@lucide/svelte/icons/ellipsis';
 export { default as SaveIcon } from '@lucide/svelte/icons/bookmark-plus';
+export { default as MinusIcon } from '@lucide/svelte/icons/minus';
+export { default as PencilIcon } from '@lucide/svelte/icons/pencil';

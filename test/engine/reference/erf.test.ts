@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { erfc, normalCdf } from '../../../engine/reference/erf.ts';
+import { erfc, normalCdf } from '../../../engine/ops/erf.ts';
 
 // Values of the C library's erfc.
 test.each([
