@@ -79,6 +79,7 @@ const followers = new Set(['normalisation', 'activation', 'regularisation']);
  * New layers are called "<id>_2", "<id>_3" ...
  */
 export function withDepth(document: GraphDocument, times: number): GraphDocument {
+  if (times <= 1) return document;
   const output = outputLayer(document);
   let list = writeInputs(document.nodes);
   const readersOf = (id: string): readonly NodeDocument[] => list.filter((node) => node.inputs.includes(id));
