@@ -50,7 +50,12 @@ const chosen = flags.workload.split(',').map((name) => {
     throw new Error(`--workload: there is no "${name}"; choose from ${workloads.map((w) => w.name).join(', ')}.`);
   return found;
 });
-const options = { rounds: Number(flags.rounds), seconds: Number(flags.seconds), limitMs: 1000 * Number(flags.limit) };
+const options = {
+  rounds: Number(flags.rounds),
+  seconds: Number(flags.seconds),
+  limitMs: 1000 * Number(flags.limit),
+  until: Infinity,
+};
 const contestants = programs.map((program) => new Contestant(program));
 const results = [];
 try {

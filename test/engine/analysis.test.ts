@@ -8,7 +8,8 @@ import { l2Norm } from '../../engine/diagnostics/gradientNorm.ts';
 import { calibrationError } from '../../engine/metrics/calibration.ts';
 import type { JobContext } from '../../engine/worker/jobs/job.ts';
 import type { TrainingJob } from '../../engine/worker/protocol.ts';
-import { all, cnn, smallJob, stripes, train, type Outcome } from './train/jobs.ts';
+import { all, cnn, smallJob, stripes } from './train/jobs.ts';
+import { train, type Outcome } from './train/drive.ts';
 
 const context = (cancelAfter = Infinity): JobContext => {
   let turns = 0;

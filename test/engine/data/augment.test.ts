@@ -7,7 +7,8 @@ import { augmentationSize, augmentationSlot } from '../../../engine/ops/op.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import type { StageSettings } from '../../../engine/train/stages.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
-import { all, cnn, curve, smallJob, train } from '../train/jobs.ts';
+import { all, cnn, curve, smallJob } from '../train/jobs.ts';
+import { train } from '../train/drive.ts';
 
 const none: AugmentationSettings = { shift: 0, flip: 0, rotation: 0, scale: 0, brightness: 0, contrast: 0, cutout: 0 };
 const everything: AugmentationSettings = {

@@ -9,7 +9,8 @@ import { fitWhitening } from '../../../engine/diagnostics/whitening.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { prepareTraining } from '../../../engine/train/prepare.ts';
 import type { StageSettings } from '../../../engine/train/stages.ts';
-import { curve, cnn, smallJob, stripes, train } from '../train/jobs.ts';
+import { curve, cnn, smallJob, stripes } from '../train/jobs.ts';
+import { train } from '../train/drive.ts';
 
 const shape = [2, 5, 4] as const;
 const file = stripes(300, shape, 3);

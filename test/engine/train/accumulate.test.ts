@@ -3,7 +3,8 @@ import { cpuBackend } from '../../../engine/cpu/index.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { decodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
-import { all, cnn, curve, mlp, smallJob, train, type Outcome } from './jobs.ts';
+import { all, cnn, curve, mlp, smallJob } from './jobs.ts';
+import { train, type Outcome } from './drive.ts';
 
 const job = (accumulate: number, changes: Partial<TrainingJob> = {}): TrainingJob =>
   smallJob({ graph: mlp, batchSize: 12, length: { steps: 12 }, evaluateEvery: { steps: 4 }, accumulate, ...changes });

@@ -5,7 +5,8 @@ import type { GraphDocument, NodeDocument } from '../../../engine/graph/document
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import type { ImageFile, TrainingJob } from '../../../engine/worker/protocol.ts';
-import { all, cnn, curve, mlp, smallJob, stripes, train } from './jobs.ts';
+import { all, cnn, curve, mlp, smallJob, stripes } from './jobs.ts';
+import { train } from './drive.ts';
 
 /** The rows of docs/degenerate.md. */
 const imageShape = [1, 6, 5] as const;

@@ -4,7 +4,8 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cpuBackend } from '../../../engine/cpu/index.ts';
-import { all, train } from './jobs.ts';
+import { all } from './jobs.ts';
+import { train } from './drive.ts';
 import { jobChoices, jobOf, type JobChoices } from './randomJobs.ts';
 
 /** Printed with a counterexample; another one can be tried with ABLATE_PROPERTY_SEED. */

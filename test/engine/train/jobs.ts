@@ -1,7 +1,5 @@
-import type { Backend } from '../../../engine/backend.ts';
 import type { GraphDocument } from '../../../engine/graph/document.ts';
 import { RandomStream, streamKind } from '../../../engine/random.ts';
-import { TrainingRun } from '../../../engine/train/trainingRun.ts';
 import type { ImageFile, TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
 
 /** Small jobs for tests, and drivers that run them to the end. */
@@ -107,36 +105,4 @@ export function curve(
 export function tickingClock(): () => number {
   let now = 0;
   return () => now++;
-}
-
-export interface Outcome {
-  readonly events: TrainingEvent[];
-  readonly hash: string;
-}
-
-/**
- * Runs a job in this thread. `stopAt` stops it at the first chance once so many steps are done.
- * Without a clock of its own every slice is one step. `events` collects them also when the run fails.
- */
-export async function train(
-  job: TrainingJob,
-  backend: Backend,
-  options: { stopAt?: number; clock?: () => number; threads?: number; slice?: number; events?: TrainingEvent[] } = {},
-): Promise<Outcome> {
-  const { spawnHelper } = await import('../../../engine/host/spawn.node.ts');
-  const events = options.events ?? [];
-  const run = await TrainingRun.create(job, backend, {
-    compile: { threads: options.threads ?? job.threads, spawn: spawnHelper },
-    clock: options.clock ?? tickingClock(),
-    emit: (event) => events.push(event),
-  });
-  try {
-    while (!run.finished) {
-      if (options.stopAt !== undefined && run.step >= options.stopAt) await run.stop();
-      else await run.advance(options.slice ?? 1);
-    }
-  } finally {
-    await run.dispose();
-  }
-  return { events, hash: only(events, 'finished').resultHash };
 }

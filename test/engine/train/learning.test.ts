@@ -6,7 +6,8 @@ import { cpuBackend } from '../../../engine/cpu/index.ts';
 import { decodeIdxImages } from '../../../engine/data/idx.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import type { ImageFile, TrainingJob } from '../../../engine/worker/protocol.ts';
-import { all, smallJob, train } from './jobs.ts';
+import { all, smallJob } from './jobs.ts';
+import { train } from './drive.ts';
 
 const folder = new URL('../../../resources/datasets/mnist/', import.meta.url);
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { cpuBackend } from '../../../engine/cpu/index.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import type { LossSettings } from '../../../engine/train/settings.ts';
-import { all, curve, mlp, smallJob, stripes, train } from './jobs.ts';
+import { all, curve, mlp, smallJob, stripes } from './jobs.ts';
+import { train } from './drive.ts';
 
 const losses: readonly LossSettings[] = [
   { kind: 'crossEntropy', labelSmoothing: 0, classWeight: [1, 3, 0.5] },

@@ -6,7 +6,8 @@ import { referenceBackend } from '../../../engine/reference/index.ts';
 import { RangeCurve, rangeGrowth, suggestRate } from '../../../engine/train/lrRange.ts';
 import { runLrRange, type LrRange } from '../../../engine/worker/jobs/lrRange.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
-import { curve, mlp, smallJob, tickingClock, train } from './jobs.ts';
+import { curve, mlp, smallJob, tickingClock } from './jobs.ts';
+import { train } from './drive.ts';
 
 function sweep(training: TrainingJob, backend: Backend, changes: object = {}): Promise<LrRange> {
   const input = { training, lowest: 1e-4, highest: 100, steps: 60, smoothing: 0.8, divergence: 4, ...changes };

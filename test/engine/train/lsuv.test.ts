@@ -10,7 +10,8 @@ import { prepareTraining } from '../../../engine/train/prepare.ts';
 import { decodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import type { TensorValues } from '../../../engine/tensor.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
-import { all, smallJob, stripes, train } from './jobs.ts';
+import { all, smallJob, stripes } from './jobs.ts';
+import { train } from './drive.ts';
 
 const lsuv = { kind: 'lsuv' } as const;
 

@@ -13,7 +13,8 @@ import { initialValues } from '../../../engine/layers/initialize.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { prepareTraining } from '../../../engine/train/prepare.ts';
 import type { TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
-import { cnn, smallJob, train, type Outcome } from './jobs.ts';
+import { cnn, smallJob } from './jobs.ts';
+import { train, type Outcome } from './drive.ts';
 
 const everything: DiagnosticsSettings = {
   ...defaultDiagnostics,

@@ -5,7 +5,8 @@ import { referenceBackend } from '../../../engine/reference/index.ts';
 import { decodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import { runRecalibrate } from '../../../engine/worker/jobs/recalibrate.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
-import { all, cnn, mlp, only, smallJob, tickingClock, train } from './jobs.ts';
+import { all, cnn, mlp, only, smallJob, tickingClock } from './jobs.ts';
+import { train } from './drive.ts';
 
 const job = (changes: Partial<TrainingJob> = {}): TrainingJob =>
   smallJob({ graph: cnn, length: { steps: 12 }, evaluateEvery: { steps: 6 }, ...changes });

@@ -6,7 +6,8 @@ import { decodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../../engine/train/safetensors.ts';
 import type { ScheduleSettings } from '../../../engine/train/settings.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
-import { all, cnn, curve, mlp, only, smallJob, train } from './jobs.ts';
+import { all, cnn, curve, mlp, only, smallJob } from './jobs.ts';
+import { train } from './drive.ts';
 
 const stopping = { metric: 'validation.loss', patience: 3, minDelta: 0, restoreBest: true } as const;
 /** A rate at which the validation loss rises again and the run ends early. */

@@ -9,7 +9,8 @@ import { decodeSafetensors, encodeSafetensors } from '../../../engine/train/safe
 import type { LossSettings, OptimizerSettings, ScheduleSettings } from '../../../engine/train/settings.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
 import { optimizers } from '../models/lowered.ts';
-import { all, cnn, curve, type EventOf, mlp, only, smallJob, stripes, train } from './jobs.ts';
+import { all, cnn, curve, type EventOf, mlp, only, smallJob, stripes } from './jobs.ts';
+import { train } from './drive.ts';
 
 const momentum: OptimizerSettings = {
   kind: 'sgd',

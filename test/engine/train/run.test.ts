@@ -9,7 +9,8 @@ import { sha256 } from '../../../engine/train/safetensors.ts';
 import type { GraphDocument } from '../../../engine/graph/document.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
 import type { TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
-import { all, cnn, curve, mlp, only, smallJob, stripes, tickingClock, train } from './jobs.ts';
+import { all, cnn, curve, mlp, only, smallJob, stripes, tickingClock } from './jobs.ts';
+import { train } from './drive.ts';
 
 /** A backend whose executables answer some calls in their own way. */
 function around(backend: Backend, change: (executable: Executable, plan: Plan) => Partial<Executable>): Backend {

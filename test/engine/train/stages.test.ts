@@ -9,7 +9,8 @@ import { prepareTraining } from '../../../engine/train/prepare.ts';
 import type { NamedTensor } from '../../../engine/train/safetensors.ts';
 import { stageSpans, type StageSettings } from '../../../engine/train/stages.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
-import { all, cnn, curve, mlp, only, smallJob, train, type Outcome } from './jobs.ts';
+import { all, cnn, curve, mlp, only, smallJob } from './jobs.ts';
+import { train, type Outcome } from './drive.ts';
 
 const plain: StageSettings = {
   length: { epochs: 1 },

@@ -5,7 +5,8 @@ import { EngineError } from '../../../engine/errors.ts';
 import type { WebGpuBackend } from '../../../engine/webgpu/index.ts';
 import type { TrainingCommand, TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
 import { serveTraining } from '../../../engine/worker/session.ts';
-import { all, curve, mlp, only, smallJob, train } from '../train/jobs.ts';
+import { all, curve, mlp, only, smallJob } from '../train/jobs.ts';
+import { train } from '../train/drive.ts';
 import { gpuBackend, missingGpu } from './device.ts';
 
 /** Evaluates often, so that a best checkpoint is made early. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { cpuBackend } from '../../../engine/cpu/index.ts';
 import type { TrainingEvent } from '../../../engine/worker/protocol.ts';
-import { all, cnn, curve, only, smallJob, train } from '../train/jobs.ts';
+import { all, cnn, curve, only, smallJob } from '../train/jobs.ts';
+import { train } from '../train/drive.ts';
 import { gpuBackend, missingGpu } from './device.ts';
 
 /** Convolutions, batch norm, dropout, a residual sum: 24 steps with momentum, evaluated on the way. */

@@ -4,7 +4,8 @@ import { referenceBackend } from '../../../engine/reference/index.ts';
 import type { TrainingCommand, TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
 import { serveTraining } from '../../../engine/worker/session.ts';
 import type { TrainingHost } from '../../../engine/worker/session.ts';
-import { all, only, smallJob, train } from '../train/jobs.ts';
+import { all, only, smallJob } from '../train/jobs.ts';
+import { train } from '../train/drive.ts';
 
 /** A session in this thread. `react` is called with every event and may answer with a command. */
 function serve(
