@@ -4,6 +4,7 @@ import { asLabError, LabError } from './contract/errors.ts';
 import { methods, type MethodInput, type MethodName, type MethodOutput } from './contract/methods.ts';
 import { suggestion } from './contract/near.ts';
 import { parseInput } from './contract/validate.ts';
+import { analysisHandlers } from './analysis/handlers.ts';
 import { appHandlers } from './appInfo.ts';
 import { architectureHandlers } from './architectures/handlers.ts';
 import { compareHandlers } from './compare/handlers.ts';
@@ -102,6 +103,7 @@ export function createLab(options: LabOptions): Lab {
     runs: runHandlers({ ...options, engineVersion, queue, verifier, emit }),
     compare: compareHandlers(options),
     diagnostics: diagnosticsHandlers(options),
+    analysis: analysisHandlers({ ...options, threads, emit }),
   });
   let closing: Promise<void> | null = null;
 

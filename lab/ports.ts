@@ -144,6 +144,8 @@ export interface JobRequest {
   readonly threads: number;
   readonly checkpoint: Uint8Array | null;
 }
+/** What an analysis of a checkpoint gives. */
+export type AnalysisResult = JobOutput<'analysis'>;
 export type JobOptions<N extends JobName> = Omit<JobInput<N>, 'training'>;
 export interface JobWatch {
   readonly signal?: AbortSignal;

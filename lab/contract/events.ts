@@ -17,7 +17,7 @@ export interface LabEvents {
   /** How far a replay (`runs.verify`) is: about four a second. */
   'run.verifying': { id: string; step: number; steps: number };
   /** How far a job that somebody waits for is, from 0 to 1. */
-  'job.progress': { job: 'lrRange'; done: number };
+  'job.progress': { job: 'lrRange' | 'analysis'; done: number };
   'queue.changed': { queue: QueueRecord };
 }
 export type LabEventName = keyof LabEvents;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { analysisRequestSchema, analysisSchema } from './analysisRecords.ts';
 import { diagnosticsSchema, histogramsSchema, measureSchema } from './diagnosticsRecords.ts';
 import { specSchema } from '../spec/schema.ts';
 import { activationPreviewSchema, stepTimingSchema } from './previewRecords.ts';
@@ -141,6 +142,19 @@ export const methods = {
     }),
     output: histogramsSchema,
   },
+  /**
+   * Looks at the network of a run at one of its checkpoints: errors on the test images, loss landscape, predictiveness of the gradient,
+   * noise scale. Answers at the end; 'job.progress' tells how far it is. One per run: a new one, or `runs.cancelAnalysis`, ends it.
+   */
+  'runs.analyse': {
+    input: z.strictObject({
+      id: runId,
+      checkpoint: z.enum(['last', 'best']).default('last'),
+      request: analysisRequestSchema,
+    }),
+    output: analysisSchema,
+  },
+  'runs.cancelAnalysis': { input: z.strictObject({ id: runId }), output: z.object({ cancelled: z.boolean() }) },
   'runs.pause': { input: z.strictObject({ id: runId }), output: runRecordSchema },
   /**
    * A paused run goes on; a stopped, interrupted or failed one is queued again from its last checkpoint. `from` says

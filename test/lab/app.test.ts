@@ -60,13 +60,22 @@ describe('calls', () => {
       'runs.get': { id },
       'runs.series': { id, maxPoints: 5 },
       'diagnostics.get': { id },
+      'runs.cancelAnalysis': { id },
       'diagnostics.histograms': { id, layer: 'h' },
       'runs.update': { id, starred: true, tags: [' a ', 'a', ''], note: 'n', name: 'x' },
       'compare.get': { arms: [run!.group] },
       'queue.set': { concurrency: 1 },
     });
     // verify.test.ts calls runs.verify, which answers only once its worker has
-    const later = new Set(['runs.verify', 'runs.pause', 'runs.resume', 'runs.stop', 'runs.delete', 'runs.restore']);
+    const later = new Set([
+      'runs.verify',
+      'runs.analyse',
+      'runs.pause',
+      'runs.resume',
+      'runs.stop',
+      'runs.delete',
+      'runs.restore',
+    ]);
     for (const name of Object.keys(methods) as MethodName[]) {
       if (later.has(name)) continue;
       const answer = await lab.call(name as string, inputs[name] ?? {});

@@ -1,4 +1,5 @@
 import type { AdapterAnswer, AdapterInput } from './adapter.ts';
+import type { Analysis, AnalysisInput } from './analysis.ts';
 import type { JobRunner } from './job.ts';
 import type { LrRange, LrRangeInput } from './lrRange.ts';
 import type { ActivationPreview, PreviewInput } from './preview.ts';
@@ -14,6 +15,8 @@ export interface JobTable {
   timing: { readonly input: TimingInput; readonly output: StepTiming };
   /** The loss of steps with a rate that grows. */
   lrRange: { readonly input: LrRangeInput; readonly output: LrRange };
+  /** Errors, loss landscape, gradients and their noise at a checkpoint. */
+  analysis: { readonly input: AnalysisInput; readonly output: Analysis };
 }
 export type JobName = keyof JobTable;
 export type JobInput<N extends JobName> = JobTable[N]['input'];
@@ -25,4 +28,5 @@ export const jobs: { readonly [N in JobName]: () => Promise<JobRunner<JobInput<N
   preview: async () => (await import('./preview.ts')).runPreview,
   timing: async () => (await import('./timing.ts')).runTiming,
   lrRange: async () => (await import('./lrRange.ts')).runLrRange,
+  analysis: async () => (await import('./analysis.ts')).runAnalysis,
 };

@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { analyseCommand } from './analyse.ts';
 import { compareCommand } from './compare.ts';
 import { dataListCommand } from './dataList.ts';
 import { diagnoseCommand } from './diagnose.ts';
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   lrFindCommand,
   compareCommand,
   diagnoseCommand,
+  analyseCommand,
   dataListCommand,
   modelDescribeCommand,
   specCheckCommand,

@@ -1,0 +1,145 @@
+import type { Executable } from '../backend.ts';
+import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
+import { EngineError } from '../errors.ts';
+import { initialValues } from '../layers/initialize.ts';
+import { hyperSize, randomSize, randomSlot, type TensorId } from '../ops/op.ts';
+import { sizeOf, type TensorValues } from '../tensor.ts';
+import { decodeCheckpoint } from '../train/checkpoint.ts';
+import { prepareTraining, type PlannedStage, type PreparedTraining } from '../train/prepare.ts';
+import { stageOfStep } from '../train/stages.ts';
+import type { TrainingJob } from '../worker/protocol.ts';
+import type { JobContext } from '../worker/jobs/job.ts';
+
+/** A parameter of the network that is looked at, with its values at the checkpoint. */
+export interface AnalysedParameter {
+  readonly tensor: TensorId;
+  readonly gradient: TensorId;
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+/** A network at a checkpoint (or its initial weights), ready to be evaluated and differentiated at other weights, too. */
+export interface Analysed {
+  readonly executable: Executable;
+  readonly prepared: PreparedTraining;
+  readonly stage: PlannedStage;
+  /** Completed steps of the weights. */
+  readonly step: number;
+  readonly parameters: readonly AnalysedParameter[];
+  /** Sets the parameters to `values`, in their order, and the running statistics to those of the checkpoint. */
+  set(values: readonly Float32Array[]): void;
+  /** Mean loss over the images (positions in the training file), in evaluation mode. */
+  loss(images: Int32Array): Promise<number>;
+  /** Loss and gradients of all parameters for the batch of a step, in training mode. Parameters stay as they are. */
+  gradient(step: number): Promise<{ readonly loss: number; readonly gradients: readonly Float32Array[] }>;
+}
+
+/** Bytes that an analysis may hold beside the network: a landscape keeps two directions, predictiveness two gradients. */
+const mostExtraBytes = 2 ** 30;
+
+/** A rate of 0 makes the optimiser's step leave the parameters as they are, so its gradients can be read. */
+const still = {
+  optimizer: { kind: 'sgd', learningRate: 0, momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 },
+  schedule: { kind: 'constant' },
+} as const;
+
+/** Compiles the network of `training` at its checkpoint. The caller disposes of `executable`. Throws EngineError. */
+export async function analysed(
+  training: TrainingJob,
+  context: JobContext,
+  diagnostics: DiagnosticsSettings | null = null,
+): Promise<Analysed> {
+  const { gradient: _gradient, earlyStopping: _stopping, ...rest } = training;
+  const job: TrainingJob = { ...rest, ...still, earlyStopping: null, diagnostics };
+  const prepared = prepareTraining(job);
+  const checkpoint = training.resumeFrom === null ? null : decodeCheckpoint(training.resumeFrom);
+  const step = checkpoint?.step ?? 0;
+  const stage = stageOfStep(prepared.stages, step);
+  const { plan, checked } = stage;
+  const { handles } = plan;
+  const floats = handles.parameters.reduce((sum, id) => sum + sizeOf(plan.tensors[id]!.shape), 0);
+  if (8 * 4 * floats > mostExtraBytes) {
+    throw new EngineError(
+      'memory',
+      `The network has ${floats} parameters; an analysis keeps several copies of them and takes at most ${mostExtraBytes / 32} parameters.`,
+    );
+  }
+  const values = checkpoint
+    ? new Map<string, TensorValues>(checkpoint.tensors.map((tensor) => [tensor.name, tensor.values]))
+    : initialValues(checked.nodes, training.seed);
+  const backend = await context.backend('cpu');
+  const { spawn } = context;
+  const executable = await backend.compile(plan, { threads: training.threads, ...(spawn ? { spawn } : {}) });
+  const valueOf = (id: TensorId): TensorValues => {
+    const { name, shape } = plan.tensors[id]!;
+    const found = values.get(name);
+    if (found?.length === sizeOf(shape)) return found;
+    throw new EngineError(
+      'checkpoint',
+      `The checkpoint does not fit the model: "${name}" is missing or of another shape.`,
+    );
+  };
+  const { train, test } = training.data;
+  executable.write(handles.trainPixels, train.pixels);
+  executable.write(handles.trainLabels, train.labels);
+  executable.write(handles.testPixels, test.pixels);
+  executable.write(handles.testLabels, test.labels);
+  executable.write(handles.offset, prepared.transform.offset);
+  executable.write(handles.scale, prepared.transform.scale);
+  const { loss } = training;
+  const weights = loss.kind === 'crossEntropy' ? loss.classWeight : undefined;
+  if (handles.classWeight !== undefined && weights) executable.write(handles.classWeight, Float32Array.from(weights));
+  const parameters = handles.parameters.map((tensor, i): AnalysedParameter => {
+    const { name, shape } = plan.tensors[tensor]!;
+    return { tensor, gradient: handles.gradients[i]!, name, shape, values: valueOf(tensor) as Float32Array };
+  });
+  const set = (list: readonly Float32Array[]): void => {
+    parameters.forEach(({ tensor }, i) => executable.write(tensor, list[i]!));
+    for (const buffer of handles.buffers) executable.write(buffer, valueOf(buffer));
+  };
+  set(parameters.map((parameter) => parameter.values));
+
+  const evaluation = new Int32Array(plan.evaluationBatch);
+  const number = new Float32Array(1);
+  const batch = new Int32Array(plan.batchSize);
+  const random = new Int32Array(randomSize);
+  random[randomSlot.seedLow] = training.seed | 0;
+  random[randomSlot.seedHigh] = Math.floor(training.seed / 4294967296) | 0;
+  const history = new Float32Array(handles.historySlots * 2);
+  executable.write(handles.hyper, new Float32Array(hyperSize));
+  return {
+    executable,
+    prepared,
+    stage,
+    step,
+    parameters,
+    set,
+    async loss(images) {
+      let sum = 0;
+      for (let from = 0; from < images.length; from += evaluation.length) {
+        for (let i = 0; i < evaluation.length; i++) evaluation[i] = images[from + i] ?? -1;
+        executable.write(handles.evaluationIndices, evaluation);
+        executable.run('evaluateTrain');
+        await executable.read(handles.evaluationLoss, number);
+        sum += number[0]!;
+      }
+      return sum / images.length;
+    },
+    async gradient(at) {
+      stage.order.fill(at, batch);
+      random[randomSlot.step] = at;
+      executable.write(handles.trainIndices, batch);
+      executable.write(handles.random, random);
+      executable.run('train');
+      await executable.read(handles.history, history);
+      const gradients: Float32Array[] = [];
+      for (const { gradient, values: own } of parameters) {
+        const values = new Float32Array(own.length);
+        await executable.read(gradient, values);
+        gradients.push(values);
+      }
+      return { loss: history[(at % handles.historySlots) * 2]!, gradients };
+    },
+  };
+}
