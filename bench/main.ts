@@ -10,6 +10,7 @@ import { describeMachine } from './machine.ts';
 import { measure, measurePeaks } from './measure.ts';
 import { readOptions, usage, type Options, type Variant } from './options.ts';
 import { peers } from './peers/index.ts';
+import { measureNetPrecision, printNetPrecision } from './netPrecision.ts';
 import { measurePrecision, printPrecision } from './precision.ts';
 import { printProfile, profileWorkload } from './profile.ts';
 import { printWorkload, results, type Own, type Result } from './report.ts';
@@ -108,9 +109,11 @@ async function profile(options: Options): Promise<void> {
 }
 
 async function precision(options: Options): Promise<void> {
-  const rows = await measurePrecision();
-  if (options.json) console.log(JSON.stringify({ rows }, null, 2));
-  else printPrecision(rows);
+  const layers = await measurePrecision();
+  if (!options.json) printPrecision(layers);
+  const nets = await measureNetPrecision();
+  if (options.json) console.log(JSON.stringify({ layers, nets }, null, 2));
+  else printNetPrecision(nets);
 }
 
 async function concurrent(options: Options): Promise<void> {

@@ -34,8 +34,10 @@ interface Way {
 }
 
 const root = Math.SQRT2;
-const ways: readonly Way[] = [
-  { name: 'direct (exact)', precision: 'exact' },
+export const ways: readonly Way[] = [
+  { name: 'direct', precision: 'exact', points: [] },
+  { name: 'as precision exact', precision: 'exact' },
+  { name: 'as precision fast', precision: 'fast' },
   { name: 'F(2x2): 0 ±1', precision: 'fast', points: [0, 1, -1] },
   { name: 'F(4x4): 0 ±1 ±2', precision: 'fast', points: [0, 1, -1, 2, -2] },
   { name: 'F(4x4): 0 ±1/2 ±1', precision: 'fast', points: [0, 1 / 2, -1 / 2, 1, -1] },
@@ -100,7 +102,7 @@ async function run(backend: Backend, { plan, given, results }: Case): Promise<Fl
   return read;
 }
 
-function relativeError(got: Float32Array, wanted: Float32Array): number {
+export function relativeError(got: Float32Array, wanted: Float32Array): number {
   let difference = 0;
   let size = 0;
   wanted.forEach((value, i) => {

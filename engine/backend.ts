@@ -18,7 +18,7 @@ export type SpawnHelper = (data: unknown, onError: (error: Error) => void) => He
 
 /**
  * How convolutions may be computed. 'exact': every sum of products as it stands. 'fast': 3x3 convolutions by way of Winograd's
- * transforms where that saves time, with somewhat larger rounding errors (docs/performance.md). Decides the bits of a result.
+ * transforms where that saves time, with somewhat larger rounding errors (docs/precision.md). Decides the bits of a result.
  */
 export const precisions = ['fast', 'exact'] as const;
 export type Precision = (typeof precisions)[number];

@@ -122,7 +122,7 @@ export type Step = RowStep | TaskStep;
 /** What a kernel sees of the compilation. */
 export interface KernelContext {
   readonly precision: Precision;
-  /** The transforms of every 3x3 convolution, by their points, where a measurement chooses them (winograd/choice.ts). */
+  /** The transforms of every 3x3 convolution, by their points (none: the direct product), where a measurement chooses them. */
   readonly winogradPoints: readonly number[] | undefined;
   tensor(id: TensorId): Placed;
   optional(id: TensorId | undefined): Placed | undefined;

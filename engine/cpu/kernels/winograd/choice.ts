@@ -4,7 +4,7 @@ import { taps, winogradMatrices, type WinogradMatrices } from './matrices.ts';
 
 /**
  * F(2x2, 3x3): points 0, 1, -1 and infinity. F(4x4, 3x3): the points +-5/8 and +-3/2 keep the transforms' coefficients near 1 and
- * exact in float32; see docs/performance.md for their error beside that of other points.
+ * exact in float32; see docs/precision.md for their error beside that of other points.
  */
 const small = winogradMatrices([0, 1, -1]);
 const large = winogradMatrices([0, 5 / 8, -5 / 8, 3 / 2, -3 / 2]);
@@ -49,7 +49,7 @@ export function chooseWinograd(
 ): WinogradMatrices | null {
   const isPlain = [...attrs.stride, ...attrs.dilation, attrs.groups].every((value) => value === 1);
   if (kernelHeight !== taps || kernelWidth !== taps || !isPlain) return null;
-  if (winogradPoints) return winogradMatrices(winogradPoints);
+  if (winogradPoints) return winogradPoints.length === 0 ? null : winogradMatrices(winogradPoints);
   const tiles = precision === 'fast' ? [small, large] : gradWeight ? [] : [small];
   const costs = [null, ...tiles].map((matrices) => ({
     matrices,
