@@ -3,6 +3,7 @@ import { CpuExecutable } from '../engine/cpu/executable.ts';
 import type { ProfileEntry } from '../engine/cpu/profile.ts';
 import type { OpInstance, Plan } from '../engine/plan/plan.ts';
 import { sizeOf } from '../engine/tensor.ts';
+import { revectorizeFlag } from '../node/revectorize.ts';
 import type { Options } from './options.ts';
 import { makeStepper } from './stepper.ts';
 import type { Workload } from './workloads.ts';
@@ -46,9 +47,9 @@ function convFlops(weight: readonly number[], output: readonly number[]): number
   return 2 * sizeOf(output) * sizeOf(weight.slice(1));
 }
 
-function lineOf(entries: readonly ProfileEntry[], steps: number, total: number, plan: Plan): ProfileLine {
+function lineOf(entries: readonly ProfileEntry[], total: number, plan: Plan): ProfileLine {
   const [first] = entries as readonly [ProfileEntry, ...ProfileEntry[]];
-  const milliseconds = entries.reduce((sum, entry) => sum + entry.milliseconds, 0) / steps;
+  const milliseconds = entries.reduce((sum, entry) => sum + entry.milliseconds, 0);
   const flops = first.instance ? flopsOf(first.instance, plan) : 0;
   return {
     phase: first.phase ?? '',
@@ -56,7 +57,7 @@ function lineOf(entries: readonly ProfileEntry[], steps: number, total: number, 
     node: first.node ?? '',
     milliseconds,
     share: milliseconds / total,
-    calls: Math.round(entries.reduce((sum, entry) => sum + entry.calls, 0) / steps),
+    calls: entries.reduce((sum, entry) => sum + entry.calls, 0),
     gflops: flops > 0 && milliseconds > 0 ? flops / milliseconds / 1e6 : null,
   };
 }
@@ -65,36 +66,38 @@ export interface WorkloadProfile {
   readonly workload: string;
   readonly threads: number;
   readonly steps: number;
-  /** Milliseconds per step with the clock read at every mark, and without. */
+  /** Milliseconds of the fastest step with the clock read at every mark, and without. */
   readonly milliseconds: number;
   readonly plainMilliseconds: number;
   /** Of the thread that steers, in the order of the plan. */
   readonly lines: readonly ProfileLine[];
 }
 
-/** Runs a workload with a clock in its code. Sums over many steps; the least of rounds by total time. */
+/** Runs a workload with a clock in its code. What is kept is the fastest of many steps: the others were disturbed. */
 export async function profileWorkload(workload: Workload, threads: number, options: Options): Promise<WorkloadProfile> {
   const clock = (): number => performance.now();
-  const profiled = await makeStepper(workload, tunedCpuBackend({ profile: clock }), threads);
-  const plain = await makeStepper(workload, tunedCpuBackend({}), threads);
+  const wide = process.execArgv.includes(revectorizeFlag);
+  const profiled = await makeStepper(workload, tunedCpuBackend({ wide, profile: clock }), threads);
+  const plain = await makeStepper(workload, tunedCpuBackend({ wide }), threads);
   const profile = profiled.executable instanceof CpuExecutable ? profiled.executable.profile : null;
   if (!profile) throw new Error('The cpu backend kept no profile.');
   for (let i = 0; i < 10; i++) {
     profiled.step();
     plain.step();
   }
-  let best = { total: Infinity, steps: 1, entries: profile.entries() };
+  let best = { total: Infinity, entries: profile.entries() };
   let plainBest = Infinity;
+  let steps = 0;
   for (let round = 0; round < 2 * options.rounds; round++) {
-    profile.reset();
     const begin = clock();
-    let steps = 0;
     do {
+      profile.reset();
+      const before = clock();
       profiled.step();
+      const total = clock() - before;
       steps++;
+      if (total < best.total) best = { total, entries: profile.entries() };
     } while (clock() < begin + 500 * options.seconds);
-    const total = (clock() - begin) / steps;
-    if (total < best.total) best = { total, steps, entries: profile.entries() };
     const end = clock() + 500 * options.seconds;
     do {
       const before = clock();
@@ -110,11 +113,11 @@ export async function profileWorkload(workload: Workload, threads: number, optio
     const key = entry.instance ?? entry.kind;
     byInstance.set(key, [...(byInstance.get(key) ?? []), entry]);
   }
-  const lines = [...byInstance.values()].map((entries) => lineOf(entries, best.steps, best.total, profiled.plan));
+  const lines = [...byInstance.values()].map((entries) => lineOf(entries, best.total, profiled.plan));
   return {
     workload: workload.name,
     threads,
-    steps: best.steps,
+    steps,
     milliseconds: best.total,
     plainMilliseconds: plainBest,
     lines,

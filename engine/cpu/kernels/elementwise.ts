@@ -35,14 +35,15 @@ const tempCount = 6;
 /** output[i] = body(inputs[i]...) over all elements; all tensors lie alike. */
 export function elementwise(context: KernelContext, spec: ElementwiseSpec): void {
   const { inputs, output, key, body, unroll = 2 } = spec;
-  const { rows, rowSize } = output.layout;
+  const { rows, rowSize, pixel } = output.layout;
   const types = Array.from({ length: inputs.length + 2 }, () => 'i32' as const);
   const vectors = output.layout.size / 4;
   context.step({
     kind: 'rows',
     name: key,
     rows,
-    unit: 'image',
+    // rows of features are short and follow one another: one call for all of a slice
+    unit: rowSize === pixel ? 'matrix' : 'image',
     reads: inputs.map((input) => ownRows(input)),
     writes: [ownRows(output)],
     cost: streamCost(4 * output.layout.size * (inputs.length + 1)) + vectors * (spec.vectorCost ?? 0),
