@@ -31,6 +31,8 @@ export interface CompileOptions {
   readonly threads?: number;
   /** Needed when threads > 1. */
   readonly spawn?: SpawnHelper;
+  /** Bytes of memory that the plan may take, as far as the host knows; a plan that needs more is refused. */
+  readonly memoryLimit?: number;
 }
 
 /**

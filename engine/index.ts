@@ -21,6 +21,7 @@ export {
   type DiagnosticsSettings,
   type MeasureGroup,
 } from './diagnostics/settings.ts';
+export { estimateMemory, type MemoryEstimate } from './estimate.ts';
 export { EngineError, type EngineErrorCode, type Fault } from './errors.ts';
 
 export { checkGraph, type CheckedGraph, type CheckedNode, type CheckOptions } from './graph/check.ts';

@@ -18,6 +18,8 @@ import { updateLists } from './updateLists.ts';
 const pageBytes = 65_536;
 /** wasm32 addresses 4 GiB; the last page is left out so that no address computation wraps around. */
 const mostPages = 65_535;
+/** The most that a plan can take. */
+export const mostBytes = mostPages * pageBytes;
 
 /** What a test or a measurement may choose; `detectFeatures` and the default decide otherwise. */
 export interface CpuTuning {
@@ -159,13 +161,20 @@ function segmentSteps(
   return steps;
 }
 
-/** Plan to layouts, steps, schedule, addresses and machine code. Pure: the same plan and thread count give the same bytes. */
-export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): CompiledPlan {
-  const { relaxed, worthSharing: share = defaultWorthSharing, patience = defaultPatience } = tuning;
+/** A plan laid out in memory, before any code is emitted. */
+interface LaidOut {
+  readonly tensors: readonly Placed[];
+  readonly schedules: readonly Schedule[];
+  readonly scratch: readonly number[];
+  readonly marks: Marks | null;
+  /** End of the memory, in bytes. */
+  readonly end: number;
+}
+
+function layOut(plan: Plan, threads: number, tuning: CpuTuning): LaidOut {
   const { tensors, persistent } = placeTensors(plan, assignLayouts(plan));
   let scratchBytes = 64;
   let scratchEnd = 0;
-  const wide = tuning.wide === true;
   const marks = tuning.profile ? new Marks() : null;
   const needScratch = (bytes: number): void => {
     scratchBytes = Math.max(scratchBytes, align(bytes + 16));
@@ -187,13 +196,50 @@ export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning): Com
     const transient = lifetimes.filter(({ buffer }) => !persistent.has(buffer) && buffer.place === 'shared');
     end = Math.max(end, placeTransient(transient, persistentEnd));
   }
-  const pages = Math.ceil((end + 64) / pageBytes);
+  return { tensors, schedules, scratch, marks, end };
+}
+
+const pagesOf = ({ end }: LaidOut): number => Math.ceil((end + 64) / pageBytes);
+
+/**
+ * Bytes that the plan's executable keeps (`Executable.bytes`): data set, parameters, activations and workspace, for so many threads.
+ * Takes some milliseconds and no memory to speak of, however large the plan.
+ */
+export function memoryOfPlan(plan: Plan, threads: number, precision: Precision = defaultPrecision): number {
+  return pagesOf(layOut(plan, threads, { relaxed: false, precision })) * pageBytes;
+}
+
+const mebibytes = (bytes: number): string => Math.ceil(bytes / 2 ** 20).toLocaleString('en-US');
+
+/** Refuses a plan that cannot fit, with what it needs, while nothing has been allocated yet. */
+function requireRoom(pages: number, limit: number): void {
+  const needed = pages * pageBytes;
+  const advice = 'use a smaller batch, smaller images or fewer filters';
   if (pages > mostPages) {
     throw new EngineError(
       'memory',
-      `The plan needs ${(end / 2 ** 30).toFixed(1)} GiB and the cpu backend can address 4 GiB; use a smaller batch or model.`,
+      `The plan needs ${mebibytes(needed)} MiB and the cpu backend can address 4,096 MiB; ${advice}.`,
     );
   }
+  if (needed > limit) {
+    throw new EngineError(
+      'memory',
+      `The plan needs ${mebibytes(needed)} MiB and this machine has ${mebibytes(limit)} MiB for it; ${advice}.`,
+    );
+  }
+}
+
+/**
+ * Plan to layouts, steps, schedule, addresses and machine code. Pure: the same plan and thread count give the same bytes. `limit`:
+ * bytes that the plan may take. Throws EngineError('memory') when it needs more.
+ */
+export function compilePlan(plan: Plan, threads: number, tuning: CpuTuning, limit = Infinity): CompiledPlan {
+  const { relaxed, worthSharing: share = defaultWorthSharing, patience = defaultPatience } = tuning;
+  const wide = tuning.wide === true;
+  const laidOut = layOut(plan, threads, tuning);
+  const { tensors, schedules, scratch, marks } = laidOut;
+  const pages = pagesOf(laidOut);
+  requireRoom(pages, limit);
   const module = new Module({ relaxed, shared: threads > 1, wide });
   marks?.importInto(module);
   const barrier = threads > 1 ? emitBarrier(module, threads, patience) : null;

@@ -80,11 +80,8 @@ async function compile(plan: Plan, options: CompileOptions, tuning: Partial<CpuT
   if (threads > 1 && typeof SharedArrayBuffer === 'undefined') {
     throw new EngineError('threads', 'Threads need shared memory, which this page may not use; run with threads: 1.');
   }
-  const compiled = compilePlan(plan, threads, {
-    relaxed,
-    ...(options.precision && { precision: options.precision }),
-    ...tuning,
-  });
+  const choices = { relaxed, ...(options.precision && { precision: options.precision }), ...tuning };
+  const compiled = compilePlan(plan, threads, choices, options.memoryLimit);
   const memory = reserve(compiled.pages, threads > 1);
   const module = await WebAssembly.compile(compiled.binary);
   const profile = tuning.profile ? new Profile(compiled.marks, tuning.profile) : null;

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { loadBackend, nodeAdapter } from '../host/backends.node.ts';
 import { spawnHelper } from '../host/spawn.node.ts';
@@ -18,6 +19,8 @@ const host = {
   backend: loadBackend,
   adapter: nodeAdapter,
   spawn: spawnHelper,
+  // what is in use may be paged out, but a plan larger than the machine would be paged all the time
+  memoryLimit: totalmem(),
   clock: () => performance.now(),
   // immediates run after the event loop has delivered what other threads posted
   turn: () => new Promise<void>((resolve) => setImmediate(resolve)),

@@ -13,7 +13,10 @@ export interface TrainingPort {
 }
 
 /** What a session needs from the place it runs in. `turn` resolves once the messages that are waiting have been delivered. */
-export type TrainingHost = ChoosingHost;
+export type TrainingHost = ChoosingHost & {
+  /** Bytes of memory that a plan may take here; left out where nobody knows. */
+  readonly memoryLimit?: number;
+};
 
 /** Milliseconds of work between two looks at the commands. */
 const slice = 15;
@@ -76,12 +79,13 @@ class TrainingSession {
     const choice = await chooseBackend(job, this.#host);
     this.#post({ kind: 'backend', choice });
     const backend = await this.#host.backend(choice.backend);
-    const { spawn } = this.#host;
+    const { spawn, memoryLimit } = this.#host;
     return TrainingRun.create(job, backend, {
       compile: {
         threads: job.threads,
         ...(job.precision && { precision: job.precision }),
         ...(spawn ? { spawn } : {}),
+        ...(memoryLimit === undefined ? {} : { memoryLimit }),
       },
       clock: () => this.#host.clock(),
       emit: (event) => this.#post(event),

@@ -1,7 +1,7 @@
-import { costOf, prepareTraining, printPlan, type CheckedGraph, type PreparedTraining } from '../../../engine/index.ts';
+import { costOf, printPlan, type CheckedGraph, type PreparedTraining } from '../../../engine/index.ts';
 import { requireSpec } from '../../../lab/spec/check.ts';
 import { setSpecValues } from '../../../lab/spec/set.ts';
-import { trainingJob } from '../../trainer.ts';
+import { memoryOfRun, memoryWords } from '../memory.ts';
 import { printJson, projectDatasets, type Command } from '../command.ts';
 import { bytes, short, whole } from '../print/format.ts';
 import { facts, printable, table } from '../print/table.ts';
@@ -28,17 +28,15 @@ export const modelDescribeCommand: Command = {
     const { spec, dataset, checked } = requireSpec(document, await datasets.list());
     const { batchSize, optimizer } = spec.training;
     const cost = costOf(checked, { batchSize, optimizer });
-    const plan = args.has('plan')
-      ? printStages(
-          prepareTraining(trainingJob({ spec, threads: 1, resumeFrom: null }, await datasets.images(dataset.id))),
-        )
-      : undefined;
+    const { prepared, memory } = await memoryOfRun(spec, datasets);
+    const plan = args.has('plan') ? printStages(prepared) : undefined;
     if (args.has('json')) {
       printJson(terminal, {
         name: spec.name,
         dataset: dataset.id,
         layers: layersOf(checked),
         cost,
+        memory,
         ...(plan !== undefined && { plan }),
       });
       return 0;
@@ -72,6 +70,7 @@ export const modelDescribeCommand: Command = {
           ['parameters', whole(cost.parameters)],
           ['MACs per image', short(cost.macsPerImage)],
           ['activations', `${bytes(cost.activationBytes)} at batch size ${batchSize}`],
+          ['memory', memoryWords(memory)],
           ['data set', `${dataset.id}, ${dataset.imageShape.join(' × ')}, ${dataset.classes.length} classes`],
         ],
         out,

@@ -1,5 +1,6 @@
 import { checkSpec } from '../../../lab/spec/check.ts';
 import { setSpecValues } from '../../../lab/spec/set.ts';
+import { memoryOfRun, memoryWords } from '../memory.ts';
 import { printJson, projectDatasets, type Command } from '../command.ts';
 import { counted, whole } from '../print/format.ts';
 import { printable } from '../print/table.ts';
@@ -19,14 +20,17 @@ export const specCheckCommand: Command = {
   words: 1,
   run: async (args, terminal) => {
     const document = setSpecValues(await readSpecFile(args.positionals[0], 'spec check'), args.texts('set'));
-    const { ok, faults, spec, length } = checkSpec(document, await projectDatasets().list());
+    const datasets = projectDatasets();
+    const { ok, faults, spec, length } = checkSpec(document, await datasets.list());
+    const memory = ok && spec ? (await memoryOfRun(spec, datasets)).memory : undefined;
     if (args.has('json')) {
-      printJson(terminal, { ok, faults, spec });
+      printJson(terminal, { ok, faults, spec, ...(memory && { memory }) });
       return ok ? 0 : badInput;
     }
     if (ok) {
       const steps = length ? `, ${counted(length.totalSteps, 'step')} on ${whole(length.trainImages)} images` : '';
-      terminal.out.write(`${terminal.out.style.good('✓')} The spec is in order${steps}.\n`);
+      const room = memory ? ` It takes ${memoryWords(memory)}.` : '';
+      terminal.out.write(`${terminal.out.style.good('✓')} The spec is in order${steps}.${room}\n`);
       return 0;
     }
     const { style } = terminal.err;
