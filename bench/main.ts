@@ -3,11 +3,12 @@
  * performance.md says how to read the output.
  */
 import { fileURLToPath } from 'node:url';
+import { measureConcurrency, printConcurrency } from './concurrent.ts';
 import { Contestant } from './contestant.ts';
 import { compareWithBaseline, tolerance, writeBaseline } from './guard.ts';
 import { describeMachine } from './machine.ts';
 import { measure, measurePeaks } from './measure.ts';
-import { readOptions, usage, type Options } from './options.ts';
+import { readOptions, usage, type Options, type Variant } from './options.ts';
 import { peers } from './peers/index.ts';
 import { measureNetPrecision, printNetPrecision } from './netPrecision.ts';
 import { measurePrecision, printPrecision } from './precision.ts';
@@ -16,18 +17,17 @@ import { printWorkload, results, type Own, type Result } from './report.ts';
 
 const child = fileURLToPath(new URL('children/ablate.ts', import.meta.url));
 
+function ownContestant(name: string, variant: Variant, threads: number): Contestant {
+  const flags = variant === 'revectorize' ? ['--experimental-wasm-revectorize'] : [];
+  const args = ['--disable-warning=ExperimentalWarning', ...flags, child, String(threads), variant];
+  return new Contestant({ name, command: process.execPath, args });
+}
+
 function ownContestants(options: Options): { own: Own[]; contestants: Contestant[] } {
   const own = options.variants.flatMap((variant) =>
     options.threads.map((threads): Own => ({ name: `cpu ${variant} ${threads}t`, variant, threads })),
   );
-  const contestants = own.map(({ name, variant, threads }) => {
-    const flags = variant === 'revectorize' ? ['--experimental-wasm-revectorize'] : [];
-    return new Contestant({
-      name,
-      command: process.execPath,
-      args: ['--disable-warning=ExperimentalWarning', ...flags, child, String(threads), variant],
-    });
-  });
+  const contestants = own.map(({ name, variant, threads }) => ownContestant(name, variant, threads));
   return { own, contestants };
 }
 
@@ -113,11 +113,24 @@ async function precision(options: Options): Promise<void> {
   else printNetPrecision(nets);
 }
 
+async function concurrent(options: Options): Promise<void> {
+  const threads = Math.max(...options.threads);
+  const all = [];
+  for (const workload of options.workloads) {
+    const start = (count: number): Contestant => ownContestant('cpu', options.variants[0] ?? 'stock', count);
+    const result = await measureConcurrency(workload, threads, options, start);
+    all.push(result);
+    if (!options.json) printConcurrency(result);
+  }
+  if (options.json) console.log(JSON.stringify({ machine: describeMachine(), concurrency: all }, null, 2));
+}
+
 const options = readOptions(
   process.argv.slice(2),
   peers.map(({ name }) => name),
 );
 if (options === null) console.log(usage);
+else if (options.concurrent) await concurrent(options);
 else if (options.profile) await profile(options);
 else if (options.precision) await precision(options);
 else await compare(options);

@@ -13,6 +13,7 @@ export interface Options {
   readonly quick: boolean;
   readonly json: boolean;
   readonly profile: boolean;
+  readonly concurrent: boolean;
   readonly precision: boolean;
   readonly guard: boolean;
   readonly baseline: boolean;
@@ -34,6 +35,7 @@ export const usage = `npm run bench -- [options]
   --rounds n           turns that all contestants of a workload take
   --profile            where the time of a step goes, instead of a comparison
   --precision          rounding errors of convolutions, by layer and way of computing them, instead of a comparison
+  --concurrent         total speed of runs side by side, with the largest number of --threads
   --guard              compares the ratios with bench/baseline.json; fails when one has fallen
   --baseline           writes the ratios of this run to bench/baseline.json`;
 
@@ -68,6 +70,7 @@ export function readOptions(args: string[], peerNames: readonly string[]): Optio
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      concurrent: { type: 'boolean', default: false },
       precision: { type: 'boolean', default: false },
       guard: { type: 'boolean', default: false },
       baseline: { type: 'boolean', default: false },
@@ -90,6 +93,7 @@ export function readOptions(args: string[], peerNames: readonly string[]): Optio
     quick: flags.quick,
     json: flags.json,
     profile: flags.profile,
+    concurrent: flags.concurrent,
     precision: flags.precision,
     guard: flags.guard,
     baseline: flags.baseline,
