@@ -56,9 +56,12 @@ async function compare(options: Options): Promise<void> {
         console.log(`  ${name}: ${gflops.toFixed(1)} GFLOP/s of fused multiply-adds per thread`);
       }
     }
-    for (const workload of options.workloads) {
+    const end = performance.now() + options.totalMs;
+    for (const [index, workload] of options.workloads.entries()) {
       const racing = workload.tiny ? contestants : everyone;
-      const measurement = await measure(workload, racing, options);
+      const now = performance.now();
+      const until = now + (end - now) / (options.workloads.length - index);
+      const measurement = await measure(workload, racing, { ...options, until });
       for (const { name } of own) {
         const why = measurement.failures.get(name);
         if (why !== undefined) throw new Error(`${workload.name} on ${name}: ${why}`);

@@ -22,6 +22,8 @@ export interface Options {
   readonly seconds: number;
   /** A contestant without a step after so many milliseconds is left out of the workload. */
   readonly limitMs: number;
+  /** All workloads together; contestants that come too late are left out by name. */
+  readonly totalMs: number;
 }
 
 export const usage = `npm run bench -- [options]
@@ -100,5 +102,6 @@ export function readOptions(args: string[], peerNames: readonly string[]): Optio
     rounds: numbers('rounds', flags.rounds ?? (flags.quick ? '3' : '10'))[0]!,
     seconds: flags.quick ? 0.2 : 0.5,
     limitMs: flags.quick ? 6_000 : 30_000,
+    totalMs: flags.quick ? 160_000 : Infinity,
   };
 }
