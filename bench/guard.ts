@@ -16,14 +16,19 @@ interface Baseline {
   readonly ratios: Ratios;
 }
 
+/**
+ * Only one thread against one: where threads wait for one another, a busy machine decides the ratio (PyTorch's two threads were
+ * seen to take 400 times as long beside other programs).
+ */
 export function ratiosOf(results: readonly Result[]): Ratios {
   return Object.fromEntries(
-    results.flatMap(({ workload, variant, threads, peers }) =>
-      Object.entries(peers).map(([peer, { ratioOfLeast }]) => [
-        `${workload} ${variant} ${threads}t / ${peer}`,
-        ratioOfLeast,
-      ]),
-    ),
+    results
+      .filter(({ threads }) => threads === 1)
+      .flatMap(({ workload, variant, peers }) =>
+        Object.entries(peers)
+          .filter(([peer]) => !/^torch-(?!1t)/.test(peer))
+          .map(([peer, { ratioOfLeast }]) => [`${workload} ${variant} 1t / ${peer}`, ratioOfLeast]),
+      ),
   );
 }
 
