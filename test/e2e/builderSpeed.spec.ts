@@ -1,0 +1,85 @@
+/**
+ * How quickly the canvas follows on a network of 200 layers. What is measured is the processor time of the page's main thread, so
+ * the figures hold on a machine that does other things meanwhile; a frame of 20 ms is 50 frames a second.
+ */
+import type { CDPSession, Page } from '@playwright/test';
+import { expect, test } from './lab.ts';
+
+test.use({ permissions: ['clipboard-read', 'clipboard-write'] });
+
+/** 199 layers behind the input: convolutions, batch norms, ReLUs and shortcuts. */
+function large(): string {
+  const nodes: unknown[] = [];
+  let last = 'outside';
+  for (let i = 0; nodes.length < 195; i++) {
+    nodes.push({ id: `conv${i}`, layer: 'conv2d', inputs: [last], props: { filters: 8, padding: 'same' } });
+    nodes.push({ id: `bn${i}`, layer: 'batchNorm' }, { id: `relu${i}`, layer: 'relu' });
+    last = `relu${i}`;
+    if (i % 2 === 1) {
+      nodes.push({ id: `add${i}`, layer: 'add', inputs: [`relu${i}`, `relu${i - 1}`] });
+      last = `add${i}`;
+    }
+  }
+  while (nodes.length < 197) {
+    nodes.push({ id: `tanh${nodes.length}`, layer: 'tanh', inputs: [last] });
+    last = `tanh${nodes.length - 1}`;
+  }
+  nodes.push({ id: 'gap', layer: 'globalAvgPool2d', inputs: [last] });
+  nodes.push({ id: 'classes', layer: 'dense', props: { units: 10 } });
+  return JSON.stringify({ nodes });
+}
+
+/** Milliseconds that the main thread has computed so far. */
+async function mainThread(session: CDPSession): Promise<number> {
+  const { metrics } = await session.send('Performance.getMetrics');
+  return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN);
+}
+
+const settled = (page: Page): Promise<void> =>
+  page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))));
+
+test('200 layers: edits and drags stay within a frame', async ({ page, lab }, info) => {
+  await page.goto(lab.address);
+  await page.getByRole('button', { name: /^Sigmoid MLP/ }).click();
+  await page.getByRole('group', { name: /^Flatten/ }).click();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.press('Delete');
+  await page.evaluate((text) => navigator.clipboard.writeText(text), large());
+  await page.keyboard.press('Control+v');
+  await expect(page.locator('.svelte-flow__node')).toHaveCount(200);
+  await expect(page.getByRole('button', { name: 'Run this experiment' })).not.toHaveAttribute('aria-disabled');
+
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  await page.getByRole('group', { name: /^Convolution conv0/ }).click();
+  const units = page.getByRole('textbox', { name: 'Filters' });
+  await units.focus();
+  const edits = 12;
+  const beforeEdits = await mainThread(session);
+  for (let i = 0; i < edits; i++) {
+    await page.keyboard.press(i % 2 === 0 ? 'ArrowUp' : 'ArrowDown');
+    await settled(page);
+  }
+  const perEdit = ((await mainThread(session)) - beforeEdits) / edits;
+
+  const card = page.getByRole('group', { name: /^ReLU relu0/ });
+  await card.click();
+  const box = (await card.boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + 10);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2 + 12, box.y + 12, { steps: 4 });
+  const moves = 60;
+  const beforeDrag = await mainThread(session);
+  for (let i = 0; i < moves; i++) {
+    await page.mouse.move(box.x + box.width / 2 + 12 + i, box.y + 12 + (i % 9));
+    await settled(page);
+  }
+  // two frames are awaited for every move
+  const perFrame = ((await mainThread(session)) - beforeDrag) / moves;
+  await page.mouse.up();
+  const figures = `${perEdit.toFixed(1)} ms per edit, ${perFrame.toFixed(1)} ms per move of a card (200 layers)`;
+  info.annotations.push({ type: 'measured', description: figures });
+  console.log(figures);
+  expect(perEdit, 'an edit with all that follows on the screen').toBeLessThan(100);
+  expect(perFrame, 'a move of a card, within the frame of 50 per second').toBeLessThan(20);
+});
