@@ -51,7 +51,11 @@ test('200 layers: edits and drags stay within a frame', async ({ page, lab }, in
 
   const session = await page.context().newCDPSession(page);
   await session.send('Performance.enable', { timeDomain: 'threadTicks' });
-  await page.getByRole('group', { name: /^Convolution conv0/ }).click();
+  // the view stands at the end of what was pasted; the keyboard leads to its beginning
+  await page.getByRole('application', { name: /^Network/ }).focus();
+  await page.keyboard.press('Home');
+  await page.keyboard.press('ArrowDown');
+  await expect(page.getByRole('group', { name: /^Convolution conv0/ })).toBeFocused();
   const units = page.getByRole('textbox', { name: 'Filters' });
   await units.focus();
   const edits = 12;
