@@ -75,9 +75,7 @@ export class StepRunner {
       [trainIndices, this.#images.now],
       [hyper, this.hyper],
       [random, this.random],
-      ...(augmentation !== undefined && settings.augmentation
-        ? [[augmentation, this.#augmentation.now] as const]
-        : []),
+      ...(augmentation !== undefined && settings.augmentation ? [[augmentation, this.#augmentation.now] as const] : []),
     ];
   }
 

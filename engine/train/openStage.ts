@@ -36,7 +36,7 @@ export class OpenStage {
               settings.augmentationStrength,
               imageShape,
               job.seed,
-              settings.batchSize / plan.accumulate,
+              settings.batchSize,
             ),
           }
         : {}),
