@@ -24,8 +24,8 @@ describe('random models', () => {
       nodes += fuzz.used;
       for (const segment of fuzz.plan.segments) for (const { op } of segment.ops) used.add(op);
     }
-    // probes stand beside a model; the trials of kernels compare them
-    const besides = new Set(['summarise', 'compare', 'copy']);
+    // probes and augmentation stand beside a model; the trials of kernels compare them
+    const besides = new Set(['summarise', 'compare', 'copy', 'augmentImages']);
     expect(Object.keys(ops).filter((op) => !used.has(op) && !besides.has(op))).toEqual([]);
     expect(nodes / 300).toBeGreaterThan(2.5);
   });

@@ -321,6 +321,7 @@ const cases: readonly GradientCase[] = [
 const withoutGradient: Readonly<Record<string, string>> = {
   gatherImages: 'reads data',
   gatherLabels: 'reads data',
+  augmentImages: 'changes data',
   dropoutMask: 'draws',
   noise: 'draws',
   softmaxCrossEntropy: 'loss',
