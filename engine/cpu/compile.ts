@@ -1,12 +1,14 @@
 import { defaultPrecision, type Precision } from '../backend.ts';
 import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
-import type { OpInstance, Plan } from '../plan/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import { align, placeTransient } from './arena.ts';
 import { Module } from './asm/module.ts';
 import { defaultWorthSharing, emitSegment } from './driver.ts';
+import { fuse, type Work } from './fuse.ts';
 import { inputIds, outputIds } from './instance.ts';
 import { lowerToSteps } from './kernels/index.ts';
+import { rectifiedNorm, rectifiedNormGrad, type NormTables } from './kernels/rectifiedNorm.ts';
 import { assignLayouts, bytesPerElement, type Layout } from './layout.ts';
 import { schedule, type Schedule } from './schedule.ts';
 import { placePrivate } from './privateRows.ts';
@@ -137,7 +139,7 @@ function placePersistent(plan: Plan, tensors: readonly Placed[], persistent: Set
 }
 
 function segmentSteps(
-  ops: readonly OpInstance[],
+  works: readonly Work[],
   tensors: readonly Placed[],
   needScratch: (bytes: number) => void,
   { precision = defaultPrecision, winogradPoints }: CpuTuning,
@@ -153,10 +155,13 @@ function segmentSteps(
     needScratch,
     step: (step) => steps.push(step),
   };
-  for (const instance of ops) {
+  const tables: NormTables = new Map();
+  for (const work of works) {
     const first = steps.length;
-    lowerToSteps(instance, context);
-    for (const step of steps.slice(first)) marks?.belongs(step, instance);
+    if (work.kind === 'op') lowerToSteps(work.instance, context);
+    else if (work.kind === 'rectifiedNorm') rectifiedNorm(work, context, tables);
+    else rectifiedNormGrad(work, context, tables);
+    for (const step of steps.slice(first)) marks?.belongs(step, work.kind === 'op' ? work.instance : work.norm);
   }
   return steps;
 }
@@ -179,9 +184,11 @@ function layOut(plan: Plan, threads: number, tuning: CpuTuning): LaidOut {
   const needScratch = (bytes: number): void => {
     scratchBytes = Math.max(scratchBytes, align(bytes + 16));
   };
-  const schedules = plan.segments.map(({ ops }): Schedule =>
-    schedule(segmentSteps(ops, tensors, needScratch, tuning, marks)),
+  const schedules = plan.segments.map((segment): Schedule =>
+    schedule(segmentSteps(fuse(plan, segment), tensors, needScratch, tuning, marks)),
   );
+  const used = new Set(schedules.flatMap(({ lifetimes }) => lifetimes.map(({ buffer }) => buffer)));
+  for (const { buffer } of tensors) if (!persistent.has(buffer) && !used.has(buffer)) buffer.place = 'none';
   for (const { levels } of schedules) {
     const end = placePrivate(levels, persistent, scratchBytes);
     scratchEnd = Math.max(scratchEnd, end);

@@ -14,9 +14,9 @@ export interface Buffer {
   address: number;
   /**
    * Shared by all threads, or private to each because its rows live only within one task: one row at a time ('row'), or
-   * a slice of them.
+   * a slice of them. A tensor that lives only inside a fused group of ops has no memory ('none').
    */
-  place: 'shared' | 'row' | 'slice';
+  place: 'shared' | 'row' | 'slice' | 'none';
 }
 
 /** A tensor of the plan in this backend's memory; several may share a buffer. */

@@ -1,6 +1,14 @@
 import type { Expr, Func, Local } from '../asm/func.ts';
 import { ownRows, whole, wholeIf, type Buffer, type KernelContext, type Placed } from '../step.ts';
-import { channelGroup, combineMoments, eachChannel, partialMoments, partialProducts } from './batchStatistics.ts';
+import type { OpInstanceOf } from '../../plan/plan.ts';
+import {
+  channelGroup,
+  combineMoments,
+  eachChannel,
+  partialMoments,
+  partialProducts,
+  type Products,
+} from './batchStatistics.ts';
 import { streamCost, type CpuKernel } from './kernel.ts';
 import { flush } from './math.ts';
 
@@ -8,14 +16,14 @@ import { flush } from './math.ts';
  * Per channel, kept in a workspace of vectors: what the element-wise pass multiplies by and adds.
  * Forward: y = (x - mean) * scale + shift. Backward: dx = (dy - offset) * scale - (x - mean) * slope.
  */
-const coefficient = { mean: 0, scale: 1, shift: 2, slope: 3, count: 4 } as const;
+export const coefficient = { mean: 0, scale: 1, shift: 2, slope: 3, count: 4 } as const;
 
 function coefficients(context: KernelContext, x: Placed): Buffer {
   return context.workspace(`${x.spec.name} coefficients`, coefficient.count * 4 * x.layout.pixel);
 }
 
 /** Byte offset of a coefficient's vector inside the workspace. */
-function slot(x: Placed, which: number): number {
+export function slot(x: Placed, which: number): number {
   return which * 4 * x.layout.pixel;
 }
 
@@ -87,7 +95,11 @@ function inverseDeviation(f: Func, variance: Expr, eps: number): Expr {
   return f.v.div(f.vec(1), f.v.sqrt(f.v.add(variance, f.vec(eps))));
 }
 
-export const batchNorm: CpuKernel<'batchNorm'> = ({ attrs, inputs, outputs }, context) => {
+/** Batch statistics, moved running ones, and the coefficients of the normalising pass. */
+export function batchCoefficients(
+  { attrs, inputs, outputs }: Omit<OpInstanceOf<'batchNorm'>, 'op'>,
+  context: KernelContext,
+): Buffer {
   const x = context.tensor(inputs.x);
   const gamma = context.optional(inputs.gamma);
   const beta = context.optional(inputs.beta);
@@ -96,7 +108,6 @@ export const batchNorm: CpuKernel<'batchNorm'> = ({ attrs, inputs, outputs }, co
   const tracked = context.optional(inputs.batchesTracked);
   const batchMean = context.tensor(outputs.batchMean);
   const batchVar = context.tensor(outputs.batchVar);
-  const y = context.tensor(outputs.y);
   const moments = partialMoments(context, x);
   const table = coefficients(context, x);
   const { momentum } = attrs;
@@ -139,10 +150,19 @@ export const batchNorm: CpuKernel<'batchNorm'> = ({ attrs, inputs, outputs }, co
       });
     },
   });
-  normalizeStep(context, x, y, table);
+  return table;
+}
+
+export const batchNorm: CpuKernel<'batchNorm'> = (instance, context) => {
+  const table = batchCoefficients(instance, context);
+  normalizeStep(context, context.tensor(instance.inputs.x), context.tensor(instance.outputs.y), table);
 };
 
-export const batchNormInference: CpuKernel<'batchNormInference'> = ({ attrs, inputs, outputs }, context) => {
+/** The coefficients of the normalising pass from the running statistics. */
+export function runningCoefficients(
+  { attrs, inputs }: Omit<OpInstanceOf<'batchNormInference'>, 'op'>,
+  context: KernelContext,
+): Buffer {
   const x = context.tensor(inputs.x);
   const gamma = context.optional(inputs.gamma);
   const beta = context.optional(inputs.beta);
@@ -164,7 +184,12 @@ export const batchNormInference: CpuKernel<'batchNormInference'> = ({ attrs, inp
         f.store(c, table.address + slot(x, coefficient.shift), loadOr(f, beta, c, 0));
       }),
   });
-  normalizeStep(context, x, context.tensor(outputs.y), table);
+  return table;
+}
+
+export const batchNormInference: CpuKernel<'batchNormInference'> = (instance, context) => {
+  const table = runningCoefficients(instance, context);
+  normalizeStep(context, context.tensor(instance.inputs.x), context.tensor(instance.outputs.y), table);
 };
 
 interface GradTensors {
@@ -178,13 +203,18 @@ interface GradTensors {
   readonly dbeta: Placed | undefined;
 }
 
-/** Both backward passes: with batch statistics the mean and the variance depend on x, running ones are constants. */
-function gradient(context: KernelContext, tensors: GradTensors, eps: number, batchStatistics: boolean): void {
-  const { x, dy, gamma, mean, variance, dx, dgamma, dbeta } = tensors;
+type Statistics = Omit<GradTensors, 'dy' | 'dx'>;
+
+/** dgamma, dbeta and the coefficients of the pass that gives dx. */
+export function gradientCoefficients(
+  context: KernelContext,
+  { x, gamma, mean, variance, dgamma, dbeta }: Statistics,
+  products: Products | undefined,
+  eps: number,
+  batchStatistics: boolean,
+): Buffer {
   const { rows, rowSize, pixel } = x.layout;
   const elements = rows * (rowSize / pixel);
-  const needed = batchStatistics || dgamma !== undefined || dbeta !== undefined;
-  const products = needed ? partialProducts(context, x, dy, mean) : undefined;
   const table = coefficients(context, x);
   context.step({
     kind: 'tasks',
@@ -210,6 +240,16 @@ function gradient(context: KernelContext, tensors: GradTensors, eps: number, bat
       });
     },
   });
+  return table;
+}
+
+/** Both backward passes: with batch statistics the mean and the variance depend on x, running ones are constants. */
+function gradient(context: KernelContext, tensors: GradTensors, eps: number, batchStatistics: boolean): void {
+  const { x, dy, mean, dx, dgamma, dbeta } = tensors;
+  const { rows, rowSize, pixel } = x.layout;
+  const needed = batchStatistics || dgamma !== undefined || dbeta !== undefined;
+  const products = needed ? partialProducts(context, x, dy, mean) : undefined;
+  const table = gradientCoefficients(context, tensors, products, eps, batchStatistics);
   context.step({
     kind: 'rows',
     name: 'batchNormGrad apply',
@@ -240,22 +280,25 @@ function gradient(context: KernelContext, tensors: GradTensors, eps: number, bat
   });
 }
 
-export const batchNormGrad: CpuKernel<'batchNormGrad'> = ({ attrs, inputs, outputs }, context) => {
-  gradient(
-    context,
-    {
-      x: context.tensor(inputs.x),
-      dy: context.tensor(inputs.dy),
-      gamma: context.optional(inputs.gamma),
-      mean: context.tensor(inputs.batchMean),
-      variance: context.tensor(inputs.batchVar),
-      dx: context.tensor(outputs.dx),
-      dgamma: context.optional(outputs.dgamma),
-      dbeta: context.optional(outputs.dbeta),
-    },
-    attrs.eps,
-    true,
-  );
+/** The tensors of an op with batch statistics. */
+export function gradTensors(
+  { inputs, outputs }: Pick<OpInstanceOf<'batchNormGrad'>, 'inputs' | 'outputs'>,
+  context: KernelContext,
+): GradTensors {
+  return {
+    x: context.tensor(inputs.x),
+    dy: context.tensor(inputs.dy),
+    gamma: context.optional(inputs.gamma),
+    mean: context.tensor(inputs.batchMean),
+    variance: context.tensor(inputs.batchVar),
+    dx: context.tensor(outputs.dx),
+    dgamma: context.optional(outputs.dgamma),
+    dbeta: context.optional(outputs.dbeta),
+  };
+}
+
+export const batchNormGrad: CpuKernel<'batchNormGrad'> = (instance, context) => {
+  gradient(context, gradTensors(instance, context), instance.attrs.eps, true);
 };
 
 export const batchNormInferenceGrad: CpuKernel<'batchNormInferenceGrad'> = ({ attrs, inputs, outputs }, context) => {

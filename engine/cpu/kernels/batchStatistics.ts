@@ -198,6 +198,11 @@ export function partialProducts(context: KernelContext, x: Placed, dy: Placed, m
       });
     }),
   }));
+  return productsIn(parts, count, vector);
+}
+
+/** Sums of `count` parts in order: two vectors of `vector` bytes each, of dy and of dy * (x - mean). */
+export function productsIn(parts: Buffer, count: number, vector: number): Products {
   return {
     buffer: parts,
     combine: (f, c, sum, product) => {

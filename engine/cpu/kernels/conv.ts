@@ -18,6 +18,7 @@ import { packCore, panelCount } from './gemm.ts';
 import { flopCost, streamCost, type CpuKernel } from './kernel.ts';
 import { packedSize } from './microkernel.ts';
 import { isPaddedInPlace, padCore } from './padImage.ts';
+import { stridedGradInput } from './stridedGrad.ts';
 import { sumSlices } from './sumSlices.ts';
 import { chooseWinograd } from './winograd/choice.ts';
 import { winogradConv } from './winograd/conv.ts';
@@ -137,6 +138,10 @@ export const conv2dGradInput: CpuKernel<'conv2dGradInput'> = (instance, context)
   const weight = context.tensor(inputs.weight);
   const dx = context.tensor(outputs.dx);
   const shape = convShape(dx, weight, dy, attrs);
+  const isStrided = attrs.stride[0] * attrs.stride[1] > 1;
+  if (isStrided && attrs.dilation[0] * attrs.dilation[1] === 1) {
+    return stridedGradInput(context, shape, dy, weight, dx);
+  }
   const { channels, outChannels, kernelHeight, kernelWidth } = shape;
   const window = kernelHeight * kernelWidth;
   const padded = paddedGradient(shape);

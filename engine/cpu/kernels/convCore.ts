@@ -25,6 +25,8 @@ export interface ConvSpec {
   /** Vectors of 4 output channels, and floats from output pixel to output pixel. */
   readonly vectors: number;
   readonly outPixel: number;
+  /** Floats from output row to output row, where they do not follow one another. */
+  readonly outRow?: number;
   readonly kernelHeight: number;
   readonly kernelWidth: number;
   readonly strideHeight: number;
@@ -34,7 +36,7 @@ export interface ConvSpec {
 }
 
 function key(spec: ConvSpec): string {
-  return Object.values(spec).join(' ');
+  return Object.entries(spec).flat().join(' ');
 }
 
 /** Reduction over the window, joined where rows of pixels lie without gaps. `bStep`: bytes from weight row to weight row. */
@@ -92,7 +94,7 @@ export function convCore(module: Module, spec: ConvSpec, hasBias: boolean): Func
         });
       }
       f.inc(x, 4 * spec.pixel * spec.width * spec.strideHeight);
-      f.inc(y, 4 * spec.outPixel * spec.outWidth);
+      f.inc(y, 4 * (spec.outRow ?? spec.outPixel * spec.outWidth));
     });
   });
 }
