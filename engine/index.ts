@@ -48,20 +48,14 @@ export {
 } from './graph/diff.ts';
 export { inputsOf, type BlockDocument, type GraphDocument, type NodeDocument } from './graph/document.ts';
 export { reaches, shortenInputs, writeInputs } from './graph/inputs.ts';
-export {
-  cardGaps,
-  layoutGraph,
-  scaleIn,
-  type LayoutGaps,
-  type LayoutNode,
-  type LayoutResult,
-  type Point,
-} from './graph/layout/layout.ts';
+export { scaleIn, type LayoutGaps, type LayoutNode, type LayoutResult, type Point } from './graph/layout/geometry.ts';
+export { cardGaps, layoutGraph } from './graph/layout/layout.ts';
 export { wirePath } from './graph/layout/wirePath.ts';
 export { darkColours, lightColours, type PictureColours } from './graph/picture/colours.ts';
 export { drawPicture, type PictureNode, type PictureOptions } from './graph/picture/picture.ts';
 export { drawThumbnail, type ThumbnailOptions } from './graph/picture/thumbnail.ts';
-export { applyRepair, withRepairs, type Repair, type RepairedFault } from './graph/repair/repair.ts';
+export type { Repair } from './graph/repair/change.ts';
+export { applyRepair, withRepairs, type RepairedFault } from './graph/repair/repair.ts';
 export {
   outputLayer,
   redundantBiases,

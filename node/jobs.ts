@@ -45,7 +45,7 @@ class WarmWorkers implements Jobs {
     const training = request === null ? undefined : await this.#training(request);
     const worker = await this.#take(watch.signal);
     try {
-      return (await worker.run(name, { training, ...options } as never, watch)) as JobOutput<N>;
+      return (await worker.run(name, { training, ...options }, watch)) as JobOutput<N>;
     } finally {
       this.#giveBack(worker);
     }

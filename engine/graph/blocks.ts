@@ -103,7 +103,7 @@ export function setRepeats(document: GraphDocument, id: string, times: number): 
   let list: Wired[] = writeInputs(document.nodes);
   const copies = [...block.copies];
   while (copies.length > wanted) {
-    const gone = new Set(copies.pop()!);
+    const gone = new Set(copies.pop());
     const { sources, exits } = ends(list, [...gone]);
     list = list
       .filter((node) => !gone.has(node.id))

@@ -35,9 +35,9 @@ function attrsOf(layer: LayerName, props: PropValues): ActivationAttrs | undefin
   layers[layer].lower(props, {
     node: layer,
     mode: 'evaluate',
-    inputs: [0 as never],
-    output: 0 as never,
-    random: 0 as never,
+    inputs: [0],
+    output: 0,
+    random: 0,
     shape: none,
     parameter: none,
     buffer: none,

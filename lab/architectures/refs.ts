@@ -50,7 +50,7 @@ export async function resolveModel(ref: ModelRef, { store, datasets }: Sources):
   const [, prefix, rest] = /^(template|architecture|run):(.*)$/s.exec(text) ?? [undefined, undefined, text];
   const found: (() => ResolvedModel)[] = [];
   if (prefix === undefined || prefix === 'architecture') {
-    const { ids, version } = findVersion(store, rest!);
+    const { ids, version } = findVersion(store, rest);
     for (const id of ids) found.push(() => ofArchitecture(store.getArchitecture(id)!, version, byId));
   }
   const template = templates.find(({ id }) => id === rest);
@@ -61,8 +61,8 @@ export async function resolveModel(ref: ModelRef, { store, datasets }: Sources):
     found.push(() => ({ kind: 'template', label: name, name, description, tags: [], spec, dataset }));
   }
   if (prefix === 'run' || (prefix === undefined && found.length === 0)) {
-    const ids = rest === '' ? [] : store.findRuns(rest!.toLowerCase());
-    const exact = ids.filter((id) => id === rest!.toLowerCase());
+    const ids = rest === '' ? [] : store.findRuns(rest.toLowerCase());
+    const exact = ids.filter((id) => id === rest.toLowerCase());
     for (const id of exact.length > 0 ? exact : ids) found.push(() => ofRun(store.getRun(id)!, byId));
   }
   if (found.length === 1) return found[0]!();
@@ -77,7 +77,7 @@ export async function resolveModel(ref: ModelRef, { store, datasets }: Sources):
   const names = [...store.listArchitectures({}).map(({ name }) => name), ...templates.map(({ id }) => id)];
   throw new LabError(
     'notFound',
-    `There is no architecture, template or run ${JSON.stringify(ref)}.${suggestion(rest!, names)} \`architecture list\` shows what there is.`,
+    `There is no architecture, template or run ${JSON.stringify(ref)}.${suggestion(rest, names)} \`architecture list\` shows what there is.`,
   );
 }
 

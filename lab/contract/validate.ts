@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LabError, type LabFault } from './errors.ts';
-import { suggestion } from './near.ts';
+import { nearNames, suggestion } from './near.ts';
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
@@ -118,7 +118,9 @@ function words(issue: Issue, root: unknown, schema: z.ZodType): string {
     case 'invalid_value': {
       const values = issue.values.map((each) => printValue(each));
       const known = issue.values.filter((each) => typeof each === 'string');
-      const hint = typeof value === 'string' && known.length > 3 ? suggestion(value, known) : '';
+      // all names stand in the sentence already; only a near one is worth repeating
+      const near = typeof value === 'string' && known.length > 3 ? nearNames(value, known) : [];
+      const hint = near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : '';
       const list = values.length === 1 ? values[0]! : `one of ${values.join(', ')}`;
       return `${missing ? 'is missing; ' : ''}expected ${list}${missing ? '' : `, found ${found}`}.${hint}`.replace(
         /\.$/,

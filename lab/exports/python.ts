@@ -45,9 +45,6 @@ export function named(
     .join('');
 }
 
-export const indent = (lines: readonly string[], depth: number): string =>
-  lines.map((line) => (line === '' ? '' : `${' '.repeat(4 * depth)}${line}`)).join('\n');
-
 const keywords =
   'False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield match case self x';
 /** What every torch.nn.Module or keras.Model has, and a layer must not replace. */

@@ -12,9 +12,7 @@ import type { SpecNode } from './model.ts';
 
 /** The layer of a spec may be any text; what the engine's functions need of a node is the same. */
 export const written = (nodes: readonly SpecNode[]): (SpecNode & { inputs: string[] })[] =>
-  writeInputs(nodes as NodeDocument[]).map(
-    (node) => ({ ...node, inputs: [...node.inputs] }) as SpecNode & { inputs: string[] },
-  );
+  writeInputs(nodes as NodeDocument[]).map((node) => ({ ...node, inputs: [...node.inputs] }));
 export const shortened = (nodes: readonly SpecNode[]): SpecNode[] =>
   shortenInputs(nodes as NodeDocument[]) as SpecNode[];
 

@@ -163,10 +163,10 @@ export function parseFragment(text: string): { fragment: Fragment } | { fault: s
 }
 
 function nodesIn(json: unknown): readonly unknown[] | null {
-  if (Array.isArray(json)) return json;
+  if (Array.isArray(json)) return json as readonly unknown[];
   if (typeof json !== 'object' || json === null) return null;
   const { nodes, model } = json as { nodes?: unknown; model?: unknown };
-  if (Array.isArray(nodes)) return nodes;
+  if (Array.isArray(nodes)) return nodes as readonly unknown[];
   return model === undefined ? null : nodesIn(model);
 }
 

@@ -28,7 +28,8 @@ export class LibraryState {
   readonly #link: Link;
   readonly #notices: NoticeState;
   readonly #wanted = new Map<string, string>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the wanted ones are about to be asked for. */
+  #asking = false;
 
   constructor(link: Link, notices: NoticeState) {
     this.#link = link;
@@ -92,11 +93,17 @@ export class LibraryState {
   want({ id, group }: Pick<RunRecord, 'id' | 'group'>): void {
     if (this.pictures.has(group) || this.#wanted.has(group)) return;
     this.#wanted.set(group, id);
-    this.#timer ??= setTimeout(() => void this.#fetch(), gather);
+    this.#ask();
+  }
+
+  #ask(): void {
+    if (this.#asking) return;
+    this.#asking = true;
+    setTimeout(() => void this.#fetch(), gather);
   }
 
   async #fetch(): Promise<void> {
-    this.#timer = undefined;
+    this.#asking = false;
     const ids = [...this.#wanted.values()].slice(0, most);
     try {
       const models = await this.#link.call('runs.models', { ids });
@@ -105,6 +112,6 @@ export class LibraryState {
       // a picture that is missing is missed by nobody; the next look asks again
     }
     for (const [group, id] of this.#wanted) if (ids.includes(id)) this.#wanted.delete(group);
-    if (this.#wanted.size > 0) this.#timer = setTimeout(() => void this.#fetch(), gather);
+    if (this.#wanted.size > 0) this.#ask();
   }
 }

@@ -93,7 +93,7 @@ export class BenchState {
   }
 
   get blocks(): readonly Block[] {
-    return (this.#draft.spec?.model.blocks ?? []) as readonly Block[];
+    return this.#draft.spec?.model.blocks ?? [];
   }
 
   /** The block all of whose selected layers are in, if there is one. */
@@ -105,7 +105,8 @@ export class BenchState {
     return block && this.selected.every((id) => members.has(id)) ? block : null;
   }
 
-  /** Edits the drawn model; blocks follow. `selection`: what is selected afterwards. */
+  /** Edits the drawn model; blocks follow. A list of ids that `change` returns is selected afterwards. */
+  // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- most edits return nothing and leave the selection alone
   edit(label: string, change: (model: Spec['model']) => readonly string[] | void, key = ''): void {
     const before = this.#draft.spec?.model;
     if (!before) return;

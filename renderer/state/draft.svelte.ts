@@ -80,13 +80,17 @@ export class DraftState {
 
   /** What undo would take back; null: nothing. */
   get undoLabel(): string | null {
-    void this.#turn;
-    return this.#history.steps[this.#history.cursor - 1]?.label ?? null;
+    return this.#step(-1);
   }
 
   get redoLabel(): string | null {
-    void this.#turn;
-    return this.#history.steps[this.#history.cursor]?.label ?? null;
+    return this.#step(0);
+  }
+
+  /** The label of a step beside the present one. The history itself is plain data: its count of turns is what makes this follow. */
+  #step(offset: -1 | 0): string | null {
+    const { steps, cursor } = this.#history;
+    return this.#turn < 0 ? null : (steps[cursor + offset]?.label ?? null);
   }
 
   /** Why it cannot be run; null when it can. */

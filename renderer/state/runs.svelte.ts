@@ -145,6 +145,9 @@ export class RunsState {
         break;
       case 'run.series':
       case 'run.verifying':
+      case 'run.probe':
+      case 'job.progress':
+      case 'architectures.changed':
         break;
     }
   }

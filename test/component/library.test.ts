@@ -44,6 +44,7 @@ async function open(hash = '#/build'): Promise<void> {
 
 beforeEach(async () => {
   localStorage.clear();
+  sessionStorage.clear();
   lab = new FakeLab();
   await page.viewport(1280, 800);
 });
@@ -67,7 +68,7 @@ describe('saved architectures', () => {
 
   it('are renamed in place and deleted with a way back', async () => {
     lab.answers = {
-      'architectures.update': (({ name }: { name: string }) => record(name)) as never,
+      'architectures.update': ({ name }: { name: string }) => record(name),
       'architectures.delete': () => ({ deleted: ['adeep'] }),
       'architectures.restore': () => ({ restored: ['adeep'] }),
     };
@@ -138,12 +139,12 @@ describe('files', () => {
   it('that are dropped are read, saved with their weights and opened; large ones go in parts', async () => {
     let gathered = 0;
     lab.answers = {
-      'files.put': (({ offset, base64, done }: { offset: number; base64?: string; done?: boolean }) => {
+      'files.put': ({ offset, base64, done }: { offset: number; base64?: string; done?: boolean }) => {
         if (done) return { bytes: 0 };
         expect(offset).toBe(gathered);
         gathered += atob(base64!).length;
         return { bytes: gathered };
-      }) as never,
+      },
       'architectures.read': () => read,
       'architectures.import': () => ({ architecture: record('Net'), notes: ['A note.'] }),
     };
@@ -174,12 +175,12 @@ describe('files', () => {
 
   it('are written from the bench in the format that was chosen', async () => {
     lab.answers = {
-      'architectures.export': (({ format }: { format: string }) => ({
+      'architectures.export': ({ format }: { format: string }) => ({
         file: `net.${format}`,
         mediaType: 'text/plain',
         content: btoa('x'),
         notes: ['What it does not keep.'],
-      })) as never,
+      }),
     };
     await open();
     await page

@@ -37,6 +37,7 @@ describe('the dialog', () => {
   let lab: FakeLab;
   beforeEach(async () => {
     localStorage.clear();
+    sessionStorage.clear();
     lab = new FakeLab();
     lab.comparison = { arms: [], baseline: '', specDifferences: [], sideEffects: [], curves: [], table: [] };
     await page.viewport(1280, 800);

@@ -135,6 +135,7 @@ function program(): string {
         webRequest: { onBeforeRequest: nothing },
       } },
       shell: {},
+      utilityProcess: { fork: () => { throw new Error('no processes of its own here'); } },
     };
     const names = Object.keys(globalThis.electron);
     const stub = names.map((name) => 'export const ' + name + ' = globalThis.electron.' + name + ';').join('');

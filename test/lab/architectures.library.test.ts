@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { initialValues } from '../../engine/layers/initialize.ts';
 import { encodeCheckpoint } from '../../engine/train/checkpoint.ts';
 import { decodeSafetensors } from '../../engine/train/safetensors.ts';
-import { methods, type MethodName } from '../../lab/contract/methods.ts';
+import { methods, type MethodName, type MethodOutput } from '../../lab/contract/methods.ts';
 import { exportFormats } from '../../lab/contract/architectureRecords.ts';
 import { modelSchema } from '../../lab/imports/model.ts';
 import { checkSpec } from '../../lab/spec/check.ts';
@@ -20,56 +20,56 @@ const wider = modelSchema.parse({
 /** Calls as shells do, with the output checked. */
 const caller =
   ({ lab }: Bench) =>
-  async <N extends MethodName>(name: N, input: unknown): Promise<never> =>
-    methods[name].output.parse(await lab.call(name as string, input)) as never;
+  async <N extends MethodName>(name: N, input: unknown): Promise<MethodOutput<N>> =>
+    methods[name].output.parse(await lab.call(name as string, input)) as MethodOutput<N>;
 const text = (content: string): string => Buffer.from(content, 'base64').toString();
 
 describe('saved architectures', () => {
   it('keep every version, and make none for what was saved already', async () => {
     const b = await bench();
     const call = caller(b);
-    const first = (await call('architectures.save', {
+    const first = await call('architectures.save', {
       name: ' Net ',
       model,
       dataset: 'dots',
       tags: ['a', ' a ', ''],
-    })) as any;
+    });
     expect(first).toMatchObject({
       name: 'Net',
       tags: ['a'],
       latest: { version: 1, parameters: 34, macsPerImage: 32, source: 'drawn' },
     });
-    expect(((await call('architectures.save', { name: 'net', model, dataset: 'dots' })) as any).latest.version).toBe(1);
-    const second = (await call('architectures.save', {
+    expect((await call('architectures.save', { name: 'net', model, dataset: 'dots' })).latest.version).toBe(1);
+    const second = await call('architectures.save', {
       name: 'NET',
       model: wider,
       dataset: 'dots',
       note: 'wider',
-    })) as any;
+    });
     expect([second.id, second.name, second.latest.version]).toEqual([first.id, 'Net', 2]);
-    const all = (await call('architectures.get', { id: 'net' })) as any;
+    const all = await call('architectures.get', { id: 'net' });
     expect(all.versions.map(({ note }: { note: string }) => note)).toEqual(['wider', '']);
-    expect(all.versions[1].model).toEqual(model);
+    expect(all.versions[1]!.model).toEqual(model);
     expect(b.events.filter(({ name }) => name === 'architectures.changed')).toHaveLength(3);
   });
 
   it('are found by words and tags, renamed, deleted and restored', async () => {
     const b = await bench();
     const call = caller(b);
-    const one = (await call('architectures.save', {
+    const one = await call('architectures.save', {
       name: 'Deep one',
       model,
       dataset: 'dots',
       tags: ['paper'],
-    })) as any;
-    const two = (await call('architectures.save', {
+    });
+    const two = await call('architectures.save', {
       name: 'Wide two',
       model: wider,
       dataset: 'dots',
       description: 'for Dots',
-    })) as any;
+    });
     const names = async (filter: object): Promise<string[]> =>
-      ((await call('architectures.list', filter)) as any[]).map(({ name }) => name);
+      (await call('architectures.list', filter)).map(({ name }) => name);
     expect(await names({})).toEqual(['Wide two', 'Deep one']);
     expect(await names({ search: 'dots wide' })).toEqual(['Wide two']);
     expect(await names({ tag: 'paper' })).toEqual(['Deep one']);
@@ -91,13 +91,13 @@ describe('saved architectures', () => {
     const b = await bench();
     const call = caller(b);
     const spec = { ...smallSpec };
-    const { content } = (await call('architectures.export', { of: { spec }, format: 'onnx' })) as any;
-    const { architecture } = (await call('architectures.import', {
+    const { content } = await call('architectures.export', { of: { spec }, format: 'onnx' });
+    const { architecture } = await call('architectures.import', {
       file: 'net.onnx',
       content: { base64: content },
-    })) as any;
+    });
     expect(architecture).toMatchObject({ name: 'dots', latest: { source: 'net.onnx', dataset: 'dots' } });
-    const { file } = architecture.latest.weights;
+    const { file } = architecture.latest.weights!;
     expect(decodeSafetensors(b.files.files.get(file)!).tensors.map(({ name }) => name)).toEqual(['d.weight', 'd.bias']);
     await call('architectures.delete', { ids: [architecture.id] });
     expect(b.files.files.has(file)).toBe(true);
@@ -122,12 +122,12 @@ describe('exports of the lab', () => {
     await call('architectures.save', { name: 'Net', model: wider, dataset: 'dots' });
     for (const of of ['template:mlp-sigmoid', 'Net@1', { spec: smallSpec }]) {
       for (const format of exportFormats) {
-        const { file, content } = (await call('architectures.export', { of, format })) as any;
+        const { file, content } = await call('architectures.export', { of, format });
         expect(file).toMatch(/\.(json|onnx|py|safetensors|svg)$/);
         expect(content.length).toBeGreaterThan(100);
       }
     }
-    const exported = (of: string): Promise<any> => call('architectures.export', { of, format: 'json' });
+    const exported = (of: string) => call('architectures.export', { of, format: 'json' });
     expect(JSON.parse(text((await exported('Net@1')).content)).model).toEqual(model);
     expect(JSON.parse(text((await exported('architecture:net')).content)).model).toEqual(wider);
     await expect(exported('Net@9')).rejects.toThrow(/versions 1 to 2, but no version 9/);
@@ -140,7 +140,7 @@ describe('exports of the lab', () => {
   it('take the weights of a run’s checkpoint, the best one unless told otherwise', async () => {
     const b = await bench();
     const call = caller(b);
-    const [run] = (await call('runs.create', { spec: smallSpec })) as any[];
+    const run = (await call('runs.create', { spec: smallSpec }))[0]!;
     const { nodes } = checkSpec(smallSpec, b.datasets.records).checked!;
     const put = (role: 'best' | 'last', step: number): void => {
       const values = initialValues(nodes, step);
@@ -161,7 +161,7 @@ describe('exports of the lab', () => {
         job,
         tensors,
         best: [],
-      } as never);
+      });
       b.files.files.set(`${run.id}-${role}.safetensors`, bytes);
       b.store.putCheckpoint({
         runId: run.id,
@@ -177,11 +177,11 @@ describe('exports of the lab', () => {
     put('last', 7);
     put('best', 3);
     const weight = async (weights?: string): Promise<readonly number[]> => {
-      const { content, notes } = (await call('architectures.export', {
+      const { content, notes } = await call('architectures.export', {
         of: run.id,
         format: 'safetensors',
         ...(weights && { weights }),
-      })) as any;
+      });
       const { tensors } = decodeSafetensors(new Uint8Array(Buffer.from(content, 'base64')));
       expect(notes[0]).toContain(weights === 'initial' ? 'before training' : run.id);
       return [...tensors[0]!.values];
@@ -190,14 +190,14 @@ describe('exports of the lab', () => {
     expect(await weight()).toEqual(drawn(3));
     expect(await weight('last')).toEqual(drawn(7));
     expect(await weight('initial')).toEqual(drawn(1));
-    const saved = (await call('architectures.save', {
+    const saved = await call('architectures.save', {
       name: 'Kept',
       model,
       dataset: 'dots',
       weightsOf: run.id,
-    })) as any;
+    });
     expect(saved.latest.source).toBe(`run ${run.id}`);
-    expect([...decodeSafetensors(b.files.files.get(saved.latest.weights.file)!).tensors[0]!.values]).toEqual(drawn(3));
+    expect([...decodeSafetensors(b.files.files.get(saved.latest.weights!.file)!).tensors[0]!.values]).toEqual(drawn(3));
   });
 });
 
@@ -205,27 +205,25 @@ it('differences are told of any two models, and pictures of runs', async () => {
   const b = await bench();
   const call = caller(b);
   await call('architectures.save', { name: 'Net', model, dataset: 'dots' });
-  const [run] = (await call('runs.create', { spec: { ...smallSpec, model: wider } })) as any[];
-  const diff = (await call('architectures.diff', { before: 'Net', after: run.id })) as any;
+  const run = (await call('runs.create', { spec: { ...smallSpec, model: wider } }))[0]!;
+  const diff = await call('architectures.diff', { before: 'Net', after: run.id });
   expect(diff.labels).toEqual(['Net, version 1', `dots (${run.id})`]);
   expect(diff.entries.map(({ kind }: { kind: string }) => kind)).toEqual(['same', 'same', 'added', 'changed']);
-  const models = (await call('runs.models', { ids: [run.id, 'gone'] })) as any[];
+  const models = await call('runs.models', { ids: [run.id, 'gone'] });
   expect(models.map(({ group }) => group)).toEqual([run.group]);
-  expect(models[0].nodes.map(({ id }: { id: string }) => id)).toEqual(['in', 'flat', 'h', 'd']);
+  expect(models[0]!.nodes.map(({ id }: { id: string }) => id)).toEqual(['in', 'flat', 'h', 'd']);
 });
 
 it('files in parts are gathered in order, within limits', async () => {
   const b = await bench();
   const call = caller(b);
   const bytes = Buffer.from(JSON.stringify({ nodes: model.nodes }));
-  const put = (offset: number, part: Buffer): Promise<any> =>
+  const put = (offset: number, part: Buffer) =>
     call('files.put', { upload: 'u', offset, base64: part.toString('base64') });
   await put(0, bytes.subarray(0, 10));
   await expect(put(11, bytes.subarray(11))).rejects.toThrow(/byte 10 was expected next, not 11/);
   await put(10, bytes.subarray(10));
-  expect(((await call('architectures.read', { file: 'x.json', content: { upload: 'u' } })) as any).model).toEqual(
-    model,
-  );
+  expect((await call('architectures.read', { file: 'x.json', content: { upload: 'u' } })).model).toEqual(model);
   await call('files.put', { upload: 'u', offset: 0, done: true });
   await expect(call('architectures.read', { file: 'x.json', content: { upload: 'u' } })).rejects.toThrow(/no upload/);
   await expect(call('architectures.read', { file: 'x', content: { base64: '***' } })).rejects.toThrow(/no base64/);

@@ -1,4 +1,4 @@
-import { scaleIn, type Box, type LayoutGaps, type LayoutResult, type Point } from './layout.ts';
+import { scaleIn, type Box, type LayoutGaps, type LayoutResult, type Point } from './geometry.ts';
 
 interface Wire {
   readonly from: string;

@@ -4,52 +4,9 @@
  * the drawing: 200 nodes take a few milliseconds, 10,000 nodes less than a second.
  */
 import { breakIntoColumns } from './columns.ts';
+import type { Box, LayoutGaps, LayoutNode, LayoutResult, Point } from './geometry.ts';
 import { place } from './place.ts';
 import { layered, type Layers } from './ranks.ts';
-
-export interface LayoutNode {
-  readonly id: string;
-  readonly inputs: readonly string[];
-  readonly width: number;
-  readonly height: number;
-  /** Nodes of one group are not torn apart by a column break. */
-  readonly group?: string | undefined;
-}
-
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
-
-export interface Box extends Point {
-  readonly id: string;
-  readonly width: number;
-  readonly height: number;
-  readonly group?: string | undefined;
-}
-
-export interface LayoutWire {
-  readonly id: string;
-  readonly from: string;
-  readonly to: string;
-  readonly points: readonly Point[];
-  /** Runs from the foot of one column to the head of the next. */
-  readonly broken: boolean;
-}
-
-export interface LayoutResult {
-  /** Upper left corners. */
-  readonly nodes: ReadonlyMap<string, Point>;
-  readonly wires: readonly LayoutWire[];
-  readonly width: number;
-  readonly height: number;
-}
-
-export interface LayoutGaps {
-  readonly ranks: number;
-  readonly nodes: number;
-  readonly columns: number;
-}
 
 export const cardGaps: LayoutGaps = { ranks: 36, nodes: 40, columns: 64 };
 
@@ -62,14 +19,6 @@ export function layoutGraph(
   const layers = layered(nodes);
   place(layers, gaps.nodes);
   return breakIntoColumns(...drawn(layers, gaps), pane, gaps);
-}
-
-/** How large it can be drawn in the pane; beyond full size nothing is gained. */
-export function scaleIn(
-  size: { readonly width: number; readonly height: number },
-  pane: { readonly width: number; readonly height: number },
-): number {
-  return Math.min(1, pane.width / size.width, pane.height / size.height);
 }
 
 /** One drawing of all layers, its upper left corner anywhere. */

@@ -1,4 +1,4 @@
-import type { LayoutNode } from './layout.ts';
+import type { LayoutNode } from './geometry.ts';
 
 /** A node of a layered drawing; `source` is empty for the bends of a wire that passes a rank. */
 export interface Cell {

@@ -1,4 +1,4 @@
-import type { Point } from './layout.ts';
+import type { Point } from './geometry.ts';
 
 /** SVG path of a wire: smooth within a column, with round corners between columns. */
 export function wirePath(points: readonly Point[], broken: boolean): string {

@@ -1,5 +1,6 @@
 import type { Shape } from '../../tensor.ts';
-import { layoutGraph, type LayoutGaps } from '../layout/layout.ts';
+import type { LayoutGaps } from '../layout/geometry.ts';
+import { layoutGraph } from '../layout/layout.ts';
 import { wirePath } from '../layout/wirePath.ts';
 import { lightColours, type PictureColours } from './colours.ts';
 import { escape, type PictureNode } from './picture.ts';

@@ -7,7 +7,7 @@ import type { CheckedGraph, CheckOptions } from '../check.ts';
 import type { NodeDocument } from '../document.ts';
 import { reaches } from '../inputs.ts';
 import { nearest } from '../words.ts';
-import { freeId, type Repair } from './repair.ts';
+import { freeId, type Repair } from './change.ts';
 
 type Wired = NodeDocument & { readonly inputs: readonly string[] };
 

@@ -1,37 +1,9 @@
 import type { Fault } from '../../errors.ts';
-import type { LayerName } from '../../layers/layerName.ts';
 import type { GraphDocument, NodeDocument } from '../document.ts';
 import { shortenInputs, writeInputs } from '../inputs.ts';
 import type { CheckedGraph, CheckOptions } from '../check.ts';
 import { candidates } from './candidates.ts';
-
-/** A change that takes a fault away, as data. */
-export interface Repair {
-  /** For a button, lower case inside sentences: "Insert flatten", "Set units to 10". */
-  readonly label: string;
-  readonly change: RepairChange;
-}
-
-export type RepairChange =
-  | {
-      readonly kind: 'insert';
-      readonly layer: LayerName;
-      readonly props?: Readonly<Record<string, unknown>>;
-      /** Between these two; `to` left out: behind `from`, which nobody reads. */
-      readonly from: string;
-      readonly to?: string;
-      /** A further layer behind the inserted one. */
-      readonly then?: { readonly layer: LayerName; readonly props?: Readonly<Record<string, unknown>> };
-    }
-  /** One node in front of `to` that joins everything it reads. */
-  | { readonly kind: 'join'; readonly layer: 'add' | 'concat'; readonly to: string }
-  /** `value` undefined: the default, which is not written. */
-  | { readonly kind: 'set'; readonly node: string; readonly prop: string; readonly value?: unknown }
-  | { readonly kind: 'remove'; readonly node: string }
-  | { readonly kind: 'disconnect'; readonly node: string; readonly input: string }
-  | { readonly kind: 'connect'; readonly from: string; readonly to: string }
-  | { readonly kind: 'rename'; readonly place: number; readonly id: string }
-  | { readonly kind: 'addInput' };
+import { freeId, type Repair } from './change.ts';
 
 export interface RepairedFault extends Fault {
   readonly repairs: readonly Repair[];
@@ -126,10 +98,4 @@ function withProp<N extends NodeDocument>(node: N, name: string, value: unknown)
   const props = value === undefined ? others : { ...others, [name]: value };
   const { props: _props, ...rest } = node;
   return (Object.keys(props).length > 0 ? { ...rest, props } : rest) as N;
-}
-
-/** "flatten1", "flatten2" ...: the first that is free. */
-export function freeId(nodes: readonly NodeDocument[], layer: string): string {
-  const taken = new Set(nodes.map(({ id }) => id));
-  for (let n = 1; ; n++) if (!taken.has(`${layer}${n}`)) return `${layer}${n}`;
 }

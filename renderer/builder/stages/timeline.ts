@@ -110,7 +110,7 @@ export function split(stages: readonly Stage[], index: number): Stage[] {
 export function remove(stages: readonly Stage[], index: number): Stage[] {
   if (stages.length <= 1 || stages[index] === undefined) return [...stages];
   const heir = index > 0 ? index - 1 : index + 1;
-  const sameUnit = 'steps' in stages[heir]!.length === 'steps' in stages[index]!.length;
+  const sameUnit = 'steps' in stages[heir]!.length === 'steps' in stages[index].length;
   return stages.flatMap((stage, i) => {
     if (i === index) return [];
     return [i === heir && sameUnit ? withAmount(stage, amountOf(stage) + amountOf(stages[index]!)) : stage];

@@ -17,7 +17,8 @@ describe('memory of a run', () => {
   });
 
   it('is what the process grows by, within a factor of 1.3', async () => {
-    const net = lowerNet(cnnLayers, [1, 48, 48], 400, adam);
+    // fused groups keep little between their ops, so it takes many images to fill memory that can be told from the process's own
+    const net = lowerNet(cnnLayers, [1, 48, 48], 800, adam);
     const estimate = memoryOfPlan(net.plan, 1);
     expect(estimate).toBeGreaterThan(100 * mebibyte);
     const before = process.memoryUsage.rss();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { layoutGraph, type LayoutNode } from '../../../engine/graph/layout/layout.ts';
+import type { LayoutNode } from '../../../engine/graph/layout/geometry.ts';
+import { layoutGraph } from '../../../engine/graph/layout/layout.ts';
 import { wirePath } from '../../../engine/graph/layout/wirePath.ts';
 import { processorTime } from '../../processorTime.ts';
 

@@ -65,7 +65,7 @@ describe('faults of a document', () => {
     ).toEqual([
       'ablate: expected 1, found "1"',
       'data.dataset: expected text, found 3',
-      'data.preprocessing: expected one of "raw", "unit", "standardise", found "x"',
+      'data.preprocessing: expected one of "raw", "unit", "standardise", "standardiseFeatures", "pcaWhitening", "zcaWhitening", found "x"',
       'data.validatoin: unknown name. Did you mean validation?',
       'model.nodes[0].layer: is missing; expected text',
       'model.nodes[1].id: expected at least 1 character',
