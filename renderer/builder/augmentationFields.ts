@@ -61,10 +61,18 @@ export const augmentationFields: { readonly [K in keyof Augmentation]: TrainingF
     max: 1,
     help: 'How large a square is blanked, somewhere.',
   },
+  mixup: {
+    kind: 'number',
+    label: 'Mixup',
+    unit: 'α',
+    min: 0,
+    max: 100,
+    help: 'Two images and their losses mixed: 0.2 mostly a little, 1 by any part.',
+  },
 };
 
 /** What switching augmentation on begins with: a shift, which suits almost any images. */
 export const firstAugmentation: Augmentation = {
   ...{ shift: 2, flip: 0, rotation: 0, scale: 0 },
-  ...{ brightness: 0, contrast: 0, cutout: 0 },
+  ...{ brightness: 0, contrast: 0, cutout: 0, mixup: 0 },
 };
