@@ -5,7 +5,7 @@
  *
  * Counter words are [index, step, stream, kind]; the key is the 64-bit seed.
  */
-export const streamKind = { init: 1, order: 2, augmentation: 3, dropout: 4, noise: 5, split: 6 } as const;
+export const streamKind = { init: 1, order: 2, augmentation: 3, dropout: 4, noise: 5, split: 6, mixup: 7 } as const;
 export type StreamKind = (typeof streamKind)[keyof typeof streamKind];
 
 const multiplier0 = 0xd2511f53;

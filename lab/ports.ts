@@ -204,10 +204,12 @@ export interface CheckpointFiles {
 
 export interface Datasets {
   list(): Promise<DatasetRecord[]>;
+  /** Of the training file unless `split` says otherwise. */
   samples(
     id: string,
     offset: number,
     count: number,
+    split?: 'train' | 'test',
   ): Promise<{ pixels: Uint8Array; labels: Uint8Array; shape: number[] }>;
 }
 

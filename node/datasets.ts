@@ -81,15 +81,15 @@ export function createDatasets(folder: string): NodeDatasets {
   return {
     list: async () => [...(await descriptions()).values()].map(recordOf),
     images,
-    samples: async (id, offset, count) => {
-      const { train, record } = await images(id);
+    samples: async (id, offset, count, split = 'train') => {
+      const { [split]: file, record } = await images(id);
       const [channels, height, width] = record.imageShape;
       const size = channels * height * width;
-      const first = Math.min(offset, train.count);
-      const last = Math.min(first + count, train.count);
+      const first = Math.min(offset, file.count);
+      const last = Math.min(first + count, file.count);
       return {
-        pixels: train.pixels.slice(first * size, last * size),
-        labels: train.labels.slice(first, last),
+        pixels: file.pixels.slice(first * size, last * size),
+        labels: file.labels.slice(first, last),
         shape: [last - first, channels, height, width],
       };
     },

@@ -53,7 +53,8 @@ class WarmWorkers implements Jobs {
 
   async #training({ spec, threads, checkpoint }: JobRequest): Promise<TrainingJob> {
     const images = await this.#options.datasets.images(spec.data.dataset);
-    return trainingJob({ spec, threads, resumeFrom: checkpoint }, images);
+    // no job takes probes, and compiling them costs time and memory
+    return { ...trainingJob({ spec, threads, resumeFrom: checkpoint }, images), diagnostics: null };
   }
 
   async close(): Promise<void> {

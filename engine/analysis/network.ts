@@ -51,7 +51,9 @@ export async function analysed(
   diagnostics: DiagnosticsSettings | null = null,
 ): Promise<Analysed> {
   const { gradient: _gradient, earlyStopping: _stopping, ...rest } = training;
-  const job: TrainingJob = { ...rest, ...still, earlyStopping: null, diagnostics };
+  // images as they are: what a step makes of them is drawn anew in each
+  const data = { ...training.data, augmentation: null };
+  const job: TrainingJob = { ...rest, data, ...still, earlyStopping: null, diagnostics };
   const prepared = prepareTraining(job);
   const checkpoint = training.resumeFrom === null ? null : decodeCheckpoint(training.resumeFrom);
   const step = checkpoint?.step ?? 0;

@@ -174,6 +174,10 @@ export function layoutNeeds(instance: OpInstance): LayoutNeeds {
     }
     case 'add':
       return needs([], [[instance.inputs.a, instance.inputs.b, instance.outputs.y]]);
+    case 'mixRows': {
+      const { a, b, weight } = instance.inputs;
+      return needs([[weight, 'raw']], [[a, b, instance.outputs.y]]);
+    }
     case 'concat':
       return needs(naturals(...instance.inputs.xs, instance.outputs.y));
     case 'concatGrad':

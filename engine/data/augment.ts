@@ -18,6 +18,8 @@ export interface AugmentationSettings {
   readonly contrast: number;
   /** Side of a square that is blanked, as a part of the image's shorter side. Its centre may lie anywhere in the image. */
   readonly cutout: number;
+  /** Alpha of the Beta distribution that two images and their losses are mixed by (mixup.ts). Left out: 0, not at all. */
+  readonly mixup?: number;
 }
 
 /** Which word of an image's draws decides about what, so that no kind of change moves another's draws. */
@@ -36,14 +38,14 @@ const blocks = 3;
 const midGrey = 127.5;
 const white = 255;
 
-/** Whether anything is changed at all. */
+/** Whether any image is changed by itself. */
 export function augments(
   settings: AugmentationSettings | null | undefined,
   strength: number,
 ): settings is AugmentationSettings {
-  return (
-    strength > 0 && settings !== null && settings !== undefined && Object.values(settings).some((value) => value !== 0)
-  );
+  if (strength <= 0 || settings === null || settings === undefined) return false;
+  const { mixup: _mixup, ...changes } = settings;
+  return Object.values(changes).some((value) => value !== 0);
 }
 
 /**

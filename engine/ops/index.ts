@@ -26,6 +26,7 @@ import { layerNorm, layerNormGrad } from './layerNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { maxPool2d, maxPool2dGrad } from './maxPool2d.ts';
 import { nadamUpdate } from './nadamUpdate.ts';
+import { mixRows } from './mixRows.ts';
 import { multiMarginLoss } from './multiMarginLoss.ts';
 import { noise, scaleShift } from './noise.ts';
 import type { OpName, TensorId } from './op.ts';
@@ -42,6 +43,7 @@ export const ops: { readonly [N in OpName]: OpDefinition<N> } = {
   gatherImages,
   augmentImages,
   gatherLabels,
+  mixRows,
   linear,
   linearGradInput,
   linearGradWeight,

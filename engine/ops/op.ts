@@ -75,6 +75,15 @@ export interface Ops {
   };
   /** target[n] = labels[indices[n]]; index -1 gives -1. labels u8 [M], indices i32 [N]; target i32 [N]. */
   gatherLabels: { attrs: None; inputs: { labels: TensorId; indices: TensorId }; outputs: { target: TensorId } };
+  /**
+   * Row n of y is b' + weight (a[n] - b') with b' = b[(n + shift) mod N], that is weight a[n] + (1 - weight) b'. a, b, y f32 [N, ...] of
+   * 1 to 4 axes (a list of values is one row); weight f32 [1]; 0 <= shift < N. a and b may be the same tensor.
+   */
+  mixRows: {
+    attrs: { readonly shift: number };
+    inputs: { a: TensorId; b: TensorId; weight: TensorId };
+    outputs: { y: TensorId };
+  };
 
   /** y = x weight^T + bias. x [N, F], weight [O, F], bias [O]; y [N, O]. */
   linear: { attrs: None; inputs: { x: TensorId; weight: TensorId; bias?: TensorId }; outputs: { y: TensorId } };

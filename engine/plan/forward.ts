@@ -28,6 +28,8 @@ export interface SharedTensors extends ModelTensors {
   readonly trainIndices: TensorId;
   /** How the images of `trainIndices` are changed; undefined: not at all. */
   readonly augmentation?: TensorId;
+  /** f32 [1] and i32 [N]: image n of `trainIndices` is mixed with image n + 1, whose place in the file is partners[n]; undefined: not. */
+  readonly mixing?: { readonly weight: TensorId; readonly partners: TensorId };
   readonly hyper: TensorId;
 }
 
@@ -52,26 +54,35 @@ export interface ModelOptions extends SegmentOptions {
   readonly role?: TensorRole;
 }
 
+/** Labels i32 [N], and where images are mixed, those of the partners and the part of an image's own. */
+export interface Targets {
+  readonly target: TensorId;
+  readonly mixed?: { readonly target: TensorId; readonly weight: TensorId };
+}
+
 /** Appends the gathering of a batch and the forward pass of the model. Returns its output and the targets. */
 export function lowerForward(
   shared: SharedTensors,
   options: ForwardOptions,
-): { readonly logits: TensorId; readonly target: TensorId } {
+): { readonly logits: TensorId; readonly targets: Targets } {
   const { builder } = shared;
   const { segment, prefix, data } = options;
   const batch = builder.shape(data.indices)[0]!;
-  let target: TensorId | undefined;
+  let targets: Targets | undefined;
   const { logits } = lowerModel(shared, {
     ...options,
     batch,
     input: (node, output) => {
       const x = output();
-      target = builder.tensor(`${prefix}${node}.target`, [batch], 'i32', 'activation', node);
+      const target = builder.tensor(`${prefix}${node}.target`, [batch], 'i32', 'activation', node);
       const [, ...stored] = builder.shape(data.pixels);
       const isResized = formatShape(stored) !== formatShape(builder.shape(x).slice(1));
       const own = (name: string, shape: Shape): TensorId =>
         builder.tensor(`${prefix}${node}.${name}`, [batch, ...shape], 'f32', 'activation', node);
-      const seen = shared.whitening === undefined ? x : own('seen', builder.shape(x).slice(1));
+      // other images than those of a step are never mixed
+      const mixing = data.indices === shared.trainIndices ? shared.mixing : undefined;
+      const clear = mixing === undefined ? x : own('clear', builder.shape(x).slice(1));
+      const seen = shared.whitening === undefined ? clear : own('seen', builder.shape(x).slice(1));
       const images = isResized ? own('stored', stored) : seen;
       gather(shared, options, node, images, target);
       const placed = { phase: 'data', node } as const;
@@ -86,12 +97,22 @@ export function lowerForward(
         const inputs = { x: flat, weight: shared.whitening };
         builder.op(segment, { op: 'flatten', attrs: {}, inputs: { x: seen }, outputs: { y: flat }, ...placed });
         builder.op(segment, { op: 'linear', attrs: {}, inputs, outputs: { y: white }, ...placed });
-        builder.op(segment, { op: 'flattenGrad', attrs: {}, inputs: { dy: white }, outputs: { dx: x }, ...placed });
+        builder.op(segment, { op: 'flattenGrad', attrs: {}, inputs: { dy: white }, outputs: { dx: clear }, ...placed });
+      }
+      targets = { target };
+      if (mixing !== undefined) {
+        const { weight, partners } = mixing;
+        const partner = builder.tensor(`${prefix}${node}.partner`, [batch], 'i32', 'activation', node);
+        const labels = { labels: data.labels, indices: partners };
+        const inputs = { a: clear, b: clear, weight };
+        builder.op(segment, { op: 'gatherLabels', attrs: {}, inputs: labels, outputs: { target: partner }, ...placed });
+        builder.op(segment, { op: 'mixRows', attrs: { shift: 1 }, inputs, outputs: { y: x }, ...placed });
+        targets = { target, mixed: { target: partner, weight } };
       }
       return x;
     },
   });
-  return { logits, target: target! };
+  return { logits, targets: targets! };
 }
 
 /** Appends the forward pass of the model on whatever `input` gives it. Returns its output, and the value of every node. */

@@ -1,6 +1,8 @@
 import type { Mode } from '../layers/layer.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { LossSettings } from '../train/settings.ts';
+import type { PlanBuilder } from './builder.ts';
+import type { Targets } from './forward.ts';
 import type { OpInstance } from './plan.ts';
 
 export interface LossTensors {
@@ -44,6 +46,56 @@ export function lossOp(settings: LossSettings, mode: Mode, tensors: LossTensors)
         phase,
       };
     }
+  }
+}
+
+export interface TrainingLoss {
+  readonly segment: string;
+  /** In front of the names of what is between. */
+  readonly prefix: string;
+  readonly logits: TensorId;
+  readonly targets: Targets;
+  readonly classWeight: TensorId | undefined;
+  readonly loss: TensorId;
+  readonly dlogits: TensorId;
+  /** Left out: nobody asks for the hits. */
+  readonly correct?: TensorId;
+}
+
+/**
+ * Appends the loss of a training batch. Of mixed images it is weight L(labels) + (1 - weight) L(labels of the partners), and its gradient
+ * and the hits are made up in the same way.
+ */
+export function appendTrainingLoss(builder: PlanBuilder, settings: LossSettings, options: TrainingLoss): void {
+  const { segment, prefix, logits, targets, classWeight, loss, dlogits, correct } = options;
+  const phase = 'loss';
+  const measure = (target: TensorId, into: Pick<TrainingLoss, 'loss' | 'dlogits' | 'correct'>): void => {
+    const outputs = { loss: into.loss, dlogits: into.dlogits };
+    builder.op(segment, lossOp(settings, 'train', { logits, target, classWeight, ...outputs }));
+    if (into.correct === undefined) return;
+    const hits = { correct: into.correct };
+    builder.op(segment, { op: 'countCorrect', attrs: {}, inputs: { logits, target }, outputs: hits, phase });
+  };
+  const { target, mixed } = targets;
+  if (mixed === undefined) {
+    measure(target, options);
+    return;
+  }
+  const parts = (['own', 'partner'] as const).map((name) => {
+    const part = (of: TensorId, what: string): TensorId =>
+      builder.tensor(`${prefix}loss.${what}.${name}`, builder.shape(of), 'f32', 'activation');
+    const into = {
+      loss: part(loss, 'value'),
+      dlogits: part(dlogits, 'dlogits'),
+      ...(correct !== undefined && { correct: part(correct, 'correct') }),
+    };
+    measure(name === 'own' ? target : mixed.target, into);
+    return into;
+  });
+  for (const [name, y] of Object.entries({ loss, dlogits, ...(correct !== undefined && { correct }) })) {
+    const [a, b] = parts.map((part) => part[name as keyof typeof part]!) as [TensorId, TensorId];
+    const inputs = { a, b, weight: mixed.weight };
+    builder.op(segment, { op: 'mixRows', attrs: { shift: 0 }, inputs, outputs: { y }, phase });
   }
 }
 

@@ -8,7 +8,7 @@ import { appendAccumulation } from './accumulate.ts';
 import { appendBackward } from './backward.ts';
 import { PlanBuilder } from './builder.ts';
 import { lowerForward, type SharedTensors } from './forward.ts';
-import { lossFault, lossOp } from './loss.ts';
+import { appendTrainingLoss, lossFault, lossOp } from './loss.ts';
 import type { TrainingHandles, TrainingPlan } from './plan.ts';
 import { gradientOps, updateOp } from './update.ts';
 import { lowerProbe, type ProbeOptions } from './probe.ts';
@@ -34,6 +34,8 @@ export interface LowerOptions {
   readonly whitened?: boolean;
   /** Whether training images are changed on the way (op `augmentImages`). Left out: no. */
   readonly augmented?: boolean;
+  /** Whether each training image is mixed with another one of its part (op `mixRows`). Left out: no. */
+  readonly mixed?: boolean;
   readonly loss: LossSettings;
   readonly optimizer: OptimizerSettings;
   /** Left out: the optimiser sees the gradients as they are. */
@@ -125,6 +127,12 @@ function faultsOf(checked: CheckedGraph, options: LowerOptions): readonly Fault[
     faults.push({ message });
   }
   const batch = imagesPerPart(options);
+  if (options.mixed === true && batch === 1) {
+    const one = parts === 1 ? 'a batch of 1' : 'a part of a batch with 1 image';
+    faults.push({
+      message: `data.augmentation.mixup mixes the images of a batch, but ${one} has no other to mix it with; train with ${parts === 1 ? 'batches' : 'parts'} of at least 2.`,
+    });
+  }
   for (const { id, layer, outputShape } of checked.nodes) {
     const overBatch = layer === 'batchNorm' || layer === 'noisyBatchNorm';
     if (!overBatch || batch * sizeOf(outputShape.slice(1)) !== 1) continue;
@@ -150,6 +158,7 @@ type DataTensors = Pick<
   | 'classWeight'
   | 'whitening'
   | 'augmentation'
+  | 'mixing'
   | 'trainIndices'
   | 'evaluationIndices'
   | 'hyper'
@@ -176,6 +185,12 @@ function dataTensors(builder: PlanBuilder, options: LowerOptions): DataTensors {
     trainIndices: builder.tensor('step.trainIndices', [imagesPerPart(options)], 'i32', 'input'),
     ...(options.augmented === true && {
       augmentation: builder.tensor('step.augmentation', [imagesPerPart(options), augmentationSize], 'f32', 'input'),
+    }),
+    ...(options.mixed === true && {
+      mixing: {
+        weight: builder.tensor('step.mixingWeight', [1], 'f32', 'input'),
+        partners: builder.tensor('step.partners', [imagesPerPart(options)], 'i32', 'input'),
+      },
     }),
     evaluationIndices: builder.tensor('step.evaluationIndices', [options.evaluationBatch], 'i32', 'input'),
     hyper: builder.tensor('step.hyper', [hyperSize], 'f32', 'input'),
@@ -232,7 +247,7 @@ function resultTensors(builder: PlanBuilder, checked: CheckedGraph, options: Low
 function lowerStep(shared: StepTensors, options: LowerOptions, model: ModelTensors, results: ResultTensors): void {
   const { builder } = shared;
   const segment = 'train';
-  const { logits, target } = lowerForward(shared, {
+  const { logits, targets } = lowerForward(shared, {
     segment,
     mode: 'train',
     prefix: '',
@@ -242,15 +257,9 @@ function lowerStep(shared: StepTensors, options: LowerOptions, model: ModelTenso
   const loss = builder.tensor('loss.value', [1], 'f32', 'activation');
   const dlogits = builder.tensor('loss.dlogits', builder.shape(logits), 'f32', 'activation');
   const correct = builder.tensor('loss.correct', [1], 'f32', 'activation');
-  const lossTensors = { logits, target, classWeight: shared.classWeight, loss, dlogits };
-  builder.op(segment, lossOp(options.loss, 'train', lossTensors));
-  builder.op(segment, {
-    op: 'countCorrect',
-    attrs: {},
-    inputs: { logits, target },
-    outputs: { correct },
-    phase: 'loss',
-  });
+  const { classWeight } = shared;
+  const lossTensors = { segment, prefix: '', logits, targets, classWeight, loss, dlogits, correct };
+  appendTrainingLoss(builder, options.loss, lossTensors);
   const trained = trainedOf(builder, model, options.frozen?.nodes ?? []);
   appendBackward(builder, segment, {
     seeds: [{ tensor: logits, gradient: dlogits }],
@@ -317,13 +326,14 @@ function lowerEvaluation(
   results: ResultTensors,
 ): void {
   const { builder } = shared;
-  const { logits, target } = lowerForward(shared, {
+  const { logits, targets } = lowerForward(shared, {
     segment,
     mode: 'evaluate',
     prefix: `${segment}/`,
     data,
     logits: results.evaluationLogits,
   });
+  const { target } = targets;
   const lossTensors = { logits, target, classWeight: shared.classWeight, loss: results.evaluationLoss };
   builder.op(segment, lossOp(options.loss, 'evaluate', lossTensors));
   builder.op(segment, {

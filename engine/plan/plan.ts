@@ -67,6 +67,8 @@ export interface TrainingHandles {
   readonly classWeight?: TensorId;
   /** f32 [batch, augmentationSize], where training images are changed. */
   readonly augmentation?: TensorId;
+  /** Where images are mixed: f32 [1], the part of each one's own, and i32 [batch / accumulate], whom each is mixed with. */
+  readonly mixing?: { readonly weight: TensorId; readonly partners: TensorId };
   /** i32 [batch / accumulate] for segment 'train', i32 [evaluationBatch] for 'evaluateTrain' and 'evaluateTest'. */
   readonly trainIndices: TensorId;
   readonly evaluationIndices: TensorId;

@@ -8,7 +8,7 @@ import type { LossSettings } from '../train/settings.ts';
 import { appendBackward } from './backward.ts';
 import type { PlanBuilder } from './builder.ts';
 import { lowerForward, type SharedTensors } from './forward.ts';
-import { lossOp } from './loss.ts';
+import { appendTrainingLoss } from './loss.ts';
 import type { TrainingHandles } from './plan.ts';
 
 export type ProbeOptions = Pick<DiagnosticsSettings, 'layers' | 'kinds' | 'measures' | 'histogram'>;
@@ -142,6 +142,8 @@ function keepWeights(
 
 interface PassOptions {
   readonly segment: string;
+  /** In front of the names of its tensors. Left out: the segment and a slash. */
+  readonly prefix?: string;
   readonly indices: TensorId;
   /** What stands in for a parameter. */
   readonly parameter: (tensor: TensorId) => TensorId;
@@ -153,10 +155,9 @@ interface PassOptions {
 /** A step's forward and backward pass into tensors of its own; running statistics stay as they are. Gradients by target. */
 function appendPass(shared: Shared, loss: LossSettings, options: PassOptions): Map<TensorId, TensorId> {
   const { builder } = shared;
-  const { segment, targets, lasting } = options;
-  const prefix = `${segment}/`;
+  const { segment, targets, lasting, prefix = `${segment}/` } = options;
   const named = new Map([...shared.named].map(([name, tensor]) => [name, options.parameter(tensor)]));
-  const { logits, target } = lowerForward(
+  const { logits, targets: labels } = lowerForward(
     { ...shared, named },
     {
       segment,
@@ -171,7 +172,8 @@ function appendPass(shared: Shared, loss: LossSettings, options: PassOptions): M
   if (targets.length === 0) return gradients;
   const dlogits = builder.tensor(`${prefix}loss.dlogits`, builder.shape(logits), 'f32', 'activation');
   const value = builder.tensor(`${prefix}loss.value`, [1], 'f32', 'activation');
-  builder.op(segment, lossOp(loss, 'train', { logits, target, classWeight: shared.classWeight, loss: value, dlogits }));
+  const { classWeight } = shared;
+  appendTrainingLoss(builder, loss, { segment, prefix, logits, targets: labels, classWeight, loss: value, dlogits });
   for (const tensor of targets) {
     const { name, shape, node } = builder.spec(tensor);
     const role = lasting.has(tensor) ? 'gradient' : 'activation';
@@ -288,14 +290,28 @@ function keepStatistics({ builder, named }: Shared, node: CheckedNode): ProbeHan
   ];
 }
 
-/** The gradient of half as many images, beside that of the whole batch. */
+/**
+ * The gradient of half as many images, beside that of the whole batch. Mixed images depend on one another, so that of a step that mixes
+ * both are measured on images as they are.
+ */
 function lowerNoise(
   shared: Shared,
   loss: LossSettings,
   { parameters }: Model,
-  whole: ReadonlyMap<TensorId, TensorId>,
+  ofStep: ReadonlyMap<TensorId, TensorId>,
 ): NonNullable<ProbeHandles['noise']> {
   const { builder } = shared;
+  const whole =
+    shared.mixing === undefined
+      ? ofStep
+      : appendPass({ ...shared, mixing: undefined, augmentation: undefined }, loss, {
+          segment: 'probe',
+          prefix: 'probe/plain/',
+          indices: shared.trainIndices,
+          parameter: (tensor) => tensor,
+          targets: parameters,
+          lasting: new Set(),
+        });
   const images = Math.max(1, Math.floor(builder.shape(shared.trainIndices)[0]! / 2));
   const indices = builder.tensor('probe/indices', [images], 'i32', 'input');
   const half = appendPass(shared, loss, {

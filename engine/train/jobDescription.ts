@@ -1,4 +1,5 @@
 import { defaultPrecision } from '../backend.ts';
+import type { AugmentationSettings } from '../data/augment.ts';
 import { EngineError } from '../errors.ts';
 import type { Fault } from '../errors.ts';
 import { inputsOf } from '../graph/document.ts';
@@ -27,7 +28,7 @@ export function describeJob(job: TrainingJob): JobDescription {
     ),
     data: canonical({
       ...data,
-      ...(augmentation ? { augmentation } : {}),
+      ...(augmentation ? { augmentation: augmentationOf(augmentation) } : {}),
       trainCount: train.count,
       testCount: test.count,
       trainLabels: checksum(train.labels),
@@ -54,6 +55,11 @@ export function describeJob(job: TrainingJob): JobDescription {
 /** Stages have lengths and batch sizes of their own. */
 function lengthOf({ batchSize, length, stages = [] }: TrainingJob): object {
   return stages.length === 0 ? { batchSize, length } : { stages };
+}
+
+function augmentationOf(augmentation: AugmentationSettings): object {
+  const { mixup = 0, ...rest } = augmentation;
+  return mixup === 0 ? rest : augmentation;
 }
 
 function optimizerOf(optimizer: TrainingJob['optimizer']): object {

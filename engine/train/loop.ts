@@ -1,6 +1,7 @@
 import type { Executable } from '../backend.ts';
 import type { Augmentation } from '../data/augment.ts';
 import type { BatchOrder } from '../data/batches.ts';
+import { fillPartners, type Mixup } from '../data/mixup.ts';
 import { hyperSize, hyperSlot, randomSize, randomSlot, type TensorId } from '../ops/op.ts';
 import { updateSegment } from '../plan/accumulate.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
@@ -19,6 +20,8 @@ export interface LoopSettings {
   readonly learningRateFactor?: number;
   /** Draws what happens to the images of a step; for plans that change them. */
   readonly augmentation?: Augmentation;
+  /** Draws by how much the images of a step are mixed; for plans that mix them. */
+  readonly mixup?: Mixup;
 }
 
 /** Rows of a whole step, part by part, and an array that holds those of one part: the rows themselves where there is one part. */
@@ -45,6 +48,9 @@ export class StepRunner {
   readonly parts: number;
   readonly #images: Parts<Int32Array>;
   readonly #augmentation: Parts<Float32Array>;
+  readonly #partners: Parts<Int32Array>;
+  /** Of the whole step; empty where nothing is mixed. */
+  readonly #allPartners: Int32Array;
   readonly #executable: Executable;
   readonly #randomId: TensorId;
   readonly #order: BatchOrder;
@@ -68,14 +74,20 @@ export class StepRunner {
     this.#images = partsOf(this.indices, this.parts);
     this.random[randomSlot.seedLow] = settings.seed | 0;
     this.random[randomSlot.seedHigh] = Math.floor(settings.seed / 4294967296) | 0;
-    const { trainIndices, augmentation, hyper, random } = plan.handles;
+    const { trainIndices, augmentation, mixing, hyper, random } = plan.handles;
+    const { mixup } = settings;
     this.#randomId = random;
     this.#augmentation = partsOf(settings.augmentation?.values ?? new Float32Array(0), this.parts);
+    this.#allPartners = new Int32Array(mixup === undefined ? 0 : plan.batchSize);
+    this.#partners = partsOf(this.#allPartners, this.parts);
     this.inputs = [
       [trainIndices, this.#images.now],
       [hyper, this.hyper],
       [random, this.random],
       ...(augmentation !== undefined && settings.augmentation ? [[augmentation, this.#augmentation.now] as const] : []),
+      ...(mixing !== undefined && mixup !== undefined
+        ? [[mixing.weight, mixup.weight] as const, [mixing.partners, this.#partners.now] as const]
+        : []),
     ];
   }
 
@@ -94,6 +106,10 @@ export class StepRunner {
     const { optimizer } = this.#settings;
     this.#order.fill(step, this.indices);
     this.#settings.augmentation?.fill(this.#order, step, this.indices);
+    if (this.#settings.mixup !== undefined) {
+      this.#settings.mixup.fill(step);
+      fillPartners(this.indices, this.indices.length / this.parts, this.#allPartners);
+    }
     const rate = optimizer.learningRate * lrAt(this.#schedule, step) * this.#factor;
     fillHyper(optimizer, rate, step, this.hyper);
     this.#take(step, part);
@@ -106,6 +122,7 @@ export class StepRunner {
     if (this.parts === 1) return;
     this.#images.now.set(this.#images.all[part]!);
     this.#augmentation.now.set(this.#augmentation.all[part]!);
+    this.#partners.now.set(this.#partners.all[part]!);
   }
 
   /** Gives the executable everything that step `step` (from 0) reads. */

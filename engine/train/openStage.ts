@@ -1,4 +1,5 @@
 import { Augmentation } from '../data/augment.ts';
+import { Mixup, mixupAlpha } from '../data/mixup.ts';
 import type { Backend, CompileOptions, Executable } from '../backend.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { TensorValues } from '../tensor.ts';
@@ -40,6 +41,9 @@ export class OpenStage {
             ),
           }
         : {}),
+      ...(plan.handles.mixing !== undefined && {
+        mixup: new Mixup(mixupAlpha(augmentation, settings.augmentationStrength), job.seed),
+      }),
     });
     this.validation = new Evaluation(executable, plan, 'validation', prepared.validationImages);
     this.test = new Evaluation(executable, plan, 'test', prepared.testImages);

@@ -1,4 +1,5 @@
 import { augments } from '../data/augment.ts';
+import { mixupAlpha } from '../data/mixup.ts';
 import { BatchOrder } from '../data/batches.ts';
 import { fitPreprocessing, isPerFeature, isWhitening, Whitening } from '../data/preprocess.ts';
 import type { PixelTransform } from '../data/preprocess.ts';
@@ -114,6 +115,7 @@ function planStages(job: TrainingJob, split: Split): readonly PlannedStage[] {
       perFeature: isPerFeature(preprocessing, imageShape[0]),
       whitened: isWhitening(preprocessing),
       augmented: augments(job.data.augmentation, settings.augmentationStrength),
+      mixed: mixupAlpha(job.data.augmentation, settings.augmentationStrength) > 0,
       loss: job.loss,
       optimizer: job.optimizer,
       ...(job.gradient === undefined ? {} : { gradient: job.gradient }),

@@ -37,10 +37,11 @@ export const methods = {
     output: z.object({ adapter: z.object({ name: z.string(), software: z.boolean() }).nullable() }),
   },
   'datasets.list': { input: nothing, output: z.array(datasetRecordSchema) },
-  /** `count` raw images of a data set's training file from `offset`, for a sample grid. pixels: base64 of u8 [count, C, H, W]. */
+  /** `count` raw images of one of a data set's files from `offset`, in the file's order. pixels: base64 of u8 [count, C, H, W]. */
   'datasets.samples': {
     input: z.strictObject({
       id: z.string(),
+      split: z.enum(['train', 'test']).default('train').describe('Training or test file'),
       offset: z.int().min(0).default(0),
       count: z.int().min(1).max(200).default(50),
     }),

@@ -7,22 +7,20 @@ import type { Datasets } from '../ports.ts';
 export function datasetHandlers(datasets: Datasets): Handlers {
   return {
     'datasets.list': () => datasets.list(),
-    'datasets.samples': async ({ id, offset, count }) => {
+    'datasets.samples': async ({ id, split, offset, count }) => {
       const known = await datasets.list();
       const dataset = known.find((each) => each.id === id);
       if (!dataset) {
         const names = known.map((each) => each.id);
         throw new LabError('notFound', `There is no data set ${JSON.stringify(id)}.${suggestion(id, names)}`);
       }
-      if (offset >= dataset.trainImages) {
-        const message = `datasets.samples: offset: ${id} has ${dataset.trainImages} training images, so none begins at ${offset}.`;
+      const images = split === 'train' ? dataset.trainImages : dataset.testImages;
+      if (offset >= images) {
+        const kind = split === 'train' ? 'training' : 'test';
+        const message = `datasets.samples: offset: ${id} has ${images} ${kind} images, so none begins at ${offset}.`;
         throw new LabError('invalid', message);
       }
-      const { pixels, labels, shape } = await datasets.samples(
-        id,
-        offset,
-        Math.min(count, dataset.trainImages - offset),
-      );
+      const { pixels, labels, shape } = await datasets.samples(id, offset, Math.min(count, images - offset), split);
       return { pixels: base64(pixels), labels: Array.from(labels), shape };
     },
   };

@@ -25,6 +25,14 @@ export const augmentationSchema = z
       .max(1)
       .default(0)
       .describe("Side of a square that is blanked, as a part of the image's shorter side"),
+    mixup: z
+      .number()
+      .min(0)
+      .max(100)
+      .default(0)
+      .describe(
+        'Alpha of mixup: each image and its loss is mixed with the next one of the batch by lambda from Beta(alpha, alpha); 0: none',
+      ),
   })
   .nullable()
   .default(null)

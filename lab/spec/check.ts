@@ -158,6 +158,7 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
     const message = `training.accumulate: a batch of ${batchSize} cannot be taken in ${spec.training.accumulate} equal parts; choose a number that divides it.`;
     faults.push({ message });
   }
+  faults.push(...mixupFaults(spec, batches));
   if (loss.kind === 'crossEntropy' && loss.classWeight && loss.classWeight.length !== dataset.classes.length) {
     const message = `training.loss.classWeight: it has ${loss.classWeight.length} weights, but ${dataset.id} has ${dataset.classes.length} classes; give one per class, or leave it out.`;
     faults.push({ message });
@@ -168,6 +169,17 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
   }
   faults.push(...scheduleFaults(spec, tooLarge.size === 0 ? lengthOf(spec, dataset).totalSteps : Infinity));
   return faults;
+}
+
+/** Stages that mix images but have only one in a part. */
+function mixupFaults({ data, training }: Spec, batches: readonly { path: string; size: number }[]): LabFault[] {
+  const mixup = data.augmentation?.mixup ?? 0;
+  const lone = batches.filter(
+    ({ size }, i) => size === training.accumulate && mixup * (training.stages[i]?.augmentationStrength ?? 1) > 0,
+  );
+  return [...new Set(lone.map(({ path }) => path))].map((path) => ({
+    message: `data.augmentation.mixup: it mixes every image with the next one of its batch, or of its part of it, but ${path} and training.accumulate leave one image in each; take larger batches or parts, or 0.`,
+  }));
 }
 
 /** What fits no single field of a schedule. */

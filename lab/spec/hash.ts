@@ -27,6 +27,7 @@ export async function sha256(data: string | Uint8Array): Promise<string> {
 export const laterFields: Readonly<Record<string, unknown>> = {
   'training.optimizer.biasCorrection': true,
   'data.augmentation': null,
+  'data.augmentation.mixup': 0,
   'data.whiteningEps': 0.01,
   'training.clip': null,
   'training.l1': 0,

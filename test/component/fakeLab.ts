@@ -96,7 +96,7 @@ export function makeRun(change: Partial<RunRecord> = {}): RunRecord {
   };
 }
 
-type Handlers = { readonly [N in MethodName]?: (input: never) => MethodOutput<N> };
+type Handlers = { readonly [N in MethodName]?: (input: never) => MethodOutput<N> | Promise<MethodOutput<N>> };
 
 export class FakeLab implements LabServer {
   runs: RunRecord[] = [];
@@ -124,7 +124,7 @@ export class FakeLab implements LabServer {
     if (!parsed.success) throw new LabError('invalid', `${name}: ${parsed.error.message}`);
     const handler = this.answers[name as MethodName] ?? this.#handlers[name as MethodName];
     if (!handler) throw new LabError('usage', `The fake lab does not answer ${name}; give it an answer in the test.`);
-    const answer: unknown = handler(parsed.data as never);
+    const answer: unknown = await handler(parsed.data as never);
     method.output.parse(answer);
     return answer;
   }

@@ -71,6 +71,15 @@ describe('analyses of a checkpoint', () => {
     [0, 2, 4].forEach((at, i) => expect(plane.loss[1]![i]).toBeCloseTo(line.loss[0]![at]!, 6));
   });
 
+  it('gradients are those of images as they are, whatever the run has done with them', async () => {
+    const none = { shift: 0, flip: 0, rotation: 0, scale: 0, brightness: 0, contrast: 0, cutout: 0 };
+    const plain = await analyseNoiseScale(job, 6, context());
+    for (const changes of [{ mixup: 0.4 }, { shift: 2, flip: 0.5 }]) {
+      const changed = { ...job, data: { ...job.data, augmentation: { ...none, ...changes } } };
+      expect(await analyseNoiseScale(changed, 6, context())).toEqual(plain);
+    }
+  });
+
   it('directions are as long as the weights, filter by filter, and leave biases alone', () => {
     const weight = { shape: [3, 2, 2], values: Float32Array.from({ length: 12 }, (_, i) => i - 4) };
     const [direction, bias] = filterDirection([weight, { shape: [3], values: new Float32Array(3) }], 1, 0);

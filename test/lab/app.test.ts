@@ -130,6 +130,19 @@ describe('calls', () => {
       Buffer.from(Array.from({ length: 16 }, (_, i) => (999 * 16 + i) % 256)),
     );
   });
+
+  it('show images of the test file, which has an end of its own', async () => {
+    const { lab } = await bench();
+    const samples = await lab.call('datasets.samples', { id: 'dots', split: 'test', offset: 98, count: 50 });
+    expect(samples.labels).toEqual([1, 1]);
+    await expect(lab.call('datasets.samples', { id: 'dots', split: 'test', offset: 100 })).rejects.toMatchObject({
+      code: 'invalid',
+      message: 'datasets.samples: offset: dots has 100 test images, so none begins at 100.',
+    });
+    await expect(lab.call('datasets.samples', { id: 'dots', split: 'validation' })).rejects.toMatchObject({
+      code: 'invalid',
+    });
+  });
 });
 
 describe('finding runs', () => {

@@ -49,9 +49,14 @@ export class FakeDatasets implements Datasets {
   async list(): Promise<DatasetRecord[]> {
     return this.records;
   }
-  async samples(_id: string, offset: number, count: number): ReturnType<Datasets['samples']> {
+  async samples(
+    _id: string,
+    offset: number,
+    count: number,
+    split: 'train' | 'test' = 'train',
+  ): ReturnType<Datasets['samples']> {
     const pixels = Uint8Array.from({ length: 16 * count }, (_, i) => (offset * 16 + i) % 256);
-    return { pixels, labels: new Uint8Array(count), shape: [count, 1, 4, 4] };
+    return { pixels, labels: new Uint8Array(count).fill(split === 'test' ? 1 : 0), shape: [count, 1, 4, 4] };
   }
 }
 

@@ -103,6 +103,16 @@ describe('data sets', () => {
     expect((await datasets.samples('tiny', 100, 5)).shape).toEqual([0, 1, 2, 3]);
   });
 
+  it('show samples of the test file where it is asked for', async () => {
+    write();
+    const datasets = createDatasets(folder);
+    const { test } = await datasets.images('tiny');
+    const samples = await datasets.samples('tiny', 3, 50, 'test');
+    expect(samples.shape).toEqual([1, 1, 2, 3]);
+    expect([...samples.pixels]).toEqual([...test.pixels.subarray(3 * 6, 4 * 6)]);
+    expect([...samples.labels]).toEqual([1]);
+  });
+
   it('are the complete MNIST and Fashion-MNIST in this project', async () => {
     const datasets = createDatasets(datasetsFolder());
     const { train, test } = await datasets.images('mnist');

@@ -41,6 +41,19 @@ describe('jobs in worker threads', { timeout: 60_000 }, () => {
     await expect(jobs.run('preview', faulty, preview)).rejects.toMatchObject({ code: 'checkpoint' });
   });
 
+  it('compile no probes, whatever the spec asks for', async () => {
+    const program = `import { parentPort } from 'node:worker_threads';
+      parentPort.on('message', ({ input }) => parentPort.postMessage({ kind: 'jobDone', output: input.training }));`;
+    const own = createJobs({
+      datasets: { images: () => Promise.resolve(images()) },
+      entry: new URL(`data:text/javascript,${encodeURIComponent(program)}`),
+    });
+    expect(spec.training.diagnostics).not.toBeNull();
+    const received: unknown = await own.run('preview', request, preview);
+    await own.close();
+    expect(received).toMatchObject({ diagnostics: null, batchSize: spec.training.batchSize });
+  });
+
   it('refuse once the lab is closing', async () => {
     const own = createJobs({ datasets: { images: () => Promise.resolve(images()) }, entry });
     await own.close();

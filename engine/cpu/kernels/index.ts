@@ -17,6 +17,7 @@ import { layerNorm, layerNormGrad } from './layerNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, record, softmaxCrossEntropy } from './loss.ts';
 import { summarise } from './summarise.ts';
+import { mixRows } from './mixRows.ts';
 import { multiMarginLoss } from './multiMarginLoss.ts';
 import { adagradUpdate, adamaxUpdate, adamUpdate, nadamUpdate, rmspropUpdate, sgdUpdate } from './optimizer.ts';
 import { noise, scaleShift } from './noise.ts';
@@ -31,6 +32,7 @@ export const kernels: { readonly [N in OpName]: CpuKernel<N> } = {
   gatherImages,
   augmentImages,
   gatherLabels,
+  mixRows,
   linear,
   linearGradInput,
   linearGradWeight,

@@ -10,6 +10,7 @@ import { gatherImages, gatherLabels } from './gather.ts';
 import { groupNorm, groupNormGrad, layerNorm, layerNormGrad } from './groupNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, softmaxCrossEntropy } from './loss.ts';
+import { mixRows } from './mixRows.ts';
 import { multiMarginLoss } from './multiMarginLoss.ts';
 import { accumulate, takeAccumulated } from './accumulate.ts';
 import { clipGradientNorm, clipGradientValue, l1Penalty } from './gradients.ts';
@@ -27,6 +28,7 @@ export const kernels: { readonly [N in OpName]: ReferenceKernel<N> } = {
   gatherImages,
   augmentImages,
   gatherLabels,
+  mixRows,
   linear,
   linearGradInput,
   linearGradWeight,

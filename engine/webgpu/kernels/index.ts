@@ -15,7 +15,7 @@ import { avgPool2d, avgPool2dGrad, globalAvgPool2d, globalAvgPool2dGrad, maxPool
 import { dropout, dropoutMask, noise, scaleShift } from './random.ts';
 import { record } from './record.ts';
 import { resize, resizeGrad } from './resize.ts';
-import { add, concat, concatGrad, flatten, flattenGrad } from './shape.ts';
+import { add, concat, concatGrad, flatten, flattenGrad, mixRows } from './shape.ts';
 import { compare, summarise } from './summarise.ts';
 import { logSoftmax, logSoftmaxGrad, softmax, softmaxGrad } from './softmax.ts';
 
@@ -24,6 +24,7 @@ export const kernels: { readonly [N in OpName]: GpuKernel<N> } = {
   gatherImages,
   augmentImages,
   gatherLabels,
+  mixRows,
   linear,
   linearGradInput,
   linearGradWeight,

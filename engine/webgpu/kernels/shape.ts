@@ -27,6 +27,19 @@ export const add: GpuKernel<'add'> = ({ inputs, outputs }, context) => {
   });
 };
 
+export const mixRows: GpuKernel<'mixRows'> = ({ attrs, inputs, outputs }, context) => {
+  const y = context.tensor(outputs.y);
+  const first = (attrs.shift * y.size) / y.shape[0]!;
+  each(context, y.size, {
+    label: 'mixRows',
+    read: { a: context.tensor(inputs.a), b: context.tensor(inputs.b), weight: context.tensor(inputs.weight) },
+    write: { y },
+    body: `
+  let other = b(${first === 0 ? 'i' : `(i + ${first}u) % ${y.size}u`});
+  y[i] = other + weight(0u) * (a(i) - other);`,
+  });
+};
+
 /** Calls `visit` for each part of a whole along `axis` with WGSL for where element i of the part stands in the whole. */
 function eachPart(
   context: GpuContext,

@@ -53,6 +53,22 @@ export function dataTrials(): Trial[] {
       },
       outputs: { x: t(7, channels, 7, 5) },
     })),
+    ...(
+      [
+        [0, [1]],
+        [0, [7, 10]],
+        [1, [7, 10]],
+        [3, [5, 3, 4, 3]],
+        [1, [2, 1, 7, 5]],
+        [1, [64, 8, 6, 6]],
+      ] as const
+    ).map(([shift, shape]): Trial => ({
+      name: `mixRows ${shape.join('x')} by ${shift}`,
+      op: 'mixRows',
+      attrs: { shift },
+      inputs: { a: t(...shape), b: positive(...shape), weight: given([0.3]) },
+      outputs: { y: t(...shape) },
+    })),
     {
       name: 'gatherLabels',
       op: 'gatherLabels',

@@ -24,8 +24,8 @@ describe('random models', () => {
       nodes += fuzz.used;
       for (const segment of fuzz.plan.segments) for (const { op } of segment.ops) used.add(op);
     }
-    // probes and augmentation stand beside a model; the trials of kernels compare them
-    const besides = new Set(['summarise', 'compare', 'copy', 'augmentImages']);
+    // probes, augmentation and mixup stand beside a model; the trials of kernels compare them
+    const besides = new Set(['summarise', 'compare', 'copy', 'augmentImages', 'mixRows']);
     expect(Object.keys(ops).filter((op) => !used.has(op) && !besides.has(op))).toEqual([]);
     expect(nodes / 300).toBeGreaterThan(2.5);
   });

@@ -322,6 +322,7 @@ const withoutGradient: Readonly<Record<string, string>> = {
   gatherImages: 'reads data',
   gatherLabels: 'reads data',
   augmentImages: 'changes data',
+  mixRows: 'changes data, and losses that give their own gradient',
   dropoutMask: 'draws',
   noise: 'draws',
   softmaxCrossEntropy: 'loss',

@@ -33,7 +33,7 @@ function everyOp(): Plan {
     ...Object.values(losses).map((loss) => lowered(mlp, { loss })),
     ...[{ norm: 1 }, { value: 0.1 }].map((clip) => lowered(mlp, { gradient: { clip, l1: 0.01 } })),
     lowered(mlp, { batchSize: 4, accumulate: 2 }),
-    lowered(mlp, { augmented: true }),
+    lowered(mlp, { augmented: true, mixed: true }),
   ];
   const builder = new PlanBuilder();
   const x = builder.tensor('x', [2, 3, 4, 4], 'f32', 'input');

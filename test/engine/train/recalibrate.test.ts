@@ -29,6 +29,8 @@ function measure(training: TrainingJob, backend: Backend, batches = 4) {
   );
 }
 
+type Measured = Awaited<ReturnType<typeof measure>>;
+
 describe.each([referenceBackend, cpuBackend])('recalibration on $name', (backend) => {
   it('brings statistics that lag behind up to date, and with them the evaluation', async () => {
     const { events } = await train(job({ graph: sluggish }), backend);
@@ -47,6 +49,21 @@ describe.each([referenceBackend, cpuBackend])('recalibration on $name', (backend
     expect(found.images).toBe(32);
     // taken over the same batches again, they agree with themselves
     expect(await measure(job({ graph: sluggish, resumeFrom }), backend)).toEqual(found);
+  });
+
+  it('sees images that are not mixed', async () => {
+    // a rate so small that the weights stay
+    const optimizer = { ...job().optimizer, learningRate: 1e-30, weightDecay: 0 };
+    const none = { shift: 0, flip: 0, rotation: 0, scale: 0, brightness: 0, contrast: 0, cutout: 0 };
+    const found = [0, 1].map(async (mixup) => {
+      const training = smallJob({ graph: cnn, length: { steps: 6 }, optimizer }, { augmentation: { ...none, mixup } });
+      const { events } = await train(training, backend);
+      const resumeFrom = all(events, 'checkpoint').findLast(({ role }) => role === 'last')!.bytes;
+      return measure({ ...training, resumeFrom }, backend);
+    });
+    const [plain, mixed] = (await Promise.all(found)) as [Measured, Measured];
+    expect(mixed.before.test.loss).not.toBe(plain.before.test.loss);
+    expect(mixed.after.test.loss).toBe(plain.after.test.loss);
   });
 
   it('is part of the result at the end of a run, also of a resumed one', async () => {

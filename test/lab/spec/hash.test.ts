@@ -6,6 +6,7 @@ import { canonicalJson, groupHash, laterFields, sha256, specHash } from '../../.
 import { diffSpecs } from '../../../lab/spec/diff.ts';
 import { specSchema, type Spec, type SpecInput } from '../../../lab/spec/schema.ts';
 import { upgradeSpec } from '../../../lab/spec/upgrade.ts';
+import { smallSpec } from '../fakes.ts';
 
 const input: SpecInput = {
   ablate: 1,
@@ -68,13 +69,26 @@ describe('hashes', () => {
     expect(await groupHash(templates['lenet']!)).toBe('92e19b531575');
   });
 
+  it('count mixup only where it is on', async () => {
+    const hash = (augmentation: object): Promise<string> =>
+      specHash(specSchema.parse({ ...smallSpec, data: { ...smallSpec.data, augmentation } }));
+    // computed before the field was there
+    expect(await hash({ shift: 2, flip: 0.5 })).toBe(
+      '90a8faf3e1b0bf6238f0aa3fe8530d8cde4c1a0ca1d26d48294af88a3c0cc0e5',
+    );
+    expect(await hash({ shift: 2, flip: 0.5, mixup: 0 })).toBe(await hash({ shift: 2, flip: 0.5 }));
+    expect(await hash({ shift: 2, flip: 0.5, mixup: 0.2 })).not.toBe(await hash({ shift: 2, flip: 0.5 }));
+  });
+
   it('count a later field only where it holds something else', async () => {
     const { training } = input;
     const full = { ...training, optimizer: { kind: 'adam' }, earlyStopping: {} } as const;
     const defaults = specSchema.parse({ ...input, training: full });
+    const augmented = specSchema.parse({ ...input, data: { ...input.data, augmentation: {} } });
     // what the table says is the default, is it
     for (const [path, value] of Object.entries(laterFields)) {
-      const held = path.split('.').reduce((at: unknown, name) => (at as Record<string, unknown>)[name], defaults);
+      const spec = path.startsWith('data.augmentation.') ? augmented : defaults;
+      const held = path.split('.').reduce((at: unknown, name) => (at as Record<string, unknown>)[name], spec);
       expect(held, path).toEqual(value);
     }
     const written = {

@@ -94,3 +94,32 @@ describe('stages of a spec', () => {
     );
   });
 });
+
+describe('mixup in a spec', () => {
+  const mixed = (training: object, mixup = 0.2): unknown => ({
+    ...smallSpec,
+    data: { ...smallSpec.data, augmentation: { mixup } },
+    training: { ...smallSpec.training, ...training },
+  });
+  const one = { length: { steps: 2 }, batchSize: 1 };
+
+  it('takes an alpha from 0 to 100', () => {
+    expect(good(mixed({})).data.augmentation).toMatchObject({ shift: 0, mixup: 0.2 });
+    expect(messages(mixed({}, -0.1))[0]).toMatch(/^data\.augmentation\.mixup: /);
+    expect(messages(mixed({}, 101))[0]).toMatch(/^data\.augmentation\.mixup: /);
+  });
+
+  it('is refused where an image has no other to be mixed with', () => {
+    const lone = (path: string): string =>
+      `data.augmentation.mixup: it mixes every image with the next one of its batch, or of its part of it, but ${path} and training.accumulate leave one image in each; take larger batches or parts, or 0.`;
+    expect(messages(mixed({ batchSize: 1 }))).toEqual([lone('training.batchSize')]);
+    expect(messages(mixed({ batchSize: 4, accumulate: 4 }))).toEqual([lone('training.batchSize')]);
+    expect(messages(mixed({ batchSize: 4, accumulate: 2 }))).toEqual([]);
+    expect(messages(mixed({ batchSize: 1 }, 0))).toEqual([]);
+    const stages = (augmentationStrength: number): object => ({
+      stages: [{ length: { steps: 2 } }, { ...one, augmentationStrength }],
+    });
+    expect(messages(mixed(stages(1)))).toEqual([lone('training.stages[1].batchSize')]);
+    expect(messages(mixed(stages(0)))).toEqual([]);
+  });
+});
