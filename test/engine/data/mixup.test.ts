@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import type { Executable } from '../../../engine/backend.ts';
 import { cpuBackend, tunedCpuBackend } from '../../../engine/cpu/index.ts';
 import type { AugmentationSettings } from '../../../engine/data/augment.ts';
+import { BatchOrder } from '../../../engine/data/batches.ts';
 import { fillPartners, Mixup, mixupAlpha } from '../../../engine/data/mixup.ts';
+import { range } from '../../../engine/data/split.ts';
 import { measureNames, wholeNetwork, type MeasureName } from '../../../engine/diagnostics/measures.ts';
 import { defaultDiagnostics, measureGroups } from '../../../engine/diagnostics/settings.ts';
 import { checkGraph } from '../../../engine/graph/check.ts';
 import { lowerTraining } from '../../../engine/plan/lower.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
+import { StepRunner } from '../../../engine/train/loop.ts';
 import type { StageSettings } from '../../../engine/train/stages.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
 import { losses, lowered, lowerOptions } from '../models/lowered.ts';
@@ -71,6 +75,38 @@ it('the partner of an image is the next one of its part', () => {
   fillPartners(Int32Array.of(40, 41, 42, 43, 44, 45), 3, partners);
   expect([...partners]).toEqual([41, 42, 40, 44, 45, 43]);
 });
+
+it.each([1, 2])(
+  'each of %i parts of a step is given its images, their partners and the lambda of the step',
+  (parts) => {
+    const plan = lowered(lonely, { batchSize: 8, accumulate: parts, mixed: true });
+    const { trainIndices, mixing } = plan.handles;
+    const given = new Map<number, number[]>();
+    const runs: { images: number[]; partners: number[]; weight: number }[] = [];
+    const executable = {
+      write: (tensor: number, values: Int32Array | Float32Array) => given.set(tensor, [...values]),
+      run: (segment: string) => {
+        if (segment !== 'train') return;
+        const [images, partners] = [given.get(trainIndices)!, given.get(mixing!.partners)!];
+        runs.push({ images, partners, weight: given.get(mixing!.weight)![0]! });
+      },
+    } as unknown as Executable;
+    const runner = new StepRunner(executable, plan, new BatchOrder(range(40), 8, 5), {
+      optimizer: smallJob().optimizer,
+      schedule: { kind: 'constant' },
+      seed: 5,
+      totalSteps: 5,
+      mixup: new Mixup(0.7, 5),
+    });
+    for (let step = 0; step < 5; step++) runner.run(step);
+    const drawn = lambdas(0.7, 5, 5);
+    expect(runs.map(({ weight }) => weight)).toEqual(
+      drawn.flatMap((weight) => Array.from({ length: parts }, () => weight)),
+    );
+    for (const { images, partners } of runs) expect(partners).toEqual([...images.slice(1), images[0]]);
+    expect(new Set(runs.flatMap(({ images }) => images)).size).toBe(40);
+  },
+);
 
 /** Logits of one dense layer on pixels, from the plain numbers. */
 const images = [
