@@ -89,7 +89,7 @@ test('a run can be paused and resumed, and several seeds go at once', async ({ p
   await prepare(page, 'Without BatchNorm', 3000);
   await page.getByRole('textbox', { name: 'Seeds' }).fill('1-3');
   await page.keyboard.press('Control+Enter');
-  await expect(page.getByRole('button', { name: 'Pause run' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Pause run' })).toBeVisible({ timeout: 60_000 });
   await page.getByRole('button', { name: 'Pause run' }).click();
   await expect(page.getByText('Paused', { exact: true }).first()).toBeVisible();
   await page.getByRole('button', { name: 'Resume run' }).click();
