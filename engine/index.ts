@@ -5,6 +5,7 @@
  */
 export type { BackendName } from './backend.ts';
 export type { AugmentationSettings } from './data/augment.ts';
+export { augmentSamples } from './data/augmentSamples.ts';
 export { mostWhitened } from './data/whiten.ts';
 export { decodeIdx, decodeIdxImages, type IdxArray, type IdxPair } from './data/idx.ts';
 export {

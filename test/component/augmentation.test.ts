@@ -72,6 +72,34 @@ describe('augmentation in the builder', () => {
   });
 });
 
+describe('the picture of an augmentation', () => {
+  it('shows images as they are and as the settings change them', async () => {
+    lab.answers = {
+      'datasets.samples': () => ({
+        pixels: btoa('\x64'.repeat(8 * 784)),
+        labels: Array.from({ length: 8 }, () => 0),
+        shape: [8, 1, 28, 28],
+      }),
+    };
+    await on().click();
+    await type('Shift', '0');
+    await type('Cutout', '1');
+    const canvas = (): HTMLCanvasElement =>
+      document.querySelector<HTMLCanvasElement>('#testbed figure canvas[aria-label^="Training images"]')!;
+    const grey = (row: number): Set<number> => {
+      const { data } = canvas()
+        .getContext('2d')!
+        .getImageData(0, row * 28, canvas().width, 28);
+      return new Set(data.filter((_, i) => i % 4 === 0));
+    };
+    // no image is whole under a square of its own size, and none of the row above is touched
+    await expect.poll(() => [...grey(0)]).toEqual([100]);
+    await expect.poll(() => [...grey(1)].sort((a, b) => a - b)).toEqual([0, 100]);
+    await type('Cutout', '0');
+    await expect.poll(() => [...grey(1)]).toEqual([100]);
+  });
+});
+
 describe('the epsilon of a whitening', () => {
   it('is asked for where a whitening is chosen', async () => {
     expect(page.getByRole('textbox', { name: 'Epsilon' }).query()).toBeNull();
