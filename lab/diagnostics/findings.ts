@@ -5,6 +5,8 @@ import { healthy, highestCost, vanishingRatio } from './ranges.ts';
 export interface NetworkFacts {
   readonly batchSize: number;
   readonly learningRate: number;
+  /** What the schedule makes of the rate in a step (from 1): 1 is the whole. */
+  readonly rateShare: (step: number) => number;
   readonly hasBatchNorm: boolean;
   /** Weights per layer, for gradients per weight. */
   readonly weights: ReadonlyMap<string, number>;
@@ -17,6 +19,9 @@ interface Point {
   readonly value: number;
   readonly step: number;
 }
+
+/** Share of the rate below which small steps are meant to be small. */
+const cooledDown = 0.1;
 
 /** The last value of a measure. */
 function lastOf(seen: Seen, layer: Layers[number], measure: Measure): Point | undefined {
@@ -33,7 +38,7 @@ export function findingsOf(seen: Seen, facts: NetworkFacts): Finding[] {
       const last = lastOf(seen, layer, rule.measure);
       if (last === undefined) continue;
       if (last.step < (rule.from ?? 0)) continue;
-      const found = rule.judge(last.value, layer.id, facts);
+      const found = rule.judge(last.value, layer.id, facts, last.step);
       if (found) findings.push({ ...found, layer: layer.id, measure: rule.measure, ...last });
     }
   }
@@ -46,7 +51,12 @@ interface Rule {
   readonly measure: Measure;
   /** Steps before that say nothing. */
   readonly from?: number;
-  judge(value: number, layer: string, facts: NetworkFacts): Pick<Finding, 'severity' | 'text' | 'advice'> | null;
+  judge(
+    value: number,
+    layer: string,
+    facts: NetworkFacts,
+    step: number,
+  ): Pick<Finding, 'severity' | 'text' | 'advice'> | null;
 }
 
 const percent = (value: number): string => `${Math.round(100 * value)} %`;
@@ -135,8 +145,10 @@ const rules: readonly Rule[] = [
   },
   {
     measure: 'updateRatio',
-    judge(value, layer, { learningRate }) {
+    judge(value, layer, { learningRate, rateShare }, step) {
       if (below('updateRatio', value)) {
+        // small steps are what a schedule that has come down is for
+        if (rateShare(step) < cooledDown) return null;
         return {
           severity: 'warning',
           text: `A step moves the weights of ${layer} by ${few(value)} of their size only.`,

@@ -1,4 +1,4 @@
-import { checkGraph, measureNames, wholeNetwork, type CheckedGraph } from '../../engine/index.ts';
+import { checkGraph, learningRateFactor, measureNames, wholeNetwork, type CheckedGraph } from '../../engine/index.ts';
 import type { Handlers } from '../app.ts';
 import type { Diagnostics, Measure } from '../contract/diagnosticsRecords.ts';
 import { LabError } from '../contract/errors.ts';
@@ -70,6 +70,8 @@ export function diagnosticsOf(
   const findings = findingsOf(seen, {
     batchSize: run.batchSize,
     learningRate: run.spec.training.optimizer.learningRate,
+    rateShare: (step) =>
+      learningRateFactor(run.spec.training.schedule, Math.max(0, step - 1), run.totalSteps ?? Math.max(step, 1)),
     hasBatchNorm: checked.nodes.some(({ layer }) => layer === 'batchNorm'),
     weights: new Map(
       checked.nodes.flatMap(({ id, parameters }) => {

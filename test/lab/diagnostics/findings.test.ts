@@ -6,6 +6,7 @@ import { healthyRanges } from '../../../lab/diagnostics/ranges.ts';
 const facts: NetworkFacts = {
   batchSize: 64,
   learningRate: 0.1,
+  rateShare: () => 1,
   hasBatchNorm: false,
   weights: new Map([
     ['dense1', 400],
@@ -82,5 +83,11 @@ describe('findings', () => {
     expect(texts(seen({ '': { noiseScale: 1000 } }))[0]).toContain('about 1000 images, the batch has 64');
     expect(texts(seen({ '': { noiseScale: 3 } }))[0]).toContain('far above the noise scale');
     expect(texts(seen({ '': { noiseScale: 60 } }))).toEqual([]);
+  });
+
+  it('take small steps for a fault only while the schedule has not come down', () => {
+    const slow = seen({ dense1: { updateRatio: 1e-7 } });
+    expect(findingsOf(slow, facts).map(({ measure }) => measure)).toEqual(['updateRatio']);
+    expect(findingsOf(slow, { ...facts, rateShare: (step) => (step > 300 ? 0.01 : 1) })).toEqual([]);
   });
 });
