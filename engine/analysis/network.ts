@@ -2,12 +2,14 @@ import type { Executable } from '../backend.ts';
 import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import { EngineError } from '../errors.ts';
 import { initialValues } from '../layers/initialize.ts';
-import { hyperSize, randomSize, randomSlot, type TensorId } from '../ops/op.ts';
+import type { TensorId } from '../ops/op.ts';
 import { sizeOf, type TensorValues } from '../tensor.ts';
 import { decodeCheckpoint } from '../train/checkpoint.ts';
+import { OpenStage } from '../train/openStage.ts';
 import { prepareTraining, type PlannedStage, type PreparedTraining } from '../train/prepare.ts';
 import { stageOfStep } from '../train/stages.ts';
 import type { TrainingJob } from '../worker/protocol.ts';
+import { compileOptionsOf } from '../worker/jobs/compileOptions.ts';
 import type { JobContext } from '../worker/jobs/job.ts';
 
 /** A parameter of the network that is looked at, with its values at the checkpoint. */
@@ -70,9 +72,6 @@ export async function analysed(
   const values = checkpoint
     ? new Map<string, TensorValues>(checkpoint.tensors.map((tensor) => [tensor.name, tensor.values]))
     : initialValues(checked.nodes, training.seed);
-  const backend = await context.backend('cpu');
-  const { spawn } = context;
-  const executable = await backend.compile(plan, { threads: training.threads, ...(spawn ? { spawn } : {}) });
   const valueOf = (id: TensorId): TensorValues => {
     const { name, shape } = plan.tensors[id]!;
     const found = values.get(name);
@@ -82,34 +81,23 @@ export async function analysed(
       `The checkpoint does not fit the model: "${name}" is missing or of another shape.`,
     );
   };
-  const { train, test } = training.data;
-  executable.write(handles.trainPixels, train.pixels);
-  executable.write(handles.trainLabels, train.labels);
-  executable.write(handles.testPixels, test.pixels);
-  executable.write(handles.testLabels, test.labels);
-  executable.write(handles.offset, prepared.transform.offset);
-  executable.write(handles.scale, prepared.transform.scale);
-  const { loss } = training;
-  const weights = loss.kind === 'crossEntropy' ? loss.classWeight : undefined;
-  if (handles.classWeight !== undefined && weights) executable.write(handles.classWeight, Float32Array.from(weights));
   const parameters = handles.parameters.map((tensor, i): AnalysedParameter => {
     const { name, shape } = plan.tensors[tensor]!;
     return { tensor, gradient: handles.gradients[i]!, name, shape, values: valueOf(tensor) as Float32Array };
   });
+  const buffers = handles.buffers.map((tensor) => ({ tensor, values: valueOf(tensor) }));
+  // the very stage that training opens: every data tensor that the plan has is written there, and a step knows its parts
+  const open = await OpenStage.open(job, prepared, stage, await context.backend('cpu'), compileOptionsOf(job, context));
+  const { executable, runner } = open;
   const set = (list: readonly Float32Array[]): void => {
     parameters.forEach(({ tensor }, i) => executable.write(tensor, list[i]!));
-    for (const buffer of handles.buffers) executable.write(buffer, valueOf(buffer));
+    for (const { tensor, values: own } of buffers) executable.write(tensor, own);
   };
   set(parameters.map((parameter) => parameter.values));
 
   const evaluation = new Int32Array(plan.evaluationBatch);
   const number = new Float32Array(1);
-  const batch = new Int32Array(plan.batchSize);
-  const random = new Int32Array(randomSize);
-  random[randomSlot.seedLow] = training.seed | 0;
-  random[randomSlot.seedHigh] = Math.floor(training.seed / 4294967296) | 0;
   const history = new Float32Array(handles.historySlots * 2);
-  executable.write(handles.hyper, new Float32Array(hyperSize));
   return {
     executable,
     prepared,
@@ -129,11 +117,7 @@ export async function analysed(
       return sum / images.length;
     },
     async gradient(at) {
-      stage.order.fill(at, batch);
-      random[randomSlot.step] = at;
-      executable.write(handles.trainIndices, batch);
-      executable.write(handles.random, random);
-      executable.run('train');
+      runner.run(at);
       await executable.read(handles.history, history);
       const gradients: Float32Array[] = [];
       for (const { gradient, values: own } of parameters) {

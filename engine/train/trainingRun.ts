@@ -334,7 +334,11 @@ export class TrainingRun {
     this.#pacer.note(this.#step - from, now - begin, until - begin);
     const bad = this.#log.collect(this.#history);
     if (bad > 0) await this.#failNonFinite(bad);
-    if (probed) this.#options.emit({ kind: 'probe', ...(await probed.after()) });
+    if (probed) {
+      // behind the last part of a step the first one is laid out again: what was looked at before the step is compared with it
+      if (runner.parts > 1) runner.give(from);
+      this.#options.emit({ kind: 'probe', ...(await probed.after()) });
+    }
     if (now - this.#lastProgress >= progressEvery || !this.#log.hasRoom) this.#emitProgress();
     await this.#saveIfDue(now);
   }

@@ -154,8 +154,11 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
     const message = `${path}: a batch of ${size} is larger than the training split of ${images(split)}; take at most ${split}.`;
     faults.push({ message });
   }
-  if (batchSize % spec.training.accumulate !== 0) {
-    const message = `training.accumulate: a batch of ${batchSize} cannot be taken in ${spec.training.accumulate} equal parts; choose a number that divides it.`;
+  const { accumulate } = spec.training;
+  const uneven = new Map(batches.filter(({ size }) => size % accumulate !== 0).map(({ path, size }) => [path, size]));
+  for (const [path, size] of uneven) {
+    const named = path === 'training.batchSize' ? '' : ` (${path})`;
+    const message = `training.accumulate: a batch of ${size}${named} cannot be taken in ${accumulate} equal parts; choose a number that divides it.`;
     faults.push({ message });
   }
   faults.push(...mixupFaults(spec, batches));

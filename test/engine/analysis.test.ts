@@ -2,10 +2,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { analyseClassification } from '../../engine/analysis/classification.ts';
 import { analyseLandscape, filterDirection } from '../../engine/analysis/landscape.ts';
 import { analyseNoiseScale } from '../../engine/analysis/noiseScale.ts';
+import { analysed } from '../../engine/analysis/network.ts';
 import { analysePredictiveness } from '../../engine/analysis/predictiveness.ts';
+import type { Backend } from '../../engine/backend.ts';
 import { cpuBackend } from '../../engine/cpu/index.ts';
 import { l2Norm } from '../../engine/diagnostics/gradientNorm.ts';
 import { calibrationError } from '../../engine/metrics/calibration.ts';
+import { runLrRange } from '../../engine/worker/jobs/lrRange.ts';
+import { runRecalibrate } from '../../engine/worker/jobs/recalibrate.ts';
+import { runTiming } from '../../engine/worker/jobs/timing.ts';
 import type { JobContext } from '../../engine/worker/jobs/job.ts';
 import type { TrainingJob } from '../../engine/worker/protocol.ts';
 import { all, cnn, smallJob, stripes } from './train/jobs.ts';
@@ -113,6 +118,62 @@ describe('analyses of a checkpoint', () => {
     const noisy = await analyseNoiseScale(job, 8, context());
     expect(noisy.variance).toBeGreaterThan(0);
     expect(noisy.batches).toBe(8);
+  });
+
+  it.each(['pcaWhitening', 'zcaWhitening'] as const)(
+    'sees the images of a run with %s as the run does, at the size of its stage',
+    async (preprocessing) => {
+      const stage = { length: { steps: 12 }, batchSize: 8, learningRateFactor: 1, augmentationStrength: 1 };
+      const stages = [{ ...stage, imageSize: [5, 4] as const, frozen: [], frozenBatchNorm: 'running' as const }];
+      const base = smallJob({ graph: job.graph, stages }, { preprocessing });
+      const { events } = await train(base, cpuBackend);
+      const resumeFrom = all(events, 'checkpoint').findLast(({ role }) => role === 'last')!.bytes;
+      const found = await analyseClassification({ ...base, resumeFrom }, 5, context());
+      const evaluations = all(events, 'evaluation');
+      const test = evaluations.find(({ split }) => split === 'test')!;
+      expect(found.accuracy).toBeCloseTo(test.accuracy, 6);
+      expect(found.logLoss).toBeCloseTo(test.loss, 5);
+      const net = await analysed({ ...base, resumeFrom }, context());
+      const validation = evaluations.findLast(({ split }) => split === 'validation')!;
+      expect(await net.loss(net.prepared.validationImages)).toBeCloseTo(validation.loss, 5);
+      await net.executable.dispose();
+    },
+  );
+
+  it('takes a batch in the parts that the run takes it in: the mean of their gradients', async () => {
+    const base = smallJob();
+    const whole = await analysed(base, context());
+    const { loss, gradients } = await whole.gradient(2);
+    await whole.executable.dispose();
+    const divided = await analysed({ ...base, accumulate: 4 }, context());
+    for (let time = 0; time < 2; time++) {
+      const found = await divided.gradient(2);
+      expect(found.loss).toBeCloseTo(loss, 5);
+      found.gradients.forEach((gradient, p) => {
+        gradient.forEach((value, i) => expect(value).toBeCloseTo(gradients[p]![i]!, 5));
+      });
+    }
+    await divided.executable.dispose();
+    const [one, four] = [base, { ...base, accumulate: 4 }].map((each) => analyseNoiseScale(each, 5, context()));
+    expect((await four!).signal).toBeCloseTo((await one!).signal, 5);
+  });
+
+  it('computes as the run does: with its precision', async () => {
+    const asked: unknown[] = [];
+    const compile: Backend['compile'] = (plan, options) => {
+      asked.push(options?.precision);
+      return cpuBackend.compile(plan, options);
+    };
+    const watched = { ...context(), backend: () => Promise.resolve({ ...cpuBackend, compile }) };
+    const { events } = await train({ ...job, resumeFrom: null, precision: 'exact' }, cpuBackend);
+    const resumeFrom = all(events, 'checkpoint').findLast(({ role }) => role === 'last')!.bytes;
+    const exact = { ...job, precision: 'exact' as const, resumeFrom };
+    await analyseClassification(exact, 1, watched);
+    await runRecalibrate({ training: exact, batches: 1 }, watched);
+    const range = { lowest: 1e-4, highest: 1, steps: 3, smoothing: 0.9, divergence: 4 };
+    await runLrRange({ training: { ...exact, resumeFrom: null }, ...range }, watched);
+    await runTiming({ training: { ...exact, resumeFrom: null }, milliseconds: 0 }, watched);
+    expect(new Set(asked)).toEqual(new Set(['exact']));
   });
 
   it('ends soon when nobody wants it any more', async () => {

@@ -9,6 +9,7 @@ import {
 } from '../../train/lrRange.ts';
 import { TrainingRun } from '../../train/trainingRun.ts';
 import type { TrainingEvent, TrainingJob } from '../protocol.ts';
+import { compileOptionsOf } from './compileOptions.ts';
 import type { JobContext } from './job.ts';
 
 export interface LrRangeInput {
@@ -46,13 +47,12 @@ export async function runLrRange(input: LrRangeInput, context: JobContext): Prom
       else if (curve.points.length >= steps) end = 'complete';
     }
   };
-  const { spawn } = context;
   const training = sweepOf(input.training, lowest, rangeGrowth(lowest, highest, steps), steps);
   const run = await TrainingRun.create(
     training,
     await context.backend(training.backend === 'auto' ? 'cpu' : training.backend),
     {
-      compile: { threads: training.threads, ...(spawn ? { spawn } : {}) },
+      compile: compileOptionsOf(training, context),
       clock: () => context.clock(),
       emit: hear,
     },

@@ -1,6 +1,7 @@
 import type { RecalibratedLayer } from '../../train/recalibrate.ts';
 import { TrainingRun, type ModelMeasure } from '../../train/trainingRun.ts';
 import type { TrainingJob } from '../protocol.ts';
+import { compileOptionsOf } from './compileOptions.ts';
 import type { JobContext } from './job.ts';
 
 export interface RecalibrateJobInput {
@@ -22,12 +23,11 @@ export async function runRecalibrate(
   { training, batches }: RecalibrateJobInput,
   context: JobContext,
 ): Promise<Recalibration> {
-  const { spawn } = context;
   const run = await TrainingRun.create(
     training,
     await context.backend(training.backend === 'auto' ? 'cpu' : training.backend),
     {
-      compile: { threads: training.threads, ...(spawn ? { spawn } : {}) },
+      compile: compileOptionsOf(training, context),
       clock: () => context.clock(),
       emit: () => undefined,
     },

@@ -4,6 +4,7 @@ import { initialState } from '../../train/optimizers.ts';
 import { prepareTraining, type PlannedStage, type PreparedTraining } from '../../train/prepare.ts';
 import { TrainingState } from '../../train/state.ts';
 import type { TrainingJob } from '../protocol.ts';
+import { compileOptionsOf } from './compileOptions.ts';
 import type { JobContext } from './job.ts';
 
 export interface TimingInput {
@@ -79,10 +80,7 @@ async function timeStage(
 ): Promise<StageTimes> {
   // who wants to know how fast 'auto' is asks backendChoice.ts; here it is the backend that every machine has
   const backend = await context.backend(training.backend === 'auto' ? 'cpu' : training.backend);
-  const { spawn } = context;
-  const { threads, precision } = training;
-  const compile = { threads, ...(precision && { precision }), ...(spawn ? { spawn } : {}) };
-  const open = await OpenStage.open(training, prepared, stage, backend, compile);
+  const open = await OpenStage.open(training, prepared, stage, backend, compileOptionsOf(training, context));
   try {
     const { executable, runner } = open;
     const { handles } = stage.plan;

@@ -13,7 +13,7 @@ import { initialValues } from '../../../engine/layers/initialize.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { prepareTraining } from '../../../engine/train/prepare.ts';
 import type { TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
-import { cnn, smallJob } from './jobs.ts';
+import { cnn, mlp, smallJob } from './jobs.ts';
 import { train, type Outcome } from './drive.ts';
 
 const everything: DiagnosticsSettings = {
@@ -158,5 +158,29 @@ describe('values', () => {
       expect(value(probe!, layer, 'gradientShift')).toBeCloseTo(shift.l2Difference[i]! / norm, 4);
       expect(value(probe!, layer, 'gradientCosine')).toBeCloseTo(shift.cosine[i]!, 5);
     });
+  });
+
+  it('of a batch that is taken in parts compare the first part with itself, before and after the step', async () => {
+    const none = { shift: 0, flip: 0, rotation: 0, scale: 0, brightness: 0, contrast: 0, cutout: 0 };
+    const diagnostics: DiagnosticsSettings = { ...everything, every: 1, deepEvery: 1, measures: ['gradientShift'] };
+    const optimizer = {
+      kind: 'sgd',
+      learningRate: 0,
+      momentum: 0,
+      dampening: 0,
+      nesterov: false,
+      weightDecay: 0,
+    } as const;
+    const still = smallJob(
+      { graph: mlp, length: { steps: 2 }, accumulate: 4, optimizer, diagnostics },
+      { augmentation: { ...none, shift: 2 } },
+    );
+    const probes = probesOf((await train(still, cpuBackend)).events);
+    expect(probes.length).toBeGreaterThan(0);
+    // a step of length 0 shifts no gradient
+    for (const probe of probes) {
+      expect(value(probe, 'out', 'gradientShift')).toBe(0);
+      expect(value(probe, 'out', 'gradientCosine')).toBe(1);
+    }
   });
 });

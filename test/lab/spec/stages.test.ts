@@ -54,6 +54,25 @@ describe('stages of a spec', () => {
     );
   });
 
+  it('are taken in equal parts each: a fault names every stage whose batch is not', () => {
+    const parts = (accumulate: number, sizes: readonly (number | null)[], batchSize = 64): string[] => {
+      const stages = sizes.map((size) => ({ length: { epochs: 1 }, ...(size !== null && { batchSize: size }) }));
+      const training = { ...smallSpec.training, batchSize, accumulate, stages };
+      return messages({ ...smallSpec, training });
+    };
+    const fault = (size: number, accumulate: number, path = ''): string =>
+      `training.accumulate: a batch of ${size}${path} cannot be taken in ${accumulate} equal parts; choose a number that divides it.`;
+    expect(parts(4, [null, 32, 8])).toEqual([]);
+    expect(parts(4, [30, 32, 6])).toEqual([
+      fault(30, 4, ' (training.stages[0].batchSize)'),
+      fault(6, 4, ' (training.stages[2].batchSize)'),
+    ]);
+    // a batch size that no stage has counts for nothing
+    expect(parts(4, [32, 8], 50)).toEqual([]);
+    expect(parts(4, [null, 8, null], 50)).toEqual([fault(50, 4)]);
+    expect(parts(4, [], 50)).toEqual([fault(50, 4)]);
+  });
+
   it('are refused in words: a network that is bound to a size, unknown nodes, batches too large', () => {
     const bound = {
       ...smallSpec,
