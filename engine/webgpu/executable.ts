@@ -11,7 +11,7 @@ export interface PreparedDispatch {
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
-  readonly workgroups: readonly [x: number, y: number];
+  readonly workgroups: readonly [x: number, y: number, z: number];
 }
 
 const arrayOf = { f32: Float32Array, i32: Int32Array, u8: Uint8Array } as const;
@@ -94,7 +94,7 @@ export class GpuExecutable implements Executable {
       if (pipeline !== current) pass.setPipeline(pipeline);
       current = pipeline;
       pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(workgroups[0], workgroups[1]);
+      pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
     }
     pass.end();
     this.#device.gpu.queue.submit([encoder.finish()]);

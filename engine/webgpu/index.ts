@@ -6,19 +6,11 @@ import { GpuExecutable, type PreparedDispatch } from './executable.ts';
 import type { GpuTuning } from './kernel.ts';
 import { constantsBuffer, lowerPlan, workspaceBuffer, type LoweredDispatch, type LoweredPlan } from './lower.ts';
 import { placeTensors, type Placement } from './memory.ts';
+import { tuningFor, within } from './tuning.ts';
 
 /** What a test or a measurement may choose; the adapter decides otherwise. */
 export interface WebGpuOptions {
   readonly tuning?: Partial<GpuTuning>;
-  /** Smaller limits than the adapter's own. */
-  readonly limits?: Partial<GpuLimits>;
-}
-
-/** Large workgroups for a device with many lanes; small ones where every lane is a turn of a loop on the processor. */
-function tuningFor({ adapter, limits }: GpuDevice): GpuTuning {
-  if (adapter.isSoftware) return { busyGroups: 4, rowThreads: 32, shared: false, tile: 32, own: 2, depth: 16 };
-  const wide = limits.maxComputeInvocationsPerWorkgroup >= 256 && limits.maxComputeWorkgroupStorageSize >= 16_384;
-  return { busyGroups: 96, rowThreads: wide ? 256 : 64, shared: true, tile: wide ? 64 : 32, own: 4, depth: 16 };
 }
 
 export interface WebGpuBackend extends Backend {
@@ -46,9 +38,9 @@ export function webgpuBackend(source: GpuSource, options: WebGpuOptions = {}): W
 }
 
 async function compile(plan: Plan, device: GpuDevice, options: WebGpuOptions): Promise<GpuExecutable> {
-  const limits = { ...device.limits, ...options.limits };
+  const { limits } = device;
   const placement = placeTensors(plan, limits);
-  const lowered = lowerPlan(plan, placement, limits, { ...tuningFor(device), ...options.tuning });
+  const lowered = lowerPlan(plan, placement, limits, within(limits, { ...tuningFor(device), ...options.tuning }));
   requireBindings(lowered, limits);
   const pipelines = await pipelinesOf(device, lowered);
   const buffers = await createBuffers(device, placement, lowered);

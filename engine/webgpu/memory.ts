@@ -43,6 +43,10 @@ export function bytesOf(spec: TensorSpec): number {
 }
 const aligned = (bytes: number): number => Math.ceil(Math.max(bytes, 4) / alignment) * alignment;
 
+/** Bytes that a kernel can see of one buffer. */
+export const largestBinding = ({ maxStorageBufferBindingSize, maxBufferSize }: GpuLimits): number =>
+  Math.min(maxStorageBufferBindingSize, maxBufferSize);
+
 /** Roles that get buffers of their own, each one block in table order, so that optimisers see flat memory. */
 const blockRoles: readonly TensorRole[] = ['parameter', 'gradient', 'optimizerState', 'buffer', 'result'];
 
@@ -133,7 +137,7 @@ class Placer {
   data(spec: TensorSpec): Chunk[] {
     const rows = spec.shape[0] ?? 1;
     const bytes = Math.max(bytesOf(spec), 4);
-    const limit = this.#largest();
+    const limit = largestBinding(this.#limits);
     if (bytes <= limit) return [{ view: this.#own(bytes), firstRow: 0, rows }];
     const rowBytes = bytes / rows;
     // a multiple of four rows begins at a whole word, whatever the size of a row
@@ -184,16 +188,13 @@ class Placer {
     return { buffer, offset: 0, bytes };
   }
 
-  #largest(): number {
-    return Math.min(this.#limits.maxStorageBufferBindingSize, this.#limits.maxBufferSize);
-  }
 
   #require(spec: TensorSpec, bytes: number): void {
-    if (aligned(bytes) <= this.#limits.maxBufferSize && bytes <= this.#largest()) return;
+    if (aligned(bytes) <= this.#limits.maxBufferSize && bytes <= largestBinding(this.#limits)) return;
     const mib = (size: number): string => `${Math.ceil(size / 2 ** 20)} MiB`;
     throw new EngineError(
       'memory',
-      `Tensor "${spec.name}" (${formatShape(spec.shape)}) takes ${mib(bytes)}, and this GPU can bind ${mib(this.#largest())} at once; use a smaller batch or model, or backend cpu.`,
+      `Tensor "${spec.name}" (${formatShape(spec.shape)}) takes ${mib(bytes)}, and this GPU can bind ${mib(largestBinding(this.#limits))} at once; use a smaller batch or model, or backend cpu.`,
     );
   }
 }

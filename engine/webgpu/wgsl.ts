@@ -15,13 +15,20 @@ export interface Program {
   readonly label: string;
   readonly code: string;
   readonly bindings: readonly { readonly view: GpuView; readonly access: BindingAccess }[];
-  readonly workgroups: readonly [x: number, y: number];
+  readonly workgroups: readonly [x: number, y: number, z: number];
 }
 
 const scalar = { f32: 'f32', i32: 'i32', u8: 'u32' } as const satisfies Record<DType, string>;
 const words = ({ dtype, size }: GpuArray): number => (dtype === 'u8' ? Math.ceil(size / 4) : size);
 const sameView = (a: GpuView, b: GpuView): boolean =>
   a.buffer === b.buffer && a.offset === b.offset && a.bytes === b.bytes;
+
+/** At least as many workgroups as asked for, along as few axes as it takes. */
+function gridOf(groups: number, most: number): [x: number, y: number, z: number] {
+  const x = Math.min(groups, most);
+  const y = Math.min(Math.ceil(groups / x), most);
+  return [x, y, Math.ceil(groups / (x * y))];
+}
 
 function entries(record: Readonly<Record<string, GpuArray | undefined>> | undefined): [string, GpuArray][] {
   return Object.entries(record ?? {}).filter((entry): entry is [string, GpuArray] => entry[1] !== undefined);
@@ -56,10 +63,10 @@ export function programOf(dispatch: GpuDispatch, mostPerDimension: number): Prog
       array.dtype === 'u8' ? `extractBits(${found.variable}[i >> 2u], (i & 3u) * 8u, 8u)` : `${found.variable}[i]`;
     lines.push(`fn ${name}(i: u32) -> ${scalar[array.dtype]} { return ${value}; }`);
   }
-  const x = Math.min(groups, mostPerDimension);
-  const y = Math.ceil(groups / x);
-  const number = y === 1 ? 'workgroup.x' : `workgroup.y * ${x}u + workgroup.x`;
-  const guard = x * y === groups ? '' : `\n  if (group >= ${groups}u) { return; }`;
+  const [x, y, z] = gridOf(groups, mostPerDimension);
+  const plane = z === 1 ? '' : `workgroup.z * ${x * y}u + `;
+  const number = y === 1 ? 'workgroup.x' : `${plane}workgroup.y * ${x}u + workgroup.x`;
+  const guard = x * y * z === groups ? '' : `\n  if (group >= ${groups}u) { return; }`;
   const code = `${lines.join('\n')}
 ${functions}
 @compute @workgroup_size(${threads})
@@ -68,7 +75,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 ${body}
 }
 `;
-  return { label, code, bindings: bindings.map(({ view, access }) => ({ view, access })), workgroups: [x, y] };
+  return { label, code, bindings: bindings.map(({ view, access }) => ({ view, access })), workgroups: [x, y, z] };
 }
 
 /** Declares `sum_all(lid, value)`: the sum over the workgroup's invocations, the same in all of them, in a fixed order. */

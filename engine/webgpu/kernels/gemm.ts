@@ -1,4 +1,5 @@
 import type { GpuArray, GpuContext } from '../kernel.ts';
+import { largestBinding } from '../memory.ts';
 import { each } from './each.ts';
 
 /**
@@ -48,13 +49,19 @@ function shapeOf({ batch, m, n, k }: Gemm, { tuning, limits }: GpuContext): Shap
     if (rows >= columns) rows /= 2;
     else columns /= 2;
   }
-  while (invocations() > limits.maxComputeInvocationsPerWorkgroup) {
+  let depth = Math.min(tuning.depth, powerOfTwoFrom(k));
+  while (depth > 4 && (rows + columns) * depth * 4 > limits.maxComputeWorkgroupStorageSize) depth /= 2;
+  const tooLarge = (): boolean =>
+    invocations() > limits.maxComputeInvocationsPerWorkgroup ||
+    (rows + columns) * depth * 4 > limits.maxComputeWorkgroupStorageSize;
+  while (tooLarge() && Math.max(rows, columns) > 1) {
     if (rows >= columns) rows /= 2;
     else columns /= 2;
   }
-  const depth = Math.min(tuning.depth, powerOfTwoFrom(k));
   const wanted = Math.ceil(tuning.busyGroups / groupsOf());
-  const parts = Math.max(1, Math.min(wanted, Math.floor(k / (4 * depth)), largestSplit));
+  // all parts' results lie in one binding until they are added up
+  const room = Math.floor(largestBinding(limits) / (4 * batch * m * n));
+  const parts = Math.max(1, Math.min(wanted, Math.floor(k / (4 * depth)), largestSplit, room));
   const partLength = Math.ceil(Math.ceil(k / parts) / depth) * depth;
   return {
     rows,
