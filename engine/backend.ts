@@ -50,9 +50,15 @@ export interface Executable {
   readonly adapter?: AdapterDescription;
   /** How the backend's kernels were made, where there is more than one way. */
   readonly variant?: Variant;
+  /** A data tensor's values may be kept as they are: they must not change as long as the executable is used. */
   write(tensor: TensorId, values: TensorValues): void;
   /** Reads into `into`. A device backend answers with a promise. */
   read(tensor: TensorId, into: TensorValues): void | Promise<void>;
+  /**
+   * Tells a backend that holds only part of a data set's images which ones the next runs read, in their order, so that it brings
+   * them near meanwhile. Left out where all data is. Changes no result.
+   */
+  lookAhead?(pixels: TensorId, images: Int32Array): void;
   /** Runs a segment whole. On a device it is queued; `read` waits for it. */
   run(segment: string): void;
   dispose(): Promise<void>;

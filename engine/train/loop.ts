@@ -52,6 +52,9 @@ export class StepRunner {
   /** Of the whole step; empty where nothing is mixed. */
   readonly #allPartners: Int32Array;
   readonly #executable: Executable;
+  readonly #pixels: TensorId;
+  /** Images of the steps ahead, where the backend wants to know them; made when first needed. */
+  #ahead = new Int32Array(0);
   readonly #randomId: TensorId;
   readonly #order: BatchOrder;
   readonly #settings: LoopSettings;
@@ -74,7 +77,8 @@ export class StepRunner {
     this.#images = partsOf(this.indices, this.parts);
     this.random[randomSlot.seedLow] = settings.seed | 0;
     this.random[randomSlot.seedHigh] = Math.floor(settings.seed / 4294967296) | 0;
-    const { trainIndices, augmentation, mixing, hyper, random } = plan.handles;
+    const { trainPixels, trainIndices, augmentation, mixing, hyper, random } = plan.handles;
+    this.#pixels = trainPixels;
     const { mixup } = settings;
     this.#randomId = random;
     this.#augmentation = partsOf(settings.augmentation?.values ?? new Float32Array(0), this.parts);
@@ -123,6 +127,22 @@ export class StepRunner {
     this.#images.now.set(this.#images.all[part]!);
     this.#augmentation.now.set(this.#augmentation.all[part]!);
     this.#partners.now.set(this.#partners.all[part]!);
+  }
+
+  /** Lets the backend bring the images of steps `first` up to `end` (from 0) near, as far as they are of one epoch. */
+  lookAhead(first: number, end: number): void {
+    const executable = this.#executable;
+    if (executable.lookAhead === undefined) return;
+    const epoch = this.#order.epochOf(first);
+    const batch = this.indices.length;
+    let count = 0;
+    while (first + count < end && this.#order.epochOf(first + count) === epoch) count++;
+    if (this.#ahead.length < count * batch) this.#ahead = new Int32Array(count * batch);
+    for (let i = 0; i < count; i++) {
+      this.#order.fill(first + i, this.indices);
+      this.#ahead.set(this.indices, i * batch);
+    }
+    executable.lookAhead(this.#pixels, this.#ahead.subarray(0, count * batch));
   }
 
   /** Gives the executable everything that step `step` (from 0) reads. */

@@ -321,6 +321,7 @@ export class TrainingRun {
     const before = this.#seconds;
     const last = executable.queued ? Math.min(end, this.#step + this.#pacer.steps) : end;
     const from = this.#step;
+    if (executable.queued) runner.lookAhead(this.#step, last);
     let now: number;
     do {
       runner.run(this.#step);

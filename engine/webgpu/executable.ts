@@ -4,7 +4,9 @@ import type { TensorId } from '../ops/op.ts';
 import type { Plan, TensorSpec } from '../plan/plan.ts';
 import { formatShape, sizeOf, type TensorValues } from '../tensor.ts';
 import { bufferUsage, mapRead, type AdapterDescription, type GpuDevice } from './device.ts';
-import type { Chunk, GpuView, Placement } from './memory.ts';
+import type { Chunk, GpuView, Placement, StreamPlacement } from './memory.ts';
+import { ImageStream } from './stream.ts';
+import { segmentsThatRead } from './streamPlan.ts';
 
 /** A dispatch with everything that its replay needs. */
 export interface PreparedDispatch {
@@ -19,6 +21,22 @@ const arrayOf = { f32: Float32Array, i32: Int32Array, u8: Uint8Array } as const;
 /** The part of a tensor in one buffer, and the bytes of its values before it. */
 type Part = Pick<Chunk, 'view'> & { readonly begin: number };
 
+/** A data tensor of which the device holds some images. */
+interface OpenStream {
+  readonly tensor: TensorId;
+  readonly images: ImageStream;
+  readonly lists: readonly {
+    readonly segments: ReadonlySet<string>;
+    /** Image numbers as the host wrote them, and the rows that stand in for them; both in the memory of the inputs. */
+    readonly numbers: Int32Array;
+    readonly rows: Int32Array;
+    readonly view: GpuView;
+  }[];
+}
+
+const intsAt = (memory: Uint8Array<ArrayBuffer>, { offset, bytes }: GpuView): Int32Array =>
+  new Int32Array(memory.buffer, memory.byteOffset + offset, bytes / 4);
+
 /** A compiled plan in buffers of a device; see `Executable`. What `run` does is queued, and `read` waits for it. */
 export class GpuExecutable implements Executable {
   readonly plan: Plan;
@@ -26,12 +44,15 @@ export class GpuExecutable implements Executable {
   readonly threads = 1;
   readonly queued = true;
   readonly adapter: AdapterDescription;
+  /** Only where there is something to look ahead for. */
+  readonly lookAhead?: (pixels: TensorId, images: Int32Array) => void;
   /** Asked at every run where its pass notes the GPU's clock; for measurements (passTimer.ts). */
   timestamps: (() => GPUComputePassTimestampWrites | undefined) | undefined;
   readonly #device: GpuDevice;
   readonly #placement: Placement;
   readonly #buffers: readonly GPUBuffer[];
   readonly #segments: ReadonlyMap<string, readonly PreparedDispatch[]>;
+  readonly #streams: readonly OpenStream[];
   /** What the host has written to the input tensors; goes to the device in one piece before the next run. */
   readonly #inputs: Uint8Array<ArrayBuffer>;
   #dirtyBegin = Infinity;
@@ -55,6 +76,18 @@ export class GpuExecutable implements Executable {
     this.#segments = segments;
     this.bytes = buffers.reduce((sum, buffer) => sum + buffer.size, 0);
     this.#inputs = new Uint8Array(placement.buffers[placement.inputs]!);
+    this.#streams = placement.streams.map((stream) => this.#openStream(stream));
+    if (this.#streams.length === 0) return;
+    this.lookAhead = (pixels, images) => {
+      this.#device.check();
+      this.#require();
+      this.#streams.find(({ tensor }) => tensor === pixels)?.images.lookAhead(images);
+    };
+  }
+
+  /** Images that have been uploaded of data tensors that are not resident, for measurements. */
+  get streamedImages(): number {
+    return this.#streams.reduce((sum, { images }) => sum + images.uploaded, 0);
   }
 
   /** Dispatches of a segment, for measurements. */
@@ -65,6 +98,11 @@ export class GpuExecutable implements Executable {
   write(tensor: TensorId, values: TensorValues): void {
     const spec = this.#check(tensor, values);
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    const stream = this.#streams.find((each) => each.tensor === tensor);
+    if (stream) {
+      stream.images.source = bytes;
+      return;
+    }
     for (const { view, begin } of this.#parts(spec)) {
       const part = bytes.subarray(begin, begin + view.bytes);
       if (view.buffer === this.#placement.inputs) this.#note(view, part);
@@ -75,6 +113,11 @@ export class GpuExecutable implements Executable {
   async read(tensor: TensorId, into: TensorValues): Promise<void> {
     const spec = this.#check(tensor, into);
     const bytes = new Uint8Array(into.buffer, into.byteOffset, into.byteLength);
+    const stream = this.#streams.find((each) => each.tensor === tensor);
+    if (stream) {
+      bytes.set(stream.images.source ?? new Uint8Array(bytes.length));
+      return;
+    }
     this.#flush();
     // all copies are in the queue before the first one is waited for
     const reads = this.#parts(spec).map(({ view, begin }) => this.#fetch(spec, view, bytes.subarray(begin)));
@@ -85,6 +128,7 @@ export class GpuExecutable implements Executable {
     this.#device.check();
     this.#require();
     const dispatches = this.#segment(segment);
+    for (let i = 0; i < this.#streams.length; i++) this.#fillRows(this.#streams[i]!, segment);
     this.#flush();
     const encoder = this.#device.gpu.createCommandEncoder();
     const timestampWrites = this.timestamps?.();
@@ -105,6 +149,35 @@ export class GpuExecutable implements Executable {
     this.#disposed = true;
     for (const buffer of [...this.#buffers, ...[...this.#staging.values()].flat()]) buffer.destroy();
     return Promise.resolve();
+  }
+
+  #openStream(stream: StreamPlacement): OpenStream {
+    const { tensor, rowsOf } = stream;
+    const { shape } = this.plan.tensors[tensor]!;
+    const ring = this.#placement.views[tensor]!;
+    const imageBytes = sizeOf(shape.slice(1));
+    const images = new ImageStream({ ...stream, images: shape[0]!, imageBytes }, (row, bytes) => {
+      const offset = ring.offset + row * stream.rowBytes;
+      this.#device.gpu.queue.writeBuffer(this.#buffers[ring.buffer]!, offset, bytes);
+    });
+    const lists = [...rowsOf].map(([indices, view]) => ({
+      segments: segmentsThatRead(this.plan, tensor, indices),
+      numbers: intsAt(this.#inputs, this.#placement.views[indices]!),
+      rows: intsAt(this.#inputs, view),
+      view,
+    }));
+    return { tensor, images, lists };
+  }
+
+  /** Tells the kernels of a segment where the images lie that it reads, and uploads those that lie nowhere. */
+  #fillRows({ images, lists }: OpenStream, segment: string): void {
+    images.begin();
+    for (let i = 0; i < lists.length; i++) {
+      const { segments, numbers, rows, view } = lists[i]!;
+      if (!segments.has(segment)) continue;
+      images.place(numbers, rows);
+      this.#touch(view.offset, view.bytes);
+    }
   }
 
   #segment(name: string): readonly PreparedDispatch[] {
@@ -141,8 +214,12 @@ export class GpuExecutable implements Executable {
 
   #note({ offset }: GpuView, bytes: Uint8Array): void {
     this.#inputs.set(bytes, offset);
+    this.#touch(offset, bytes.length);
+  }
+
+  #touch(offset: number, bytes: number): void {
     this.#dirtyBegin = Math.min(this.#dirtyBegin, offset);
-    this.#dirtyEnd = Math.max(this.#dirtyEnd, Math.ceil((offset + bytes.length) / 4) * 4);
+    this.#dirtyEnd = Math.max(this.#dirtyEnd, Math.ceil((offset + bytes) / 4) * 4);
   }
 
   #flush(): void {

@@ -11,6 +11,11 @@ import { tuningFor, within } from './tuning.ts';
 /** What a test or a measurement may choose; the adapter decides otherwise. */
 export interface WebGpuOptions {
   readonly tuning?: Partial<GpuTuning>;
+  /**
+   * Bytes that a data set may take on the device. Of a larger one the images stay on the host and are uploaded ahead of the steps
+   * that read them. By default as many as the adapter's largest buffer; none where the device has no memory left for that.
+   */
+  readonly dataBytes?: number;
 }
 
 export interface WebGpuBackend extends Backend {
@@ -37,9 +42,27 @@ export function webgpuBackend(source: GpuSource, options: WebGpuOptions = {}): W
   };
 }
 
+/** With the data set on the device; where that is too much for its memory, with its images streamed. */
 async function compile(plan: Plan, device: GpuDevice, options: WebGpuOptions): Promise<GpuExecutable> {
   const { limits } = device;
-  const placement = placeTensors(plan, limits);
+  const placement = placeTensors(plan, limits, options.dataBytes);
+  try {
+    return await build(plan, placement, device, options);
+  } catch (error) {
+    if (!(error instanceof EngineError && error.code === 'memory')) throw error;
+    const streamed = placeTensors(plan, limits, 0);
+    if (streamed.streams.length === placement.streams.length) throw error;
+    return build(plan, streamed, device, options);
+  }
+}
+
+async function build(
+  plan: Plan,
+  placement: Placement,
+  device: GpuDevice,
+  options: WebGpuOptions,
+): Promise<GpuExecutable> {
+  const { limits } = device;
   const lowered = lowerPlan(plan, placement, limits, within(limits, { ...tuningFor(device), ...options.tuning }));
   requireBindings(lowered, limits);
   const pipelines = await pipelinesOf(device, lowered);
@@ -90,14 +113,27 @@ async function pipelinesOf(device: GpuDevice, { segments }: LoweredPlan): Promis
   return pipelines;
 }
 
-function createBuffers(device: GpuDevice, placement: Placement, lowered: LoweredPlan): Promise<readonly GPUBuffer[]> {
+async function createBuffers(
+  device: GpuDevice,
+  placement: Placement,
+  lowered: LoweredPlan,
+): Promise<readonly GPUBuffer[]> {
   const sizes = [...placement.buffers];
   sizes[workspaceBuffer(placement)] = lowered.workspaceBytes;
   sizes[constantsBuffer(placement)] = lowered.constants.length;
   const usage = bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyTarget;
-  return device.guarded('Reserving memory for the plan', () =>
-    sizes.map((size, i) => device.gpu.createBuffer({ label: `buffer ${i}`, size: Math.max(size, 256), usage })),
-  );
+  const buffers: GPUBuffer[] = [];
+  try {
+    await device.guarded('Reserving memory for the plan', () => {
+      for (const [i, size] of sizes.entries()) {
+        buffers.push(device.gpu.createBuffer({ label: `buffer ${i}`, size: Math.max(size, 256), usage }));
+      }
+    });
+    return buffers;
+  } catch (error) {
+    for (const buffer of buffers) buffer.destroy();
+    throw error;
+  }
 }
 
 function bind(

@@ -63,6 +63,17 @@ export interface GpuTuning {
   readonly depth: number;
 }
 
+/** Where images of a data tensor are read from. `rows(n)` is the row of the n-th image of a list. */
+export interface ImageSource {
+  readonly pixels: GpuArray;
+  readonly rows: GpuArray;
+  /** Elements of `pixels` from row to row. */
+  readonly stride: number;
+  /** The rows that lie here; the others do in other sources. */
+  readonly firstRow: number;
+  readonly count: number;
+}
+
 /** What a kernel lowers an op with. */
 export interface GpuContext {
   readonly limits: GpuLimits;
@@ -71,6 +82,8 @@ export interface GpuContext {
   optional(id: TensorId | undefined): GpuTensor | undefined;
   /** The parts of a data tensor that is too large for one binding. A tensor that is not has one part. */
   chunks(tensor: GpuTensor): readonly (Chunk & { readonly array: GpuArray })[];
+  /** Where the images of a list lie: those of a data set in chunks in several places, all with the same rows. */
+  images(pixels: GpuTensor, indices: GpuTensor): readonly ImageSource[];
   /** f32 memory that holds its values until the op ends. */
   workspace(size: number): GpuArray;
   /** A table that is written once, when the plan is compiled. */

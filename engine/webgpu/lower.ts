@@ -1,7 +1,7 @@
 import type { OpInstance, Plan } from '../plan/plan.ts';
 import { sizeOf } from '../tensor.ts';
 import type { GpuLimits } from './device.ts';
-import type { GpuArray, GpuContext, GpuTensor, GpuTuning } from './kernel.ts';
+import type { GpuArray, GpuContext, GpuTensor, GpuTuning, ImageSource } from './kernel.ts';
 import { lowerToDispatches } from './kernels/index.ts';
 import type { Placement } from './memory.ts';
 import { programOf, type Program } from './wgsl.ts';
@@ -42,6 +42,7 @@ export function lowerPlan(plan: Plan, placement: Placement, limits: GpuLimits, t
       tensor: (id) => tensors[id]!,
       optional: (id) => (id === undefined ? undefined : tensors[id]!),
       chunks: (tensor) => chunksOf(tensor, placement),
+      images: (pixels, indices) => imagesOf(pixels, indices, placement),
       workspace(size) {
         const view = { buffer: workspaceBuffer(placement), offset: used, bytes: Math.max(size, 1) * 4 };
         used += Math.ceil(view.bytes / alignment) * alignment;
@@ -70,6 +71,26 @@ function chunksOf(tensor: GpuTensor, placement: Placement): ReturnType<GpuContex
     ...part,
     array: { dtype: tensor.dtype, size: part.rows * rowSize, view: part.view },
   }));
+}
+
+function imagesOf(pixels: GpuTensor, indices: GpuTensor, placement: Placement): readonly ImageSource[] {
+  const stream = placement.streams.find(({ tensor }) => tensor === pixels.id);
+  if (stream === undefined) {
+    const stride = pixels.size / pixels.shape[0]!;
+    return chunksOf(pixels, placement).map(({ array, firstRow, rows }) => {
+      return { pixels: array, rows: indices, stride, firstRow, count: rows };
+    });
+  }
+  const { rows, rowBytes, rowsOf } = stream;
+  return [
+    {
+      pixels: { dtype: pixels.dtype, size: rows * rowBytes, view: pixels.view },
+      rows: { dtype: 'i32', size: indices.size, view: rowsOf.get(indices.id)! },
+      stride: rowBytes,
+      firstRow: 0,
+      count: rows,
+    },
+  ];
 }
 
 /** All tables of a plan in one buffer; equal ones are kept once. */

@@ -5,6 +5,7 @@ import { planMemory } from '../plan/memory.ts';
 import type { Plan, TensorRole, TensorSpec } from '../plan/plan.ts';
 import { formatShape, sizeOf } from '../tensor.ts';
 import type { GpuLimits } from './device.ts';
+import { planStreams, type StreamPlan } from './streamPlan.ts';
 
 /** A stretch of one of the executable's buffers. */
 export interface GpuView {
@@ -28,10 +29,17 @@ export interface Placement {
   /** By tensor. Of a tensor in chunks, the first one. */
   readonly views: readonly GpuView[];
   readonly chunks: ReadonlyMap<TensorId, readonly Chunk[]>;
+  /** Data tensors that are not resident, with their rings, whose memory is the view of the tensor. */
+  readonly streams: readonly StreamPlacement[];
   /** Bytes of each buffer. */
   readonly buffers: readonly number[];
   /** Number of the buffer of small tensors that the host writes before a run. */
   readonly inputs: number;
+}
+
+export interface StreamPlacement extends StreamPlan {
+  /** By the list of image numbers: the rows of the ring that they lie in, i32, in the buffer of the inputs. */
+  readonly rowsOf: ReadonlyMap<TensorId, GpuView>;
 }
 
 /** Every tensor begins at a multiple of it, which no adapter asks more than. */
@@ -50,8 +58,12 @@ export const largestBinding = ({ maxStorageBufferBindingSize, maxBufferSize }: G
 /** Roles that get buffers of their own, each one block in table order, so that optimisers see flat memory. */
 const blockRoles: readonly TensorRole[] = ['parameter', 'gradient', 'optimizerState', 'buffer', 'result'];
 
-/** Throws EngineError('memory') that names a tensor which the adapter cannot hold. */
-export function placeTensors(plan: Plan, limits: GpuLimits): Placement {
+/**
+ * Throws EngineError('memory') that names a tensor which the adapter cannot hold.
+ *
+ * @param dataBytes that the data set may take on the device; of a larger one the images stay on the host and are streamed
+ */
+export function placeTensors(plan: Plan, limits: GpuLimits, dataBytes = limits.maxBufferSize): Placement {
   const placer = new Placer(limits);
   const root = flattenRoots(plan);
   const views = new Array<GpuView | undefined>(plan.tensors.length).fill(undefined);
@@ -61,8 +73,13 @@ export function placeTensors(plan: Plan, limits: GpuLimits): Placement {
     plan.tensors.filter(({ role }) => role === 'input'),
     views,
   );
+  const streams = planStreams(plan, dataBytes, largestBinding(limits)).map((stream): StreamPlacement => {
+    views[stream.tensor] = placer.own(stream.rows * stream.rowBytes);
+    const rowsOf = stream.indices.map((id) => [id, placer.extend(inputs, bytesOf(plan.tensors[id]!))] as const);
+    return { ...stream, rowsOf: new Map(rowsOf) };
+  });
   for (const spec of plan.tensors) {
-    if (spec.role !== 'data') continue;
+    if (spec.role !== 'data' || views[spec.id] !== undefined) continue;
     const parts = placer.data(spec);
     views[spec.id] = parts[0]!.view;
     if (parts.length > 1) chunks.set(spec.id, parts);
@@ -75,6 +92,7 @@ export function placeTensors(plan: Plan, limits: GpuLimits): Placement {
   return {
     views: plan.tensors.map(({ id }) => views[root[id]!]!),
     chunks,
+    streams,
     buffers: placer.buffers,
     inputs,
   };
@@ -138,7 +156,7 @@ class Placer {
     const rows = spec.shape[0] ?? 1;
     const bytes = Math.max(bytesOf(spec), 4);
     const limit = largestBinding(this.#limits);
-    if (bytes <= limit) return [{ view: this.#own(bytes), firstRow: 0, rows }];
+    if (bytes <= limit) return [{ view: this.own(bytes), firstRow: 0, rows }];
     const rowBytes = bytes / rows;
     // a multiple of four rows begins at a whole word, whatever the size of a row
     const most = Math.floor(limit / rowBytes / 4) * 4;
@@ -147,7 +165,7 @@ class Placer {
     for (let firstRow = 0; firstRow < rows; firstRow += most) {
       const count = Math.min(most, rows - firstRow);
       const size = Math.ceil((count * sizeOf(spec.shape.slice(1))) / 4) * 4;
-      chunks.push({ view: this.#own(size), firstRow, rows: count });
+      chunks.push({ view: this.own(size), firstRow, rows: count });
     }
     return chunks;
   }
@@ -178,16 +196,23 @@ class Placer {
     }
   }
 
+  /** More room at the end of a buffer. */
+  extend(buffer: number, bytes: number): GpuView {
+    const offset = this.buffers[buffer]!;
+    this.buffers[buffer]! += aligned(bytes);
+    return { buffer, offset, bytes };
+  }
+
   #open(): number {
     return this.buffers.push(0) - 1;
   }
 
-  #own(bytes: number): GpuView {
+  /** A buffer of its own. */
+  own(bytes: number): GpuView {
     const buffer = this.#open();
     this.buffers[buffer] = aligned(bytes);
     return { buffer, offset: 0, bytes };
   }
-
 
   #require(spec: TensorSpec, bytes: number): void {
     if (aligned(bytes) <= this.#limits.maxBufferSize && bytes <= largestBinding(this.#limits)) return;

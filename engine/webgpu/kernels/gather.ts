@@ -2,7 +2,7 @@ import { augmentationSize, augmentationSlot } from '../../ops/op.ts';
 import type { GpuKernel } from '../kernel.ts';
 import { each } from './each.ts';
 
-/** One dispatch per part of the data set: it writes the images that the part has. */
+/** One dispatch per place that the data set lies in: it writes the images that lie there. */
 export const gatherImages: GpuKernel<'gatherImages'> = ({ inputs, outputs }, context) => {
   const pixels = context.tensor(inputs.pixels);
   const offset = context.tensor(inputs.offset);
@@ -10,17 +10,17 @@ export const gatherImages: GpuKernel<'gatherImages'> = ({ inputs, outputs }, con
   const x = context.tensor(outputs.x);
   const size = x.size / x.shape[0]!;
   const at = (values: { readonly size: number }): string => (values.size === 1 ? '0u' : 'pixel');
-  context.chunks(pixels).forEach(({ array, firstRow, rows }, part) => {
+  context.images(pixels, context.tensor(inputs.indices)).forEach(({ pixels, rows, stride, firstRow, count }, part) => {
     each(context, x.size, {
       label: 'gatherImages',
-      read: { pixels: array, indices: context.tensor(inputs.indices), offset, scale },
+      read: { pixels, rows, offset, scale },
       write: { x },
       body: `
-  let image = indices(i / ${size}u);
+  let row = rows(i / ${size}u);
   let pixel = i % ${size}u;
-  if (image < 0) { ${part === 0 ? 'x[i] = 0.0; ' : ''}return; }
-  if (image < ${firstRow} || image >= ${firstRow + rows}) { return; }
-  let centred = f32(pixels(u32(image - ${firstRow}) * ${size}u + pixel)) - offset(${at(offset)});
+  if (row < 0) { ${part === 0 ? 'x[i] = 0.0; ' : ''}return; }
+  if (row < ${firstRow} || row >= ${firstRow + count}) { return; }
+  let centred = f32(pixels(u32(row - ${firstRow}) * ${stride}u + pixel)) - offset(${at(offset)});
   x[i] = centred * scale(${at(scale)});`,
     });
   });
@@ -42,7 +42,7 @@ export const gatherLabels: GpuKernel<'gatherLabels'> = ({ inputs, outputs }, con
   });
 };
 
-/** The four stored pixels around a place, black outside; one dispatch per part of the data set. */
+/** The four stored pixels around a place, black outside; one dispatch per place that the data set lies in. */
 export const augmentImages: GpuKernel<'augmentImages'> = ({ inputs, outputs }, context) => {
   const pixels = context.tensor(inputs.pixels);
   const offset = context.tensor(inputs.offset);
@@ -53,14 +53,14 @@ export const augmentImages: GpuKernel<'augmentImages'> = ({ inputs, outputs }, c
   const size = x.size / x.shape[0]!;
   const at = (values: { readonly size: number }): string => (values.size === 1 ? '0u' : 'pixel');
   const change = (slot: keyof typeof augmentationSlot): string => `changes(own + ${augmentationSlot[slot]}u)`;
-  context.chunks(pixels).forEach(({ array, firstRow, rows }, part) => {
+  context.images(pixels, context.tensor(inputs.indices)).forEach(({ pixels, rows, stride, firstRow, count }, part) => {
     const tap = (row: string, column: string): string =>
       `select(0.0, f32(pixels(first + u32(clamp(${row}, 0, ${height - 1}) * ${width} + clamp(${column}, 0, ${width - 1})))), ${row} >= 0 && ${row} < ${height} && ${column} >= 0 && ${column} < ${width})`;
     each(context, x.size, {
       label: 'augmentImages',
       read: {
-        pixels: array,
-        indices: context.tensor(inputs.indices),
+        pixels,
+        rows,
         changes: context.tensor(inputs.augmentation),
         offset,
         scale,
@@ -68,15 +68,15 @@ export const augmentImages: GpuKernel<'augmentImages'> = ({ inputs, outputs }, c
       write: { x },
       body: `
   let n = i / ${size}u;
-  let image = indices(n);
+  let image_row = rows(n);
   let pixel = i % ${size}u;
   let own = n * ${augmentationSize}u;
   let h = f32((pixel % ${plane}u) / ${width}u);
   let w = f32(pixel % ${width}u);
   let blank = h >= ${change('top')} && h < ${change('bottom')} && w >= ${change('left')} && w < ${change('right')};
-  if (image < 0 || blank) { ${part === 0 ? 'x[i] = 0.0; ' : ''}return; }
-  if (image < ${firstRow} || image >= ${firstRow + rows}) { return; }
-  let first = u32(image - ${firstRow}) * ${size}u + pixel / ${plane}u * ${plane}u;
+  if (image_row < 0 || blank) { ${part === 0 ? 'x[i] = 0.0; ' : ''}return; }
+  if (image_row < ${firstRow} || image_row >= ${firstRow + count}) { return; }
+  let first = u32(image_row - ${firstRow}) * ${stride}u + pixel / ${plane}u * ${plane}u;
   let y = ${change('yy')} * h + ${change('yx')} * w + ${change('y0')};
   let across = ${change('xy')} * h + ${change('xx')} * w + ${change('x0')};
   let row = i32(floor(y));

@@ -23,13 +23,22 @@ function withMembers<T extends object>(target: T, members: Readonly<Record<strin
   });
 }
 
+export interface LimitedGpuOptions {
+  /** Takes the sizes of all buffers that are made. */
+  readonly sizes?: number[];
+  /** Buffers that the device has no memory for. */
+  readonly lacks?: (size: number) => boolean;
+}
+
 /**
  * A GPU whose adapter and device have smaller limits than the real one and hold the engine to them: WebGPU itself lets nobody ask
  * for less than its default limits. What goes beyond a limit throws here, where a real device would refuse it.
- *
- * @param sizes takes the sizes of all buffers that are made
  */
-export function limitedGpu(source: GpuSource, limits: Partial<GpuLimits>, sizes: number[] = []): GpuSource {
+export function limitedGpu(
+  source: GpuSource,
+  limits: Partial<GpuLimits>,
+  { sizes = [], lacks = () => false }: LimitedGpuOptions = {},
+): GpuSource {
   const hold = (what: string, value: number, limit: keyof GpuLimits): void => {
     const most = limits[limit] ?? Infinity;
     if (value > most) throw new RangeError(`${what}: ${value} is more than ${limit} allows (${most}).`);
@@ -47,12 +56,14 @@ export function limitedGpu(source: GpuSource, limits: Partial<GpuLimits>, sizes:
     withMembers(encoder, {
       beginComputePass: (descriptor?: GPUComputePassDescriptor) => passOf(encoder.beginComputePass(descriptor)),
     });
-  const deviceOf = (device: GPUDevice): GPUDevice =>
-    withMembers(device, {
+  const deviceOf = (device: GPUDevice): GPUDevice => {
+    let missing = '';
+    return withMembers(device, {
       limits: limited(device.limits),
       createBuffer: (descriptor: GPUBufferDescriptor) => {
         hold('createBuffer', descriptor.size, 'maxBufferSize');
         sizes.push(descriptor.size);
+        if (lacks(descriptor.size)) missing = `no ${descriptor.size} bytes`;
         return device.createBuffer(descriptor);
       },
       createBindGroupLayout: (descriptor: GPUBindGroupLayoutDescriptor) => {
@@ -72,7 +83,14 @@ export function limitedGpu(source: GpuSource, limits: Partial<GpuLimits>, sizes:
         return device.createShaderModule(descriptor);
       },
       createCommandEncoder: () => encoderOf(device.createCommandEncoder()),
+      popErrorScope: async () => {
+        const message = missing;
+        missing = '';
+        const real = await device.popErrorScope();
+        return message === '' ? real : { message };
+      },
     });
+  };
   const adapterOf = (adapter: GPUAdapter): GPUAdapter =>
     withMembers(adapter, {
       limits: limited(adapter.limits),

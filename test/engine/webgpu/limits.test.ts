@@ -54,7 +54,7 @@ describe('an adapter of small limits', () => {
     const job = smallJob({ graph: cnn, length: { steps: 6 } }, { train: stripes(2500, [1, 6, 5], 3) });
     const sizes: { plain: number[]; cut: number[] } = { plain: [], cut: [] };
     const run = async (limits: Partial<GpuLimits>, made: number[]): Promise<number[]> =>
-      curve((await train(job, webgpuBackend(limitedGpu(nodeGpu, limits, made)))).events, 'loss');
+      curve((await train(job, webgpuBackend(limitedGpu(nodeGpu, limits, { sizes: made })))).events, 'loss');
     const plain = await run({}, sizes.plain);
     const bytes = 20_480;
     // the same sums in the same order: memory is cut otherwise, and that is all
