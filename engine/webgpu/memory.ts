@@ -4,6 +4,7 @@ import { withOperands } from '../ops/operands.ts';
 import { planMemory } from '../plan/memory.ts';
 import type { Plan, TensorRole, TensorSpec } from '../plan/plan.ts';
 import { formatShape, sizeOf } from '../tensor.ts';
+import { bytesOf } from './bytes.ts';
 import type { GpuLimits } from './device.ts';
 import { planStreams, type StreamPlan } from './streamPlan.ts';
 
@@ -44,11 +45,6 @@ export interface StreamPlacement extends StreamPlan {
 
 /** Every tensor begins at a multiple of it, which no adapter asks more than. */
 const alignment = 256;
-const bytesOfElement = { f32: 4, i32: 4, u8: 1 } as const;
-
-export function bytesOf(spec: TensorSpec): number {
-  return Math.ceil((sizeOf(spec.shape) * bytesOfElement[spec.dtype]) / 4) * 4;
-}
 const aligned = (bytes: number): number => Math.ceil(Math.max(bytes, 4) / alignment) * alignment;
 
 /** Bytes that a kernel can see of one buffer. */

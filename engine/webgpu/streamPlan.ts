@@ -3,7 +3,7 @@ import type { TensorId } from '../ops/op.ts';
 import { inputOperands } from '../ops/operands.ts';
 import type { OpInstance, OpInstanceOf, Plan } from '../plan/plan.ts';
 import { sizeOf } from '../tensor.ts';
-import { bytesOf } from './memory.ts';
+import { bytesOf } from './bytes.ts';
 import type { RingSize } from './stream.ts';
 
 /** A data tensor that is streamed: the size of its ring, and the lists of image numbers that segments read it by. */

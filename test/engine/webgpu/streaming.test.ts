@@ -88,11 +88,15 @@ describe('a data set that is not resident', () => {
   it('trains and is evaluated to the bits of one that is', async ({ skip }) => {
     skip(missingGpu !== undefined, missingGpu);
     const resident = await train(job, gpuBackend(), { slice: 1000 });
-    let opened: GpuExecutable | undefined;
+    let opened: Pick<GpuExecutable, 'streamedImages'> | undefined;
     const streaming = gpuBackend({ dataBytes: 1200 });
     const watched = {
       ...streaming,
-      compile: async (plan: Plan) => (opened = (await streaming.compile(plan)) as GpuExecutable),
+      compile: async (plan: Plan) => {
+        const executable = await streaming.compile(plan);
+        opened = executable as unknown as Pick<GpuExecutable, 'streamedImages'>;
+        return executable;
+      },
     };
     const streamed = await train(job, watched, { slice: 1000 });
     expect(streamed.hash).toBe(resident.hash);
