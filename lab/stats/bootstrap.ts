@@ -46,8 +46,10 @@ export function bootstrap(
   drawn.sort((a, b) => a - b);
 
   const tail = (1 - confidence) / 2;
-  const below = drawn.filter((value) => value < estimate).length;
-  const notAbove = drawn.filter((value) => value <= estimate).length;
+  // a resample of the same values in another order has the same statistic, but for the order in which it was summed
+  const rounding = 1e-12 * Math.max(Math.abs(estimate), ...x.map(Math.abs));
+  const below = drawn.filter((value) => value < estimate - rounding).length;
+  const notAbove = drawn.filter((value) => value <= estimate + rounding).length;
   const z0 = normalQuantile((below + notAbove) / (2 * count));
   const acceleration = accelerationOf(x.map((_, left) => statisticOf(x.filter((_, i) => i !== left))));
   const bca = (level: number): number => {

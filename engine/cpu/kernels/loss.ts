@@ -42,7 +42,7 @@ export const softmaxCrossEntropy: CpuKernel<'softmaxCrossEntropy'> = ({ attrs, i
     emit: ({ f, from, to }) => {
       const [row, label, at, v, i] = f.locals('i32', 5) as [Local, Local, Local, Local, Local];
       const [largest, sum, e, spare, factor] = f.locals('v128', 5) as [Local, Local, Local, Local, Local];
-      const [logSum, number, rowLoss, smooth] = f.locals('f64', 4) as [Local, Local, Local, Local];
+      const [logSum, number, rowLoss, smooth, top] = f.locals('f64', 5) as [Local, Local, Local, Local, Local];
       const bits = f.local('i64');
       const [divisor, weight, weightSum] = f.locals('f32', 3) as [Local, Local, Local];
       const labelOf = (of: Local): Expr => f.loadI32(f.i32.shl(of, 2), target.buffer.address);
@@ -84,19 +84,23 @@ export const softmaxCrossEntropy: CpuKernel<'softmaxCrossEntropy'> = ({ attrs, i
               f.store(v, kept.address, e);
             });
             spreadSum(f, sum, spare);
-            // log of the sum of exponentials, then loss = log sum + largest - x[label].
+            // loss = log of the sum of exponentials + (largest - x[label]): the logits among themselves first, or large ones
+            // would swallow the logarithm
             f.set(number, f.f64.promote(f.lane(sum, 0)));
             emitLog(f, logSum, number, bits, i);
-            f.set(logSum, f.f64.add(logSum, f.f64.promote(f.lane(largest, 0))));
+            f.set(top, f.f64.promote(f.lane(largest, 0)));
+            const lossOf = (place: Expr): Expr => {
+              const logit = f.f64.promote(f.loadF32(place, logits.buffer.address));
+              return f.f64.add(logSum, f.f64.sub(top, logit));
+            };
             f.set(weight, weightAt(label));
             const labelAt = f.i32.add(at, f.i32.shl(label, 2));
-            const labelLoss = f.f64.sub(logSum, f.f64.promote(f.loadF32(labelAt, logits.buffer.address)));
+            const labelLoss = lossOf(labelAt);
             f.set(rowLoss, f.f64.mul(labelLoss, f.f64.mul(f.f64.promote(weight), f.double(1 - smoothing))));
             if (smoothing > 0) {
               f.set(smooth, f.double(0));
               f.for(i, 0, classes, 1, () => {
-                const logit = f.loadF32(f.i32.add(at, f.i32.shl(i, 2)), logits.buffer.address);
-                const part = f.f64.mul(f.f64.promote(weightAt(i)), f.f64.sub(logSum, f.f64.promote(logit)));
+                const part = f.f64.mul(f.f64.promote(weightAt(i)), lossOf(f.i32.add(at, f.i32.shl(i, 2))));
                 f.set(smooth, f.f64.add(smooth, part));
               });
               f.set(rowLoss, f.f64.add(rowLoss, f.f64.mul(smooth, f.double(smoothing / classes))));

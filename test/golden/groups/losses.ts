@@ -28,14 +28,15 @@ const elementwise =
   (fn: ElementwiseLossName, of: 'pred' | 'logits'): CaseBuilder =>
   (golden, trial) => {
     const stored = inputOf(golden, of);
-    const prediction = trial.input(of, stored);
-    const target = trial.input('target', inputOf(golden, 'target'));
+    const shape = stored.shape.length === 1 ? [1, ...stored.shape] : stored.shape;
+    const prediction = trial.input(of, stored, shape);
+    const target = trial.input('target', inputOf(golden, 'target'), shape);
     const loss = trial.result('loss', [1]);
-    const dprediction = trial.result(`d${of}`, stored.shape);
+    const dprediction = trial.result(`d${of}`, shape);
     const delta = fn === 'huber' ? { delta: numberOf(golden, 'delta') } : {};
     const attrs = { fn, reduction: reductionOf(golden), ...delta };
     trial.op('elementwiseLoss', attrs, { prediction, target }, { loss, dprediction }, 'loss');
-    return { loss: { id: loss, shape: [] }, [`d${of}`]: dprediction };
+    return { loss: { id: loss, shape: [] }, [`d${of}`]: { id: dprediction, shape: stored.shape } };
   };
 
 const multiMargin: CaseBuilder = (golden, trial) => {
