@@ -6,7 +6,8 @@ export interface LabEvents {
   'run.changed': { run: RunRecord };
   'run.deleted': { ids: string[] };
   'run.restored': { ids: string[] };
-  /** Curve points that were stored just now. On resume `truncatedTo` says that points after that step are void. */
+  /** Curve points that were stored just now. `truncatedTo`, of a run that is resumed or goes on on another
+   *  backend: points after that step are void. */
   'run.series': {
     id: string;
     truncatedTo?: number;
@@ -16,8 +17,8 @@ export interface LabEvents {
   'run.probe': { id: string; step: number };
   /** How far a replay (`runs.verify`) is: about four a second. */
   'run.verifying': { id: string; step: number; steps: number };
-  /** How far a job that somebody waits for is, from 0 to 1. */
-  'job.progress': { job: 'lrRange' | 'recalibrate' | 'analysis'; done: number };
+  /** How far a job that somebody waits for is, from 0 to 1. `ticket`: the one that its caller gave it. */
+  'job.progress': { job: 'lrRange' | 'recalibrate' | 'analysis'; done: number; ticket?: string };
   'queue.changed': { queue: QueueRecord };
   /** Saved architectures were added, changed, deleted or restored. */
   'architectures.changed': { ids: string[] };

@@ -23,6 +23,7 @@ import {
 const runId = z.string().min(1).max(64);
 const runIds = z.array(runId).min(1).max(10000);
 const nothing = z.strictObject({});
+const ticket = z.string().min(1).max(64);
 
 /**
  * Every call the lab answers: validator of the input, validator of the output. Inputs are checked at run time on each call,
@@ -75,7 +76,8 @@ export const methods = {
   },
   /**
    * A learning-rate range test: trains from initial weights while the rate grows by the same factor from step to step, until the
-   * smoothed loss is more than `divergence` times its least. Stored nowhere; 'job.progress' tells how far it is.
+   * smoothed loss is more than `divergence` times its least. Stored nowhere; 'job.progress' tells how far it is. One that is
+   * cancelled ends with the error 'interrupted'.
    */
   'models.lrRange': {
     input: z.strictObject({
@@ -85,9 +87,11 @@ export const methods = {
       steps: z.int().min(10).max(100_000).default(200),
       smoothing: z.number().min(0).lt(1).default(0.9).describe('Share of the average loss that stays with every step'),
       divergence: z.number().min(1).default(4),
+      ticket: ticket.optional().describe("Chosen by the caller: names this test in 'job.progress' and for its end"),
     }),
     output: lrRangeSchema,
   },
+  'models.cancelLrRange': { input: z.strictObject({ ticket }), output: z.object({ cancelled: z.boolean() }) },
   /** Puts one run per seed into the queue. */
   'runs.create': {
     input: z.strictObject({

@@ -14,8 +14,9 @@ export interface RateHandlersOptions {
 
 /** Looks for a learning rate. */
 export function rateHandlers({ datasets, jobs, threads, emit }: RateHandlersOptions): Handlers {
+  const running = new Map<string, AbortController>();
   return {
-    'models.lrRange': async ({ spec: json, ...options }) => {
+    'models.lrRange': async ({ spec: json, ticket, ...options }) => {
       const { spec } = requireSpec(json, await datasets.list());
       if (options.highest <= options.lowest) {
         throw new LabError(
@@ -23,10 +24,26 @@ export function rateHandlers({ datasets, jobs, threads, emit }: RateHandlersOpti
           `models.lrRange: the highest rate (${options.highest}) must lie above the lowest (${options.lowest}).`,
         );
       }
+      if (ticket !== undefined && running.has(ticket)) {
+        throw new LabError('invalid', `models.lrRange: a test with the ticket ${ticket} is running already.`);
+      }
+      const cancel = new AbortController();
+      if (ticket !== undefined) running.set(ticket, cancel);
       const own = spec.backend.threads > 0 ? spec.backend.threads : threads();
-      const progress = (done: number): void => emit({ name: 'job.progress', data: { job: 'lrRange', done } });
-      const found = await jobs.run('lrRange', { spec, threads: own, checkpoint: null }, options, { progress });
-      return { ...found, points: [...found.points] };
+      const named = ticket === undefined ? {} : { ticket };
+      const progress = (done: number): void => emit({ name: 'job.progress', data: { job: 'lrRange', done, ...named } });
+      try {
+        const job = { spec, threads: own, checkpoint: null };
+        const found = await jobs.run('lrRange', job, options, { signal: cancel.signal, progress });
+        return { ...found, points: [...found.points] };
+      } finally {
+        if (ticket !== undefined) running.delete(ticket);
+      }
+    },
+    'models.cancelLrRange': ({ ticket }) => {
+      const found = running.get(ticket);
+      found?.abort();
+      return { cancelled: found !== undefined };
     },
   };
 }

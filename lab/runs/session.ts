@@ -224,10 +224,13 @@ export class RunSession {
 
   /** The worker goes on from an earlier step, on another backend: what came after it will come once more. */
   #rewind(step: number): void {
-    const { store } = this.#options;
+    const { store, emit } = this.#options;
     if (!this.#flush()) return;
-    store.truncateSeries(this.id, step === 0 ? -1 : step);
+    // from the start, the evaluation before the first step comes once more too
+    const last = step === 0 ? -1 : step;
+    store.truncateSeries(this.id, last);
     this.#progress = RunProgress.from(store.readSeries(this.id));
+    emit({ name: 'run.series', data: { id: this.id, truncatedTo: last, series: [] } });
   }
 
   #goOn(text: string): void {

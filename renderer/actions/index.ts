@@ -9,6 +9,7 @@ import {
   ExportIcon,
   ImportIcon,
   PauseIcon,
+  RateIcon,
   ResumeIcon,
   RunIcon,
   RunsIcon,
@@ -96,6 +97,19 @@ export const actions = {
     visible: (app) => onBuild(app) && app.draft.spec !== null,
     reason: (app) => connected(app) ?? (app.starting ? 'Runs are being started' : app.draft.reason),
     perform: runDraft,
+  },
+  findRate: {
+    name: 'build.findRate',
+    label: 'Find a learning rate (range test)',
+    group: 'Build',
+    icon: RateIcon,
+    visible: (app) => onBuild(app) && app.draft.spec !== null,
+    // seeds are of no concern here: the test trains the spec's own
+    reason: (app) => connected(app) ?? (app.rates.done === null ? app.draft.fault : 'A range test is running'),
+    perform: (app) => {
+      app.bench.tab = 'training';
+      return app.rates.find(app.draft.spec!);
+    },
   },
   study: {
     name: 'build.study',

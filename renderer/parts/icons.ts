@@ -62,4 +62,5 @@ export { default as KeepIcon } from '@lucide/svelte/icons/bookmark';
 export { default as MoreIcon } from '@lucide/svelte/icons/ellipsis';
 export { default as SaveIcon } from '@lucide/svelte/icons/bookmark-plus';
 export { default as MinusIcon } from '@lucide/svelte/icons/minus';
+export { default as RateIcon } from '@lucide/svelte/icons/gauge';
 export { default as PencilIcon } from '@lucide/svelte/icons/pencil';

@@ -6,6 +6,7 @@ import { getContext, setContext } from 'svelte';
 import type { MethodOutput } from '../../lab/contract/methods.ts';
 import type { AppInfo, DatasetRecord, Template } from '../../lab/contract/records.ts';
 import type { Spec } from '../../lab/contract/spec.ts';
+import { RateState } from '../builder/rates/rates.svelte.ts';
 import { LibraryState } from '../library/library.svelte.ts';
 import type { Link, LinkState } from '../link/link.ts';
 import { BenchState } from './bench.svelte.ts';
@@ -28,6 +29,7 @@ export class AppState {
   readonly draft: DraftState;
   readonly bench: BenchState;
   readonly library: LibraryState;
+  readonly rates: RateState;
 
   connection = $state<LinkState>('connecting');
   info = $state.raw<AppInfo | null>(null);
@@ -48,6 +50,7 @@ export class AppState {
     this.draft = new DraftState(link);
     this.bench = new BenchState(this.draft, this.notices);
     this.library = new LibraryState(link, this.notices);
+    this.rates = new RateState(link);
     link.onState((state) => {
       this.connection = state;
       if (state === 'open') void this.#read();

@@ -26,6 +26,8 @@ import type { DraftState } from './draft.svelte.ts';
 import type { NoticeState } from './notices.svelte.ts';
 import { recall, remember } from './memory.ts';
 
+/** What the panel beside the canvas is about. */
+export type BenchTab = 'layer' | 'preview' | 'data' | 'training';
 export type WireEnds = readonly [from: string, to: string];
 
 /** What the canvas lends to actions that need its geometry. */
@@ -56,6 +58,7 @@ export class BenchState {
     spot: Spot;
     fits: readonly string[] | null;
   } | null>(null);
+  tab = $state<BenchTab>('training');
   searching = $state(false);
   helping = $state(false);
   transforming = $state(false);

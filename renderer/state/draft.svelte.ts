@@ -95,10 +95,12 @@ export class DraftState {
 
   /** Why it cannot be run; null when it can. */
   get reason(): string | null {
-    if (!this.spec) return 'Choose a template first';
-    if (this.parsedSeeds.fault !== null) return this.parsedSeeds.fault;
-    const fault = this.inspection?.faults[0]?.message ?? this.labFaults[0]?.message;
-    return fault ?? null;
+    return this.spec ? (this.parsedSeeds.fault ?? this.fault) : 'Choose a template first';
+  }
+
+  /** What is wrong with the spec itself; null: nothing. */
+  get fault(): string | null {
+    return this.inspection?.faults[0]?.message ?? this.labFaults[0]?.message ?? null;
   }
 
   /** Puts another experiment on the bench; the one before is a step back. */

@@ -176,6 +176,33 @@ describe('a run', () => {
     expect(lab.callsOf('runs.verify')).toEqual([{ id: run.id }]);
   });
 
+  it('says where it trained, why there, and what was measured', async () => {
+    const adapter = 'NVIDIA H100';
+    const reason = 'Measured for this network: 2 ms a step on the CPU, 4.5 ms on NVIDIA H100.';
+    const measured = [
+      { backend: 'cpu' as const, millisecondsPerStep: 2 },
+      { backend: 'webgpu' as const, millisecondsPerStep: 4.5 },
+    ];
+    const auto = makeRun({ backendChoice: { asked: 'auto', backend: 'cpu', reason, adapter, measured } });
+    const asked = {
+      asked: 'webgpu',
+      backend: 'webgpu',
+      reason: 'The spec asks for it.',
+      adapter,
+      measured: [],
+    } as const;
+    const told = makeRun({ backend: 'webgpu', backendChoice: { ...asked, measured: [] } });
+    lab.runs = [auto, told];
+    await open(`#/run/${auto.id}`);
+    const machine = page.getByRole('region', { name: 'Machine' });
+    await expect.element(machine.getByText('CPU, 2 threads')).toBeVisible();
+    await expect.element(machine.getByText('NVIDIA H100, not used')).toBeVisible();
+    await expect.element(machine.getByText(reason)).toBeVisible();
+    await expect.element(machine.getByRole('row', { name: /^GPU 4.50 ms a step/ })).toBeVisible();
+    await open(`#/run/${told.id}`);
+    await expect.element(machine.getByText('The settings ask for the GPU.')).toBeVisible();
+  });
+
   it('says what went wrong', async () => {
     const message = 'The loss is not a number at step 12, first in dense1.';
     const run = makeRun({ status: 'failed', error: { code: 'nonFinite', message, faults: [{ message }] } });

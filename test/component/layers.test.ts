@@ -3,8 +3,9 @@ import { page } from 'vitest/browser';
 import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
 import App from '../../renderer/App.svelte';
-import type { Diagnostics } from '../../lab/contract/diagnosticsRecords.ts';
+import type { Diagnostics, Finding } from '../../lab/contract/diagnosticsRecords.ts';
 import { columnX, extentOf, placeAt, positiveLimits } from '../../renderer/views/layers/draw.ts';
+import { groupFindings } from '../../renderer/views/layers/groupFindings.ts';
 import { FakeLab, fakeLink, makeRun, makeSpec } from './fakeLab.ts';
 
 const steps = [0, 1, 200];
@@ -64,6 +65,7 @@ async function openLayers(): Promise<void> {
 
 beforeEach(async () => {
   localStorage.clear();
+  sessionStorage.clear();
   lab = new FakeLab();
   lab.answers = {
     'diagnostics.get': ({ id }) => ({ ...seen, run: id }),
@@ -96,12 +98,31 @@ describe('the layers of a run', () => {
 
   it('show the histograms of the layer that is chosen', async () => {
     await openLayers();
-    await page.getByRole('button', { name: 'Show sigmoid1' }).click();
+    await page.getByRole('button', { name: /^Show sigmoid1/ }).click();
     await expect.element(page.getByRole('region', { name: 'Histograms of sigmoid1' })).toBeVisible();
     const canvas = document.querySelector<HTMLCanvasElement>('.ridge canvas')!;
     await expect.poll(() => inkOf(canvas)).toBeGreaterThan(500);
     await page.getByRole('radio', { name: 'Gradients' }).click();
     expect(lab.callsOf('diagnostics.histograms').at(-1)).toMatchObject({ layer: 'sigmoid1', of: 'gradient' });
+  });
+
+  it('are named together where the same is found in several, and each is reached with its own number', async () => {
+    const found = (layer: string, value: number): Finding => ({
+      ...seen.findings[0]!,
+      layer,
+      value,
+      text: `${Math.round(100 * value)} % of ${layer} is saturated.`,
+    });
+    const findings = [found('sigmoid1', 0.68), found('dense1', 0.9), { ...found('sigmoid1', 0.4), advice: 'Else.' }];
+    lab.answers = { ...lab.answers, 'diagnostics.get': ({ id }: { id: string }) => ({ ...seen, run: id, findings }) };
+    await openLayers();
+    const list = page.getByRole('region', { name: 'Findings' });
+    await expect.element(list.getByText('2 layers')).toBeVisible();
+    expect(list.getByRole('listitem').all()).toHaveLength(2);
+    const second = list.getByRole('button', { name: 'Show dense1: 90 % of dense1 is saturated.' });
+    await expect.element(second).toHaveTextContent('dense1');
+    await second.click();
+    await expect.element(page.getByRole('region', { name: 'Histograms of dense1' })).toBeVisible();
   });
 
   it('say what to do where nothing was seen', async () => {
@@ -126,6 +147,25 @@ function inkOf(canvas: HTMLCanvasElement): number {
   for (let i = 3; i < data.length; i += 4) if (data[i]! > 0) ink++;
   return ink;
 }
+
+describe('findings in groups', () => {
+  const finding = (change: Partial<Finding>): Finding => ({ ...seen.findings[0]!, ...change });
+  it('differ in layer and numbers only, keep their order, and mix no severities', () => {
+    const findings = [
+      finding({ layer: 'relu12', text: 'The values of relu12 hardly differ (standard deviation 1.2e-5).' }),
+      finding({ layer: '', text: 'Diagnostics took 7.1 %.' }),
+      finding({ layer: 'relu1', text: 'The values of relu1 hardly differ (standard deviation 0.0003).' }),
+      finding({ layer: 'relu2', text: 'The values of relu2 are very large (standard deviation 3).' }),
+      finding({
+        layer: 'relu3',
+        severity: 'problem',
+        text: 'The values of relu3 hardly differ (standard deviation 0.1).',
+      }),
+    ];
+    const layers = groupFindings(findings).map((group) => group.findings.map(({ layer }) => layer));
+    expect(layers).toEqual([['relu12', 'relu1'], [''], ['relu2'], ['relu3']]);
+  });
+});
 
 describe('drawing', () => {
   it('finds the column under the pointer that it drew there', () => {

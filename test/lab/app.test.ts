@@ -56,6 +56,7 @@ describe('calls', () => {
       'models.preview': { spec: smallSpec, images: 8 },
       'models.timing': { spec: smallSpec },
       'models.lrRange': { spec: smallSpec },
+      'models.cancelLrRange': { ticket: 'none' },
       'runs.create': { spec: smallSpec },
       'runs.get': { id },
       'runs.series': { id, maxPoints: 5 },

@@ -13,6 +13,7 @@ import type {
   Datasets,
   JobRequest,
   Jobs,
+  JobWatch,
   Store,
   Trainer,
   TrainingHandle,
@@ -250,13 +251,13 @@ export interface BenchOptions {
 /** Answers jobs with what the test wants to hear, and keeps what was asked. */
 export class FakeJobs implements Jobs {
   readonly asked: { name: string; request: JobRequest | null; options: unknown }[] = [];
-  answer: (name: string, options: never) => unknown = (name) => {
+  answer: (name: string, options: never, watch: JobWatch) => unknown = (name) => {
     throw new Error(`The test expects no job ${name}.`);
   };
-  async run(name: string, request: JobRequest | null, options: unknown): Promise<never> {
+  async run(name: string, request: JobRequest | null, options: unknown, watch: JobWatch = {}): Promise<never> {
     this.asked.push({ name, request, options });
     await Promise.resolve();
-    return this.answer(name, options as never) as never;
+    return (await this.answer(name, options as never, watch)) as never;
   }
   async close(): Promise<void> {}
 }

@@ -22,6 +22,32 @@ async function trained(options: Parameters<typeof bench>[0] = {}): Promise<Bench
   return { ...it, id: run!.id };
 }
 
+describe('a run that goes on on the CPU because its GPU was lost', () => {
+  it('takes back what comes once more, in the store and in the open pages', async () => {
+    const { id, store, worker, events, until } = await trained();
+    const one = await worker(0);
+    // what is not stored yet is told first, so that it is taken back as well
+    one.train(3);
+    one.step = 20;
+    one.ready();
+    const truncated = { name: 'run.series', data: { id, truncatedTo: 20, series: [] } };
+    expect(events.at(-1)).toEqual(truncated);
+    expect(store.readSeries(id)[0]!.steps.at(-1)).toBe(20);
+    one.train(15);
+    await until(() => store.getRun(id)?.step === 35);
+    // as a page that was open all the time has it
+    const steps: number[] = [];
+    for (const event of events) {
+      if (event.name !== 'run.series') continue;
+      const { truncatedTo, series } = event.data;
+      while (truncatedTo !== undefined && steps.length > 0 && steps.at(-1)! > truncatedTo) steps.pop();
+      steps.push(...(series.find(({ name }) => name === 'train.loss')?.steps ?? []));
+    }
+    expect(steps).toEqual(Array.from({ length: 35 }, (_, i) => i + 1));
+    expect(store.readSeries(id)[0]!.steps).toEqual(steps);
+  });
+});
+
 describe('after a crash', () => {
   it('a running run is interrupted, and goes on from its last checkpoint with the curves cut there', async () => {
     const before = await trained();
