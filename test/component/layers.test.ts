@@ -117,7 +117,7 @@ describe('the layers of a run', () => {
     lab.answers = { ...lab.answers, 'diagnostics.get': ({ id }: { id: string }) => ({ ...seen, run: id, findings }) };
     await openLayers();
     const list = page.getByRole('region', { name: 'Findings' });
-    await expect.element(list.getByText('2 layers')).toBeVisible();
+    await expect.element(list.getByText('2 layers:')).toBeVisible();
     expect(list.getByRole('listitem').all()).toHaveLength(2);
     const second = list.getByRole('button', { name: 'Show dense1: 90 % of dense1 is saturated.' });
     await expect.element(second).toHaveTextContent('dense1');
