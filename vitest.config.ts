@@ -2,7 +2,6 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { findBrowser, launchOptions } from './scripts/browser.ts';
-import { softwareGpuEnvironment } from './scripts/softwareGpu.ts';
 
 const slow = process.env['ABLATE_QUICK'] === undefined ? [] : ['**/*.slow.test.ts'];
 
@@ -11,8 +10,6 @@ const node: TestProjectInlineConfiguration = {
     name: 'node',
     include: ['test/**/*.test.ts'],
     exclude: ['test/component/**', 'test/e2e/**', ...slow],
-    // where the machine has no graphics driver, Dawn finds the software adapter that comes with Chromium
-    env: softwareGpuEnvironment() ?? {},
     pool: 'forks', // native packages and worker_threads live longer in a process of their own
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -5,7 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import { measureConcurrency, printConcurrency } from './concurrent.ts';
 import { Contestant } from './contestant.ts';
-import { compareWithBaseline, tolerance, writeBaseline } from './guard.ts';
+import { guardResults, guardRounds, readBaseline, tolerance, writeBaseline } from './guard.ts';
 import { describeMachine } from './machine.ts';
 import { measure, measurePeaks } from './measure.ts';
 import { readOptions, usage, type Options, type Variant } from './options.ts';
@@ -14,6 +14,7 @@ import { measureNetPrecision, printNetPrecision } from './netPrecision.ts';
 import { measurePrecision, printPrecision } from './precision.ts';
 import { printProfile, profileWorkload } from './profile.ts';
 import { printWorkload, results, type Own, type Result } from './report.ts';
+import type { Workload } from './workloads.ts';
 
 const child = fileURLToPath(new URL('children/ablate.ts', import.meta.url));
 
@@ -31,9 +32,35 @@ function ownContestants(options: Options): { own: Own[]; contestants: Contestant
   return { own, contestants };
 }
 
+/** The results of one measurement of `chosen`. Throws where the cpu backend cannot run a workload. */
+async function race(
+  chosen: readonly Workload[],
+  options: Options,
+  { own, contestants }: ReturnType<typeof ownContestants>,
+  others: readonly Contestant[],
+  peaks: ReadonlyMap<string, number>,
+): Promise<Result[]> {
+  const all: Result[] = [];
+  const end = performance.now() + options.totalMs;
+  for (const [index, workload] of chosen.entries()) {
+    const racing = workload.tiny ? contestants : [...contestants, ...others];
+    const now = performance.now();
+    const until = now + (end - now) / (chosen.length - index);
+    const measurement = await measure(workload, racing, { ...options, until });
+    for (const { name } of own) {
+      const why = measurement.failures.get(name);
+      if (why !== undefined) throw new Error(`${workload.name} on ${name}: ${why}`);
+    }
+    const lines = results(measurement, own, peaks);
+    all.push(...lines);
+    if (!options.json) printWorkload(measurement, lines);
+  }
+  return all;
+}
+
 async function compare(options: Options): Promise<void> {
   const machine = describeMachine();
-  const { own, contestants } = ownContestants(options);
+  const ours = ownContestants(options);
   const chosen = peers.filter(({ name }) => options.peers.includes(name));
   const missing: Record<string, string> = {};
   for (const peer of chosen) {
@@ -44,10 +71,8 @@ async function compare(options: Options): Promise<void> {
     .filter(({ name }) => missing[name] === undefined)
     .flatMap((peer) => peer.programs(options.threads))
     .map((program) => new Contestant(program));
-  const everyone = [...contestants, ...others];
-  const all: Result[] = [];
   try {
-    const peaks = await measurePeaks(contestants);
+    const peaks = await measurePeaks(ours.contestants);
     if (!options.json) {
       console.log(
         `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node} (V8 ${machine.v8}), load ${machine.load}`,
@@ -56,20 +81,7 @@ async function compare(options: Options): Promise<void> {
         console.log(`  ${name}: ${gflops.toFixed(1)} GFLOP/s of fused multiply-adds per thread`);
       }
     }
-    const end = performance.now() + options.totalMs;
-    for (const [index, workload] of options.workloads.entries()) {
-      const racing = workload.tiny ? contestants : everyone;
-      const now = performance.now();
-      const until = now + (end - now) / (options.workloads.length - index);
-      const measurement = await measure(workload, racing, { ...options, until });
-      for (const { name } of own) {
-        const why = measurement.failures.get(name);
-        if (why !== undefined) throw new Error(`${workload.name} on ${name}: ${why}`);
-      }
-      const lines = results(measurement, own, peaks);
-      all.push(...lines);
-      if (!options.json) printWorkload(measurement, lines);
-    }
+    const all = await race(options.workloads, options, ours, others, peaks);
     const versions = Object.fromEntries(others.map(({ program, note }) => [program.name, note]));
     if (options.json) {
       const document = { results: all, peers: versions, missing, peaks: Object.fromEntries(peaks), machine };
@@ -79,15 +91,32 @@ async function compare(options: Options): Promise<void> {
       for (const [name, note] of Object.entries(versions)) console.log(`${name}: ${note}`);
       for (const [name, why] of Object.entries(missing)) console.log(`${name} was not measured: ${why}.`);
     }
+    if (options.baseline) writeBaseline(all, machine.cpu);
+    if (options.guard) {
+      await guard(all, machine.cpu, (names) =>
+        race(
+          options.workloads.filter(({ name }) => names.includes(name)),
+          { ...options, json: true },
+          ours,
+          others,
+          peaks,
+        ),
+      );
+    }
   } finally {
-    for (const contestant of everyone) contestant.kill();
+    for (const contestant of [...ours.contestants, ...others]) contestant.kill();
   }
-  if (options.baseline) writeBaseline(all, machine.cpu);
-  if (options.guard) guard(all, machine.cpu);
 }
 
-function guard(all: readonly Result[], cpu: string): void {
-  const { compared, fallen, otherMachine } = compareWithBaseline(all, cpu);
+async function guard(
+  all: readonly Result[],
+  cpu: string,
+  measureAgain: (workloads: readonly string[]) => Promise<Result[]>,
+): Promise<void> {
+  const { compared, fallen, otherMachine } = await guardResults(all, readBaseline(), cpu, (names, round) => {
+    console.error(`${names.join(', ')} fell below the baseline; round ${round} of ${guardRounds} measures again.`);
+    return measureAgain(names);
+  });
   if (otherMachine !== null) console.error(`The baseline was measured on another machine (${otherMachine}).`);
   for (const line of fallen) console.error(`Slower: ${line}`);
   console.error(

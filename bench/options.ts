@@ -40,7 +40,8 @@ export const usage = `npm run bench -- [options]
                        With it: --workload, --rounds, --seconds, --limit (seconds without a step until one is given up)
   --precision          rounding errors of convolutions, by layer and way of computing them, instead of a comparison
   --concurrent         total speed of runs side by side, with the largest number of --threads
-  --guard              compares the ratios with bench/baseline.json; fails when one has fallen
+  --guard              compares the ratios with bench/baseline.json; what has fallen is measured again, up to three rounds in
+                       all, and fails when its fastest steps still have
   --baseline           writes the ratios of this run to bench/baseline.json`;
 
 function choose<T extends string>(

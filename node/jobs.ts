@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import type { JobCommand, JobEvent, JobInput, JobName, JobOutput, TrainingJob } from '../engine/index.ts';
 import { fromErrorRecord, LabError, toErrorRecord } from '../lab/contract/errors.ts';
 import type { JobOptions, JobRequest, Jobs, JobWatch } from '../lab/ports.ts';
@@ -103,7 +103,7 @@ class JobWorker {
 
   constructor({ entry, grace }: Required<JobsOptions>) {
     this.#grace = grace;
-    this.#worker = new Worker(entry, { name: 'jobs' });
+    this.#worker = new Worker(entry, { name: 'jobs', env: SHARE_ENV });
     this.#worker.on('message', (event: JobEvent) => this.#hear(event));
     this.#worker.on('error', (error) => this.#die(error instanceof Error ? error.message : String(error)));
     this.#worker.on('exit', (code) => this.#die(`it ended with exit code ${code}`));

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import type { TrainingCommand, TrainingEvent, TrainingJob } from '../engine/index.ts';
 import { toErrorRecord } from '../lab/contract/errors.ts';
 import type { Trainer, TrainingHandle, TrainRequest } from '../lab/ports.ts';
@@ -66,7 +66,7 @@ class TrainingWorker implements TrainingHandle {
 
   #start(entry: URL, job: TrainingJob): void {
     // stderr is kept for the error message of a worker that dies, and still shown: warnings of the engine belong there
-    const worker = new Worker(entry, { name: `run ${job.seed}`, stderr: true });
+    const worker = new Worker(entry, { name: `run ${job.seed}`, stderr: true, env: SHARE_ENV });
     this.#worker = worker;
     worker.stderr.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString('utf8')).slice(-keptStderr);

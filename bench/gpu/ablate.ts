@@ -1,6 +1,7 @@
 /** The webgpu backend as a contestant: node bench/gpu/ablate.ts. A step of a race ends when its loss has been read back. */
 import type { Executable } from '../../engine/backend.ts';
 import { nodeGpu } from '../../engine/host/gpu.node.ts';
+import { offerSoftwareGpu } from '../../engine/host/vulkan.node.ts';
 import { adapterName } from '../../engine/webgpu/device.ts';
 import type { GpuExecutable } from '../../engine/webgpu/executable.ts';
 import { webgpuBackend } from '../../engine/webgpu/index.ts';
@@ -23,6 +24,7 @@ const warmUpSteps = 3;
 const measuredMs = 400;
 const mostQueued = 64;
 
+offerSoftwareGpu();
 const backend = webgpuBackend(nodeGpu);
 const device = await backend.device();
 let current: Stepper | undefined;

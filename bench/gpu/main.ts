@@ -8,7 +8,6 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { softwareGpuEnvironment } from '../../scripts/softwareGpu.ts';
 import { Contestant, type Program } from '../contestant.ts';
 import { describeMachine } from '../machine.ts';
 import { measure } from '../measure.ts';
@@ -32,7 +31,6 @@ const node = (name: string, ...args: string[]): Program => ({
   name,
   command: process.execPath,
   args: ['--no-warnings', ...args],
-  env: softwareGpuEnvironment() ?? {},
 });
 const hasCuda = spawnSync('python3', ['-c', 'import torch, sys; sys.exit(not torch.cuda.is_available())']).status === 0;
 const programs: Program[] = [

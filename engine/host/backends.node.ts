@@ -1,9 +1,9 @@
 import type { Backend, BackendName } from '../backend.ts';
-import { EngineError } from '../errors.ts';
-import { adapterName } from '../webgpu/device.ts';
+import { adapterOf } from '../webgpu/device.ts';
 import type { WebGpuBackend } from '../webgpu/index.ts';
 import type { GraphicsAdapter } from '../worker/backendChoice.ts';
 import { nodeGpu } from './gpu.node.ts';
+import { isGpuWorthAsking, offerSoftwareGpu } from './vulkan.node.ts';
 
 /** Set by the host together with V8's flag (node/revectorize.ts); a thread takes it over when it starts. */
 const isWide = process.env['ABLATE_REVECTORIZE'] === 'on';
@@ -13,6 +13,8 @@ let webgpu: Promise<WebGpuBackend> | undefined;
 /** One backend, and so one device, per thread. */
 async function loadWebGpu(): Promise<WebGpuBackend> {
   const { webgpuBackend } = await import('../webgpu/index.ts');
+  // whoever gets here has asked for the GPU by name, or `auto` has found one that is no software
+  offerSoftwareGpu();
   const backend = webgpuBackend(nodeGpu);
   await backend.device();
   return backend;
@@ -43,13 +45,11 @@ function sharedWebGpu(): Promise<WebGpuBackend> {
   return webgpu;
 }
 
-/** The adapter that backend 'webgpu' uses; null where there is none. */
-export async function nodeAdapter(): Promise<GraphicsAdapter | null> {
-  try {
-    const { adapter } = await (await sharedWebGpu()).device();
-    return { name: adapterName(adapter), software: adapter.isSoftware };
-  } catch (error) {
-    if (error instanceof EngineError && error.code === 'device') return null;
-    throw error;
-  }
+/**
+ * The adapter that backend 'webgpu' uses; null where there is none. Only with `software` is one set up that computes on the
+ * processor.
+ */
+export async function nodeAdapter(software = false): Promise<GraphicsAdapter | null> {
+  if (!software && !isGpuWorthAsking()) return null;
+  return adapterOf(sharedWebGpu);
 }

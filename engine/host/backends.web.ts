@@ -1,17 +1,27 @@
 import type { Backend, BackendName } from '../backend.ts';
-import type { GpuSource } from '../webgpu/device.ts';
+import { adapterOf, type GpuSource } from '../webgpu/device.ts';
+import type { WebGpuBackend } from '../webgpu/index.ts';
+import type { GraphicsAdapter } from '../worker/backendChoice.ts';
 
 /** The browser's own WebGPU; undefined where it has none, or not here (an insecure page). */
 export const webGpu: GpuSource = () => (navigator as { readonly gpu?: GPU }).gpu;
 
-let webgpu: Promise<Backend> | undefined;
+let webgpu: Promise<WebGpuBackend> | undefined;
 
 /** One backend, and so one device, per thread. */
-async function loadWebGpu(): Promise<Backend> {
+async function loadWebGpu(): Promise<WebGpuBackend> {
   const { webgpuBackend } = await import('../webgpu/index.ts');
   const backend = webgpuBackend(webGpu);
   await backend.device();
   return backend;
+}
+
+function sharedWebGpu(): Promise<WebGpuBackend> {
+  webgpu ??= loadWebGpu().catch((error: unknown) => {
+    webgpu = undefined;
+    throw error;
+  });
+  return webgpu;
 }
 
 /**
@@ -25,10 +35,11 @@ export async function loadBackend(name: BackendName): Promise<Backend> {
     case 'cpu':
       return (await import('../cpu/index.ts')).cpuBackend;
     case 'webgpu':
-      webgpu ??= loadWebGpu().catch((error: unknown) => {
-        webgpu = undefined;
-        throw error;
-      });
-      return webgpu;
+      return sharedWebGpu();
   }
+}
+
+/** The adapter that backend 'webgpu' uses, in software or not; null where there is none. */
+export async function webAdapter(): Promise<GraphicsAdapter | null> {
+  return adapterOf(sharedWebGpu);
 }

@@ -50,6 +50,19 @@ export function adapterName({ vendor, architecture, device, description }: Adapt
   return name || 'unnamed adapter';
 }
 
+/** What a backend's adapter is called and whether it is software; null where there is none or it gives no device. */
+export async function adapterOf(
+  backend: () => Promise<{ device(): Promise<GpuDevice> }>,
+): Promise<{ readonly name: string; readonly software: boolean } | null> {
+  try {
+    const { adapter } = await (await backend()).device();
+    return { name: adapterName(adapter), software: adapter.isSoftware };
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'device') return null;
+    throw error;
+  }
+}
+
 function describe(adapter: GPUAdapter): AdapterDescription {
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
   const names = [vendor, architecture, device, description].join(' ');
@@ -90,7 +103,9 @@ export class GpuDevice {
     if (gpu === undefined) {
       throw new EngineError('device', 'WebGPU is not available here; train with backend cpu.');
     }
-    const adapter = await gpu.requestAdapter({ powerPreference });
+    // a machine without a GPU may have one in software that has to be asked for
+    const adapter =
+      (await gpu.requestAdapter({ powerPreference })) ?? (await gpu.requestAdapter({ forceFallbackAdapter: true }));
     if (adapter === null) {
       throw new EngineError(
         'device',

@@ -1,6 +1,4 @@
 import type { BackendName } from '../backend.ts';
-import { runTiming } from './jobs/timing.ts';
-import type { JobContext } from './jobs/job.ts';
 import type { TrainingJob } from './protocol.ts';
 
 /** What a job asks for: a backend, or the faster one. */
@@ -25,10 +23,16 @@ export interface GraphicsAdapter {
   readonly software: boolean;
 }
 
-export type ChoosingHost = Pick<JobContext, 'backend' | 'adapter' | 'clock' | 'turn' | 'spawn'>;
-
-/** Milliseconds of training that are measured on each backend. */
-const measuredFor = 250;
+/** What the choice asks of the place it is made in: one that reaches both backends, in whatever thread or process they are. */
+export interface ChoosingHost {
+  /**
+   * The graphics adapter; null where there is none. `software`: one that computes on the processor will do, even if it has to be
+   * set up first. Left out: the host has no way to one.
+   */
+  adapter?(software?: boolean): Promise<GraphicsAdapter | null>;
+  /** Milliseconds a step of this job on a backend. Rejects where it cannot run the job. */
+  measure(job: TrainingJob, backend: BackendName): Promise<number>;
+}
 
 /**
  * Decides where a job runs. 'auto' measures a few steps of this very plan on the CPU and on the GPU and takes the faster: small
@@ -50,17 +54,19 @@ export async function chooseBackend(job: TrainingJob, host: ChoosingHost): Promi
   if (asked === 'reference' || asked === 'cpu') {
     return { asked, backend: asked, reason: 'The spec asks for it.', adapter: null, measured: [] };
   }
-  const adapter = (await host.adapter?.()) ?? null;
   if (asked === 'webgpu') {
-    return { asked, backend: 'webgpu', reason: 'The spec asks for it.', adapter: adapter?.name ?? null, measured: [] };
+    const adapter = (await host.adapter?.(true)) ?? null;
+    const reason = adapter?.software === true ? softwareWords(adapter.name) : 'The spec asks for it.';
+    return { asked, backend: 'webgpu', reason, adapter: adapter?.name ?? null, measured: [] };
   }
+  const adapter = (await host.adapter?.()) ?? null;
   if (adapter === null) return cpu('There is no graphics adapter here.');
   if (adapter.software) {
     return cpu(`The graphics adapter ${adapter.name} computes on the CPU itself, which is slower.`, adapter.name);
   }
-  const onCpu = await measure(job, 'cpu', host);
+  const onCpu = await host.measure(job, 'cpu');
   try {
-    const onGpu = await measure(job, 'webgpu', host);
+    const onGpu = await host.measure(job, 'webgpu');
     const measured = [
       { backend: 'cpu' as const, millisecondsPerStep: onCpu },
       { backend: 'webgpu' as const, millisecondsPerStep: onGpu },
@@ -78,17 +84,5 @@ export async function chooseBackend(job: TrainingJob, host: ChoosingHost): Promi
 
 const milliseconds = (value: number): string => `${Number(value.toPrecision(3))} ms`;
 
-async function measure(job: TrainingJob, backend: BackendName, host: ChoosingHost): Promise<number> {
-  const { millisecondsPerStep } = await runTiming(
-    { training: { ...job, backend, resumeFrom: null }, milliseconds: measuredFor },
-    {
-      backend: (name) => host.backend(name),
-      ...(host.spawn && { spawn: host.spawn }),
-      clock: () => host.clock(),
-      turn: () => host.turn(),
-      progress: () => undefined,
-      cancelled: false,
-    },
-  );
-  return millisecondsPerStep;
-}
+const softwareWords = (adapter: string): string =>
+  `The spec asks for it. No graphics card was found: ${adapter} computes on the processor, slower than backend=cpu.`;

@@ -1,10 +1,9 @@
-import { loadBackend } from '../host/backends.web.ts';
-import type { TrainingCommand } from './protocol.ts';
-import { serveTraining } from './session.ts';
+import { loadBackend, webAdapter } from '../host/backends.web.ts';
+import { serveWorker, type WorkerCommand } from './serve.ts';
 
 /**
- * Entry of a Web Worker that trains: `new Worker(new URL('engine/worker/entry.web.ts', ...), { type: 'module' })`. Its first
- * message brings the MessagePort over which it is commanded, as the commander may live in another process.
+ * Entry of a Web Worker that trains or does jobs: `new Worker(new URL('engine/worker/entry.web.ts', ...), { type: 'module' })`. Its
+ * first message brings the MessagePort over which it is commanded, as the commander may live in another process.
  */
 const looped = new MessageChannel();
 let delivered: () => void = () => undefined;
@@ -12,6 +11,7 @@ looped.port1.onmessage = () => delivered();
 
 const host = {
   backend: loadBackend,
+  adapter: webAdapter,
   clock: () => performance.now(),
   // a message to oneself comes after those that wait already, and sooner than a timer
   turn: () =>
@@ -25,11 +25,11 @@ addEventListener(
   'message',
   ({ data }: MessageEvent<{ readonly port: MessagePort }>) => {
     const { port } = data;
-    serveTraining(
+    serveWorker(
       {
         post: (event, transfer) => port.postMessage(event, transfer),
         on: (listener) => {
-          port.onmessage = ({ data: command }: MessageEvent<TrainingCommand>) => listener(command);
+          port.onmessage = ({ data: command }: MessageEvent<WorkerCommand>) => listener(command);
         },
         close: () => port.close(),
       },

@@ -29,7 +29,7 @@ export function isGpuTrouble(error: unknown, choice: BackendChoice): error is En
 export function onCpu(
   job: TrainingJob,
   choice: BackendChoice,
-  error: EngineError,
+  error: Pick<Error, 'message'>,
   step: number,
   last: Uint8Array | null,
 ): { readonly choice: BackendChoice; readonly job: TrainingJob } {

@@ -1,6 +1,6 @@
-import type { ChoosingHost } from './backendChoice.ts';
 import { plainError, type PlainError } from './plainError.ts';
 import { jobs, type JobInput, type JobName, type JobOutput } from './jobs/index.ts';
+import type { JobContext } from './jobs/job.ts';
 
 /** Host to worker: one job after the other. */
 export type JobCommand =
@@ -12,7 +12,7 @@ export type JobEvent =
   | { readonly kind: 'jobDone'; readonly output: JobOutput<JobName> }
   | { readonly kind: 'jobFailed'; readonly error: PlainError };
 
-export type JobHost = ChoosingHost;
+export type JobHost = Pick<JobContext, 'backend' | 'adapter' | 'clock' | 'turn' | 'spawn'>;
 
 /** Milliseconds between two messages of progress. */
 const tellEvery = 50;
@@ -28,7 +28,7 @@ export function serveJobs(post: (event: JobEvent) => void, host: JobHost): (comm
       const output = await runner(input, {
         backend: (backend) => host.backend(backend),
         ...(host.spawn && { spawn: host.spawn }),
-        ...(host.adapter && { adapter: () => host.adapter!() }),
+        ...(host.adapter && { adapter: (software) => host.adapter!(software) }),
         clock: () => host.clock(),
         turn: () => host.turn(),
         progress: (done, what = '') => {

@@ -60,6 +60,8 @@ export interface TrainingJob {
   readonly seed: number;
   /** 'auto': the faster one on this machine, measured before the first step. */
   readonly backend: BackendWish;
+  /** Where it is trained and why, where that is decided already; left out: the session decides by `backend`. */
+  readonly choice?: BackendChoice;
   /** Whether a run whose GPU fails goes on on the CPU. Left out: it does. */
   readonly fallback?: boolean;
   /** How convolutions are computed. Left out: the default, 'fast'. */

@@ -1,6 +1,7 @@
 import { TrainingRun } from '../train/trainingRun.ts';
 import { chooseBackend, type BackendChoice, type ChoosingHost } from './backendChoice.ts';
 import { isGpuTrouble, LastCheckpoint, onCpu } from './fallback.ts';
+import { measureBackend, type MeasuringHost } from './measureBackend.ts';
 import { plainError } from './plainError.ts';
 import type { TrainingCommand, TrainingEvent, TrainingJob } from './protocol.ts';
 
@@ -14,10 +15,11 @@ export interface TrainingPort {
 }
 
 /** What a session needs from the place it runs in. `turn` resolves once the messages that are waiting have been delivered. */
-export type TrainingHost = ChoosingHost & {
-  /** Bytes of memory that a plan may take here; left out where nobody knows. */
-  readonly memoryLimit?: number;
-};
+export type TrainingHost = MeasuringHost &
+  Pick<ChoosingHost, 'adapter'> & {
+    /** Bytes of memory that a plan may take here; left out where nobody knows. */
+    readonly memoryLimit?: number;
+  };
 
 /** Milliseconds of work between two looks at the commands. */
 const slice = 15;
@@ -71,7 +73,7 @@ class TrainingSession {
 
   /** Where the GPU fails, the run goes on on the CPU, unless the job forbids it. */
   async #train(job: TrainingJob): Promise<void> {
-    const choice = await chooseBackend(job, this.#host);
+    const choice = job.choice ?? (await this.#choose(job));
     try {
       await this.#trainOn(choice, job);
     } catch (error) {
@@ -80,6 +82,14 @@ class TrainingSession {
       const next = onCpu(job, choice, error, this.#run?.step ?? 0, this.#last.bytes);
       await this.#trainOn(next.choice, next.job);
     }
+  }
+
+  #choose(job: TrainingJob): Promise<BackendChoice> {
+    const host = this.#host;
+    return chooseBackend(job, {
+      ...(host.adapter && { adapter: (software) => host.adapter!(software) }),
+      measure: (given, backend) => measureBackend(given, backend, host),
+    });
   }
 
   async #trainOn(choice: BackendChoice, job: TrainingJob): Promise<void> {

@@ -11,6 +11,6 @@ const names: Readonly<Record<BackendName, string>> = { cpu: 'the CPU', webgpu: '
 /** A choice in words, for the run's events; undefined where there was nothing to choose. */
 export function choiceWords({ asked, backend, reason, adapter }: BackendChoice): string | undefined {
   if (asked === backend && adapter === null) return undefined;
-  const where = backend === 'webgpu' && adapter !== null ? `${names.webgpu} ${adapter}` : names[backend];
+  const where = backend === 'webgpu' && adapter !== null ? adapter : names[backend];
   return `Trains on ${where}. ${reason}`;
 }

@@ -1,5 +1,6 @@
 import type { Lab } from '../../lab/index.ts';
 import type { RunRecord } from '../../lab/contract/records.ts';
+import { choiceWords } from '../../lab/runs/backend.ts';
 import { LiveBlock, outcomeLine, Pace, progressLine } from './print/progress.ts';
 import type { Stream } from './print/terminal.ts';
 
@@ -45,7 +46,16 @@ export function watchRuns(lab: Pick<Lab, 'on'>, runs: readonly RunRecord[], stre
     if (block) block.print(line);
     else stream.write(`${line}\n`);
   };
+  const toldWords = new Set<string>();
+  /** Who asked for the GPU by name learns at once what it turned out to be. */
+  const tellBackend = ({ backendChoice }: RunRecord) => {
+    const words = backendChoice?.asked === 'webgpu' ? choiceWords(backendChoice) : undefined;
+    if (words === undefined || toldWords.has(words)) return;
+    toldWords.add(words);
+    print(stream.style.dim(`  ${words}`));
+  };
   const tell = (run: RunRecord) => {
+    tellBackend(run);
     if (ended.has(run.status) && !told.has(run.id)) {
       told.add(run.id);
       print(outcomeLine(run, stream.style));

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
 import { defaultPrecision, precisions } from '../../engine/backend.ts';
 import type { Backend, BackendName, CompileOptions } from '../../engine/backend.ts';
-import { withSoftwareGpu } from '../../scripts/softwareGpu.ts';
 import { groupNames } from './cases.ts';
 import type { GroupName } from './cases.ts';
 import { GoldenDataError } from './errors.ts';
@@ -87,7 +86,6 @@ async function main(args: string[]): Promise<number> {
     values.group === undefined ? undefined : listOf('group', values.group, groupNames);
   const compile = await compileOptions(values.threads, values.precision);
   const names = listOf('backend', values.backend, backendNames);
-  if (names.includes('webgpu')) withSoftwareGpu();
   const { backends, complete } = await loadBackends(names);
   const report = await runGolden({ dir: values.dir, backends, compile, ...(groups && { groups }) });
   process.stdout.write(`${values.json ? JSON.stringify(report, null, 2) : formatReport(report)}\n`);

@@ -1,11 +1,9 @@
 import type { Backend, BackendName, SpawnHelper } from '../../backend.ts';
-import type { GraphicsAdapter } from '../backendChoice.ts';
+import type { ChoosingHost } from '../backendChoice.ts';
 
 /** What a job may use of the place it runs in. */
-export interface JobContext {
+export interface JobContext extends Pick<ChoosingHost, 'adapter'> {
   backend(name: BackendName): Promise<Backend>;
-  /** The graphics adapter of this host; null where there is none. Left out: the host has no way to one. */
-  adapter?(): Promise<GraphicsAdapter | null>;
   /** Starts helper threads; left out where there are none. */
   readonly spawn?: SpawnHelper;
   /** Milliseconds of a steady clock. */

@@ -6,7 +6,6 @@ import {
   type CompileOptions,
   type Precision,
 } from '../../../engine/backend.ts';
-import { withSoftwareGpu } from '../../../scripts/softwareGpu.ts';
 import { loadBackend } from '../../golden/runner.ts';
 import { casesFolder, writeCase } from './cases.ts';
 import { compareBackends } from './compareBackends.ts';
@@ -63,7 +62,6 @@ async function compileOptions(threads: number, precision: Precision): Promise<Co
 
 async function main(): Promise<number> {
   const { graphs, seed, threads, precision, name, folder } = parse();
-  if (name === 'webgpu') withSoftwareGpu();
   const backend = await loadBackend(name);
   const options = await compileOptions(threads, precision);
   let failed = 0;

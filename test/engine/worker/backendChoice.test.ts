@@ -4,16 +4,20 @@ import { cpuBackend } from '../../../engine/cpu/index.ts';
 import { EngineError } from '../../../engine/errors.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { chooseBackend, type ChoosingHost, type GraphicsAdapter } from '../../../engine/worker/backendChoice.ts';
+import { measureBackend } from '../../../engine/worker/measureBackend.ts';
 import { smallJob } from '../train/jobs.ts';
 
 /** A GPU that is the reference backend under another name: slower than the CPU; or the other way round. */
 function host(adapter: GraphicsAdapter | null, gpu: Backend, cpu: Backend = cpuBackend): ChoosingHost {
   const backends: Record<BackendName, Backend> = { cpu, webgpu: gpu, reference: referenceBackend };
   return {
-    backend: (name) => Promise.resolve(backends[name]),
     adapter: () => Promise.resolve(adapter),
-    clock: () => performance.now(),
-    turn: () => Promise.resolve(),
+    measure: (given, name) =>
+      measureBackend(given, name, {
+        backend: (each) => Promise.resolve(backends[each]),
+        clock: () => performance.now(),
+        turn: () => Promise.resolve(),
+      }),
   };
 }
 
@@ -52,6 +56,26 @@ describe('the choice of a backend', () => {
     expect(await chooseBackend(job('auto'), host(null, cpuBackend))).toMatchObject({ backend: 'cpu', adapter: null });
     const { adapter: _adapter, ...without } = host(null, cpuBackend);
     expect(await chooseBackend(job('auto'), without)).toMatchObject({ backend: 'cpu' });
+  });
+
+  it('takes a software adapter for somebody who asks for the GPU by name, and says what that means', async () => {
+    const asked: (boolean | undefined)[] = [];
+    const only = (software: boolean): ChoosingHost => ({
+      ...host(card, cpuBackend),
+      adapter: (wanted) => {
+        asked.push(wanted);
+        return Promise.resolve({ name: 'SwiftShader', software });
+      },
+    });
+    const choice = await chooseBackend(job('webgpu'), only(true));
+    expect(choice).toMatchObject({ asked: 'webgpu', backend: 'webgpu', adapter: 'SwiftShader', measured: [] });
+    expect(choice.reason).toBe(
+      'The spec asks for it. No graphics card was found: SwiftShader computes on the processor, slower than backend=cpu.',
+    );
+    expect((await chooseBackend(job('webgpu'), only(false))).reason).toBe('The spec asks for it.');
+    await chooseBackend(job('auto'), only(true));
+    // only the wish by name lets the host set one up
+    expect(asked).toEqual([true, true, undefined]);
   });
 
   it('stays on the CPU where the GPU cannot run the network, and says why', async () => {
