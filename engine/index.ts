@@ -102,7 +102,16 @@ export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './train/
 export { learningRateFactor } from './train/schedules.ts';
 export { stageFaults, stageShape, stageSpans, type StageSettings, type StageSpan } from './train/stages.ts';
 export type { LossSettings, OptimizerSettings, ScheduleSettings } from './train/settings.ts';
-export type { BackendChoice, BackendWish, GraphicsAdapter } from './worker/backendChoice.ts';
+export {
+  chooseBackend,
+  measuredFor,
+  type BackendChoice,
+  type BackendWish,
+  type ChoosingHost,
+  type GraphicsAdapter,
+} from './worker/backendChoice.ts';
+export { onCpu } from './worker/fallback.ts';
+export type { WorkerCommand, WorkerEvent } from './worker/serve.ts';
 export type { JobCommand, JobEvent } from './worker/jobServer.ts';
 export type { JobInput, JobName, JobOutput, JobTable } from './worker/jobs/index.ts';
 export type {

@@ -5,6 +5,7 @@ import { openStore } from '../db/open.node.ts';
 import { createLab, type Lab, type LabSettings } from '../lab/index.ts';
 import { createCheckpointFiles, removeUnfinished } from './checkpoints.ts';
 import { createDatasets } from './datasets.ts';
+import type { EngineHost } from './engineWorker.ts';
 import { homeFolder, openHome } from './home.ts';
 import { describeMachine } from './machine.ts';
 import { createJobs } from './jobs.ts';
@@ -20,6 +21,8 @@ export interface ComposeOptions {
   readonly resources?: string;
   /** The training worker's program. Default: engine/worker/entry.node.ts; a bundled app names its own. */
   readonly workerEntry?: URL;
+  /** Where runs and jobs on the GPU are computed. Default: in threads, through Dawn. */
+  readonly gpu?: EngineHost;
   /** Seconds between checkpoints of a running run. Default 30. */
   readonly checkpointSeconds?: number;
   /** Whether runs that an earlier process left in the queue start by themselves. Default true. */
@@ -65,10 +68,11 @@ export async function compose(options: ComposeOptions = {}): Promise<Composition
     const lab = createLab({
       store,
       datasets,
-      jobs: createJobs({ datasets, entry }),
+      jobs: createJobs({ datasets, entry, gpu: options.gpu }),
       trainer: createTrainer({
         datasets,
         entry,
+        gpu: options.gpu,
         checkpointSeconds: options.checkpointSeconds ?? defaultCheckpointSeconds,
       }),
       checkpoints: createCheckpointFiles(home.checkpoints),

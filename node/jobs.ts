@@ -1,14 +1,16 @@
-import { SHARE_ENV, Worker } from 'node:worker_threads';
-import type { JobCommand, JobEvent, JobInput, JobName, JobOutput, TrainingJob } from '../engine/index.ts';
+import type { JobInput, JobName, JobOutput, TrainingJob, WorkerEvent } from '../engine/index.ts';
 import { fromErrorRecord, LabError, toErrorRecord } from '../lab/contract/errors.ts';
 import type { JobOptions, JobRequest, Jobs, JobWatch } from '../lab/ports.ts';
 import type { NodeDatasets } from './datasets.ts';
+import { threadHost, type EngineHost, type EngineWorker } from './engineWorker.ts';
 import { trainingJob } from './trainer.ts';
 
 export interface JobsOptions {
   readonly datasets: Pick<NodeDatasets, 'images'>;
   /** The worker's program: engine/worker/entry.node.ts, or what a bundler made of it. */
   readonly entry: URL;
+  /** Where jobs about the GPU are done; left out: in threads, like all others. */
+  readonly gpu?: EngineHost | undefined;
   /** Jobs at once; further ones wait. Default 2. */
   readonly workers?: number;
   /** Milliseconds after which a worker with nothing to do ends. Default one minute. */
@@ -18,22 +20,26 @@ export interface JobsOptions {
 }
 
 /**
- * Runs jobs in worker threads. A worker stays for the next job, so that a small one (a preview while somebody edits) does not
+ * Runs jobs in workers, threads but for those about the GPU. A worker stays for the next job, so that a small one (a preview while somebody edits) does not
  * wait for a thread to start; idle workers end after a while and never keep the process alive.
  */
 export function createJobs(options: JobsOptions): Jobs {
   return new WarmWorkers(options);
 }
 
+const defaults = { workers: 2, idle: 60_000, grace: 500 };
+
 class WarmWorkers implements Jobs {
-  readonly #options: Required<JobsOptions>;
+  readonly #options: JobsOptions & typeof defaults;
+  readonly #threads: EngineHost;
   readonly #idle: JobWorker[] = [];
   readonly #busy = new Set<JobWorker>();
   readonly #waiting: (() => void)[] = [];
   #closed = false;
 
   constructor(options: JobsOptions) {
-    this.#options = { workers: 2, idle: 60_000, grace: 500, ...options };
+    this.#options = { ...defaults, ...options };
+    this.#threads = threadHost(options.entry);
   }
 
   async run<N extends JobName>(
@@ -43,7 +49,7 @@ class WarmWorkers implements Jobs {
     watch: JobWatch = {},
   ): Promise<JobOutput<N>> {
     const training = request === null ? undefined : await this.#training(request);
-    const worker = await this.#take(watch.signal);
+    const worker = await this.#take(this.#hostOf(name, training), watch.signal);
     try {
       return (await worker.run(name, { training, ...options }, watch)) as JobOutput<N>;
     } finally {
@@ -63,7 +69,13 @@ class WarmWorkers implements Jobs {
     await Promise.all([...this.#idle.splice(0), ...this.#busy].map((worker) => worker.end()));
   }
 
-  async #take(signal: AbortSignal | undefined): Promise<JobWorker> {
+  /** Where a job is done: what asks for the graphics adapter or computes on it, where that is. */
+  #hostOf(name: JobName, training: TrainingJob | undefined): EngineHost {
+    const { gpu } = this.#options;
+    return gpu !== undefined && (name === 'adapter' || training?.backend === 'webgpu') ? gpu : this.#threads;
+  }
+
+  async #take(host: EngineHost, signal: AbortSignal | undefined): Promise<JobWorker> {
     while (!this.#closed && this.#busy.size >= this.#options.workers) {
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
@@ -72,7 +84,8 @@ class WarmWorkers implements Jobs {
       if (signal?.aborted === true) throw cancelled();
     }
     if (this.#closed) throw new LabError('closed', 'The lab is closing and starts no more jobs.');
-    const worker = this.#idle.pop() ?? new JobWorker(this.#options);
+    const at = this.#idle.findLastIndex((each) => each.host === host);
+    const worker = at < 0 ? new JobWorker(host, this.#options.grace) : this.#idle.splice(at, 1)[0]!;
     worker.keep();
     this.#busy.add(worker);
     return worker;
@@ -93,29 +106,31 @@ class WarmWorkers implements Jobs {
 
 const cancelled = (): LabError => new LabError('interrupted', 'The job was cancelled.');
 
-/** One thread, with at most one job. */
+/** One worker, with at most one job. */
 class JobWorker {
-  readonly #worker: Worker;
+  readonly host: EngineHost;
+  readonly #worker: EngineWorker;
   readonly #grace: number;
   #timer: NodeJS.Timeout | undefined;
   #settle: { resolve: (output: unknown) => void; reject: (error: unknown) => void; watch: JobWatch } | undefined;
   dead = false;
 
-  constructor({ entry, grace }: Required<JobsOptions>) {
+  constructor(host: EngineHost, grace: number) {
+    this.host = host;
     this.#grace = grace;
-    this.#worker = new Worker(entry, { name: 'jobs', env: SHARE_ENV });
-    this.#worker.on('message', (event: JobEvent) => this.#hear(event));
-    this.#worker.on('error', (error) => this.#die(error instanceof Error ? error.message : String(error)));
-    this.#worker.on('exit', (code) => this.#die(`it ended with exit code ${code}`));
+    this.#worker = host.start('jobs', {
+      hear: (event) => this.#hear(event),
+      died: (reason) => this.#die(reason),
+    });
   }
 
   keep(): void {
     clearTimeout(this.#timer);
-    this.#worker.ref();
+    this.#worker.hold(true);
   }
 
   endAfter(milliseconds: number, then: () => void): void {
-    this.#worker.unref();
+    this.#worker.hold(false);
     this.#timer = setTimeout(() => {
       then();
       void this.end();
@@ -131,7 +146,7 @@ class JobWorker {
     // a job that does not look up in time takes its thread down with it
     let limit: NodeJS.Timeout | undefined;
     const cancel = (): void => {
-      this.#send({ kind: 'cancelJob' });
+      this.#worker.post({ kind: 'cancelJob' });
       limit = setTimeout(() => {
         this.#settle?.reject(cancelled());
         this.#settle = undefined;
@@ -139,7 +154,7 @@ class JobWorker {
       }, this.#grace);
     };
     signal?.addEventListener('abort', cancel, { once: true });
-    this.#send({ kind: 'job', name, input });
+    this.#worker.post({ kind: 'job', name, input });
     return done
       .then((output) => {
         if (signal?.aborted === true) throw cancelled();
@@ -156,20 +171,17 @@ class JobWorker {
     clearTimeout(this.#timer);
     this.#settle?.reject(cancelled());
     this.#settle = undefined;
-    await this.#worker.terminate();
+    await this.#worker.end();
   }
 
-  #send(command: JobCommand): void {
-    this.#worker.postMessage(command);
-  }
-
-  #hear(event: JobEvent): void {
+  #hear(event: WorkerEvent): void {
     const settle = this.#settle;
     if (!settle) return;
     if (event.kind === 'jobProgress') {
       settle.watch.progress?.(event.done, event.what);
       return;
     }
+    if (event.kind !== 'jobDone' && event.kind !== 'jobFailed') return;
     this.#settle = undefined;
     if (event.kind === 'jobDone') settle.resolve(event.output);
     else settle.reject(fromErrorRecord(toErrorRecord(event.error)));

@@ -1,10 +1,20 @@
-import { SHARE_ENV, Worker } from 'node:worker_threads';
-import type { TrainingCommand, TrainingEvent, TrainingJob } from '../engine/index.ts';
+import {
+  chooseBackend,
+  measuredFor,
+  onCpu,
+  type BackendChoice,
+  type ChoosingHost,
+  type TrainingCommand,
+  type TrainingEvent,
+  type TrainingJob,
+  type WorkerEvent,
+} from '../engine/index.ts';
 import { toErrorRecord } from '../lab/contract/errors.ts';
 import type { Trainer, TrainingHandle, TrainRequest } from '../lab/ports.ts';
 import { effectiveGraph } from '../lab/spec/resolve.ts';
 import { stageSettings } from '../lab/spec/stages.ts';
 import type { DatasetImages, NodeDatasets } from './datasets.ts';
+import { askOnce, threadHost, type EngineHost, type EngineWorker } from './engineWorker.ts';
 
 export interface TrainerOptions {
   readonly datasets: Pick<NodeDatasets, 'images'>;
@@ -12,16 +22,27 @@ export interface TrainerOptions {
   readonly entry: URL;
   /** Seconds between checkpoints of a running run. */
   readonly checkpointSeconds: number;
+  /** Where runs on the GPU are trained; left out: in threads, like all others. */
+  readonly gpu?: EngineHost | undefined;
 }
 
-/** The end of a worker's stderr that goes into the error of a run whose worker died. */
-const keptStderr = 4000;
-
 type Listener = (event: TrainingEvent) => void;
+type FailureCode = Extract<TrainingEvent, { kind: 'failed' }>['error']['code'];
 
-/** Trains each run in a worker_threads Worker of its own; images lie in memory that all of them share. */
+/**
+ * Trains each run in a worker of its own: a thread, where images lie in memory that all of them share, or, with a host for the GPU,
+ * one behind that. Which of the two is decided here then, since only this side reaches both; and a run whose GPU fails goes on in a
+ * thread.
+ */
 export function createTrainer(options: TrainerOptions): Trainer {
-  return { start: (request, listener) => new TrainingWorker(options, request, listener) };
+  const threads = threadHost(options.entry);
+  return { start: (request, listener) => new TrainingWorker({ ...options, threads }, request, listener) };
+}
+
+/** What a run on the GPU goes on with in a thread. */
+interface Retreat {
+  readonly job: TrainingJob;
+  readonly choice: BackendChoice;
 }
 
 /**
@@ -29,21 +50,23 @@ export function createTrainer(options: TrainerOptions): Trainer {
  * whatever happens to the worker, and nothing after that or after `kill`.
  */
 class TrainingWorker implements TrainingHandle {
+  readonly #options: TrainerOptions & { readonly threads: EngineHost };
   readonly #listener: Listener;
-  readonly #early: TrainingCommand[] = [];
-  #worker: Worker | undefined;
+  /** The last command, for a worker that starts later; nothing revokes 'stop'. */
+  #wish: Exclude<TrainingCommand, { kind: 'start' }> | undefined;
+  #worker: EngineWorker | undefined;
   #over = false;
   #step = 0;
-  #stderr = '';
-  #death: Error | undefined;
+  #retreat: Retreat | undefined;
+  /** The newest checkpoint, as far as a retreat needs it. */
+  #last: Uint8Array | null = null;
 
-  constructor(options: TrainerOptions, request: TrainRequest, listener: Listener) {
+  constructor(options: TrainerOptions & { readonly threads: EngineHost }, request: TrainRequest, listener: Listener) {
+    this.#options = options;
     this.#listener = listener;
     void options.datasets
       .images(request.spec.data.dataset)
-      .then((images) => {
-        if (!this.#over) this.#start(options.entry, trainingJob(request, images, options.checkpointSeconds));
-      })
+      .then((images) => this.#begin(trainingJob(request, images, options.checkpointSeconds)))
       .catch((error: unknown) => this.#fail(error));
   }
 
@@ -61,69 +84,95 @@ class TrainingWorker implements TrainingHandle {
 
   async kill(): Promise<void> {
     this.#over = true;
-    await this.#worker?.terminate();
+    await this.#worker?.end();
   }
 
-  #start(entry: URL, job: TrainingJob): void {
-    // stderr is kept for the error message of a worker that dies, and still shown: warnings of the engine belong there
-    const worker = new Worker(entry, { name: `run ${job.seed}`, stderr: true, env: SHARE_ENV });
+  async #begin(job: TrainingJob): Promise<void> {
+    const { gpu, threads } = this.#options;
+    if (gpu === undefined || job.backend === 'cpu' || job.backend === 'reference') {
+      this.#start(threads, job);
+      return;
+    }
+    const choice = await chooseBackend(job, acrossHosts(threads, gpu));
+    if (choice.backend !== 'webgpu') {
+      this.#start(threads, { ...job, choice });
+      return;
+    }
+    if (job.fallback !== false) this.#retreat = { job, choice };
+    this.#start(gpu, { ...job, choice, fallback: false });
+  }
+
+  #start(host: EngineHost, job: TrainingJob): void {
+    if (this.#over) return;
+    const worker = host.start(`run ${job.seed}`, {
+      hear: (event) => this.#hear(event),
+      died: (reason) => this.#died(reason),
+    });
     this.#worker = worker;
-    worker.stderr.on('data', (chunk: Buffer) => {
-      this.#stderr = (this.#stderr + chunk.toString('utf8')).slice(-keptStderr);
-    });
-    worker.on('message', (event: TrainingEvent) => this.#hear(event));
-    worker.on('messageerror', (error) => {
-      this.#fail(error);
-      void worker.terminate();
-    });
-    worker.on('error', (error) => {
-      this.#death = error instanceof Error ? error : new Error(String(error));
-    });
-    // one turn later, what the worker wrote last has arrived
-    worker.on('exit', (code) => setImmediate(() => this.#failDead(code)));
-    worker.postMessage({ kind: 'start', job } satisfies TrainingCommand);
-    for (const command of this.#early.splice(0)) worker.postMessage(command);
+    worker.post({ kind: 'start', job });
+    if (this.#wish !== undefined && this.#wish.kind !== 'resume') worker.post(this.#wish);
   }
 
-  #post(command: TrainingCommand): void {
+  #post(command: Exclude<TrainingCommand, { kind: 'start' }>): void {
     if (this.#over) return;
-    if (this.#worker) this.#worker.postMessage(command);
-    else this.#early.push(command);
+    if (this.#wish?.kind !== 'stop') this.#wish = command;
+    this.#worker?.post(command);
   }
 
-  #hear(event: TrainingEvent): void {
-    if (this.#over) return;
+  #hear(event: WorkerEvent): void {
+    // a worker that was told to train does no jobs
+    if (this.#over || event.kind === 'jobProgress' || event.kind === 'jobDone' || event.kind === 'jobFailed') return;
     if ('step' in event) this.#step = event.step;
+    if (event.kind === 'checkpoint' && this.#retreat !== undefined) this.#last = event.bytes;
+    if (event.kind === 'failed' && (event.error.code === 'device' || event.error.code === 'memory')) {
+      if (this.#goOnWithoutGpu(event.error.message)) return;
+    }
     const last = event.kind === 'finished' || event.kind === 'failed';
     if (last) this.#over = true;
     this.#listener(event);
     // a worker with nothing left to do ends by itself; one that does not must not keep the process alive
-    if (last) void this.#worker?.terminate();
+    if (last) void this.#worker?.end();
   }
 
-  #failDead(exitCode: number): void {
-    const reason = this.#death?.message ?? `it ended with exit code ${exitCode}`;
-    const said = this.#stderr.trim();
+  #died(reason: string): void {
+    if (this.#goOnWithoutGpu(`What it ran in is gone: ${reason}.`)) return;
     this.#fail(
       new Error(
-        `The training worker died at step ${this.#step}: ${reason}.` +
-          (said ? ` Its last words: ${said}` : '') +
-          ' Resume the run to go on from its last checkpoint.',
+        `The training worker died at step ${this.#step}: ${reason}. Resume the run to go on from its last checkpoint.`,
       ),
     );
+  }
+
+  /** Whether the run was on the GPU and may go on in a thread, which it then does. */
+  #goOnWithoutGpu(message: string): boolean {
+    const retreat = this.#retreat;
+    if (this.#over || retreat === undefined) return false;
+    this.#retreat = undefined;
+    void this.#worker?.end();
+    const { job, choice } = onCpu(retreat.job, retreat.choice, { message }, this.#step, this.#last);
+    this.#last = null;
+    this.#start(this.#options.threads, { ...job, choice });
+    return true;
   }
 
   #fail(error: unknown): void {
     if (this.#over) return;
     this.#over = true;
     const { code, message, faults } = toErrorRecord(error);
-    type FailureCode = Extract<TrainingEvent, { kind: 'failed' }>['error']['code'];
-    this.#listener({
-      kind: 'failed',
-      step: this.#step,
-      error: { code: code as FailureCode, message, faults },
-    });
+    this.#listener({ kind: 'failed', step: this.#step, error: { code: code as FailureCode, message, faults } });
   }
+}
+
+/** The choice where the CPU is here and the GPU there: each is measured where the run would be trained. */
+function acrossHosts(threads: EngineHost, gpu: EngineHost): ChoosingHost {
+  return {
+    adapter: async (software = false) => (await askOnce(gpu, 'adapter', { software })).adapter,
+    measure: async (job, backend) => {
+      const training = { ...job, backend, resumeFrom: null, diagnostics: null };
+      const host = backend === 'webgpu' ? gpu : threads;
+      return (await askOnce(host, 'timing', { training, milliseconds: measuredFor })).millisecondsPerStep;
+    },
+  };
 }
 
 /** Everything a training run needs, from the spec and the images. */

@@ -23,6 +23,9 @@ export interface GraphicsAdapter {
   readonly software: boolean;
 }
 
+/** Milliseconds of training that are measured on each backend. */
+export const measuredFor = 250;
+
 /** What the choice asks of the place it is made in: one that reaches both backends, in whatever thread or process they are. */
 export interface ChoosingHost {
   /**
@@ -55,11 +58,17 @@ export async function chooseBackend(job: TrainingJob, host: ChoosingHost): Promi
     return { asked, backend: asked, reason: 'The spec asks for it.', adapter: null, measured: [] };
   }
   if (asked === 'webgpu') {
-    const adapter = (await host.adapter?.(true)) ?? null;
+    // whatever is wrong with it, the run will say it better
+    const adapter = (await host.adapter?.(true).catch(() => null)) ?? null;
     const reason = adapter?.software === true ? softwareWords(adapter.name) : 'The spec asks for it.';
     return { asked, backend: 'webgpu', reason, adapter: adapter?.name ?? null, measured: [] };
   }
-  const adapter = (await host.adapter?.()) ?? null;
+  let adapter: GraphicsAdapter | null;
+  try {
+    adapter = (await host.adapter?.()) ?? null;
+  } catch (error) {
+    return cpu(`Which graphics adapter there is could not be found out: ${messageOf(error)}`);
+  }
   if (adapter === null) return cpu('There is no graphics adapter here.');
   if (adapter.software) {
     return cpu(`The graphics adapter ${adapter.name} computes on the CPU itself, which is slower.`, adapter.name);
@@ -75,12 +84,13 @@ export async function chooseBackend(job: TrainingJob, host: ChoosingHost): Promi
     if (onCpu <= onGpu) return cpu(`Measured for this network: ${words}`, adapter.name, measured);
     return { asked, backend: 'webgpu', reason: `Measured for this network: ${words}`, adapter: adapter.name, measured };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return cpu(`${adapter.name} cannot run this plan: ${why}`, adapter.name, [
+    return cpu(`${adapter.name} cannot run this plan: ${messageOf(error)}`, adapter.name, [
       { backend: 'cpu', millisecondsPerStep: onCpu },
     ]);
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const milliseconds = (value: number): string => `${Number(value.toPrecision(3))} ms`;
 

@@ -1,10 +1,8 @@
 import type { BackendName } from '../backend.ts';
+import { measuredFor } from './backendChoice.ts';
 import type { JobContext } from './jobs/job.ts';
 import { runTiming } from './jobs/timing.ts';
 import type { TrainingJob } from './protocol.ts';
-
-/** Milliseconds of training that are measured on each backend. */
-export const measuredFor = 250;
 
 export type MeasuringHost = Pick<JobContext, 'backend' | 'clock' | 'turn' | 'spawn'>;
 
