@@ -8,10 +8,12 @@ import { verifyPlan } from '../../../engine/plan/verify.ts';
 import { ops } from '../../../engine/ops/index.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { loadBackend } from '../../golden/runner.ts';
+import type { JobChoices } from '../train/randomJobs.ts';
 import { buildPlan } from './build.ts';
-import { readCases, writeCase } from './cases.ts';
+import { readCases, replay, writeCase } from './cases.ts';
 import { compareBackends } from './compareBackends.ts';
 import { minimise } from './minimise.ts';
+import { searchRuns } from './search.ts';
 import { drawSpec } from './spec.ts';
 
 describe('random models', () => {
@@ -24,25 +26,25 @@ describe('random models', () => {
       nodes += fuzz.used;
       for (const segment of fuzz.plan.segments) for (const { op } of segment.ops) used.add(op);
     }
-    // probes, augmentation and mixup stand beside a model; the trials of kernels compare them
+    // probes stand beside a model, augmentation and mixup belong to a run
     const besides = new Set(['summarise', 'compare', 'copy', 'augmentImages', 'mixRows']);
     expect(Object.keys(ops).filter((op) => !used.has(op) && !besides.has(op))).toEqual([]);
     expect(nodes / 300).toBeGreaterThan(2.5);
   });
 });
 
-describe('the search itself', () => {
-  /** The reference backend with one op's attributes changed behind its back. */
-  function planted(change: (instance: OpInstance) => OpInstance): Backend {
-    return {
-      name: 'reference',
-      async compile(plan: Plan) {
-        const segments = plan.segments.map((segment) => ({ ...segment, ops: segment.ops.map(change) }));
-        return referenceBackend.compile({ ...plan, segments });
-      },
-    };
-  }
+/** The reference backend with one op's attributes changed behind its back. */
+function planted(change: (instance: OpInstance) => OpInstance): Backend {
+  return {
+    name: 'reference',
+    async compile(plan: Plan) {
+      const segments = plan.segments.map((segment) => ({ ...segment, ops: segment.ops.map(change) }));
+      return referenceBackend.compile({ ...plan, segments });
+    },
+  };
+}
 
+describe('the search itself', () => {
   test('finds nothing between a backend and itself', async () => {
     for (let seed = 1; seed <= 20; seed++) {
       expect(await compareBackends(drawSpec(seed), referenceBackend)).toBeUndefined();
@@ -68,14 +70,44 @@ describe('the search itself', () => {
   });
 });
 
+describe('the search among runs', () => {
+  test('finds nothing between a backend and itself', async () => {
+    for (let seed = 1; seed <= 3; seed++) expect(await searchRuns(seed, referenceBackend, {})).toBeUndefined();
+  });
+
+  test('finds a planted fault and shrinks the run to it', async () => {
+    // images of a stage are brought to its size by the nearest pixel
+    const wrong = planted((instance) =>
+      instance.op === 'resize' && instance.phase === 'data' ? { ...instance, attrs: { mode: 'nearest' } } : instance,
+    );
+    let seed = 1;
+    let found = await searchRuns(seed, wrong, {});
+    while (found === undefined && seed < 30) found = await searchRuns(++seed, wrong, {});
+    expect(found?.message).toContain('instead of');
+    const { choices } = found as { choices: JobChoices };
+    expect(choices.stages.map(({ size }) => size === null)).toEqual([false]);
+    // nothing else is left of it
+    const { blocks, dropout, augmentation, accumulate, optimizer, schedule, preprocessing } = choices;
+    expect({ blocks, dropout, augmentation, accumulate, optimizer, schedule, preprocessing }).toEqual({
+      blocks: [],
+      dropout: 0,
+      augmentation: null,
+      accumulate: 1,
+      optimizer: 'sgd',
+      schedule: 'constant',
+      preprocessing: 'unit',
+    });
+  }, 60_000);
+});
+
 describe('cases that were found once', () => {
   test('agree on the backend that they were found on', async () => {
     const cases = await readCases();
     expect(cases.length).toBeGreaterThan(0);
-    for (const [file, { backend, precision, spec }] of cases) {
+    for (const [file, found] of cases) {
       // differences of WebGPU are replayed where a device is (test/engine/webgpu)
-      if (backend === 'webgpu') continue;
-      expect(await compareBackends(spec, await loadBackend(backend), { precision }), file).toBeUndefined();
+      if (found.backend === 'webgpu') continue;
+      expect(await replay(found, await loadBackend(found.backend)), file).toBeUndefined();
     }
   });
 
@@ -90,6 +122,14 @@ describe('cases that were found once', () => {
     }
   });
 });
+
+test('cpu agrees with the reference on 20 random runs', async () => {
+  const cpu = await loadBackend('cpu');
+  for (let seed = 1; seed <= 20; seed++) {
+    const found = await searchRuns(seed, cpu, {});
+    expect(found, `npm run fuzz -- --of runs --graphs 1 --seed ${seed}`).toBeUndefined();
+  }
+}, 120_000);
 
 test('cpu agrees with the reference on 60 random models', async () => {
   const cpu = await loadBackend('cpu');

@@ -8,24 +8,28 @@ import {
 } from '../../../engine/backend.ts';
 import { loadBackend } from '../../golden/runner.ts';
 import { casesFolder, writeCase } from './cases.ts';
-import { compareBackends } from './compareBackends.ts';
-import { minimise } from './minimise.ts';
-import { drawSpec } from './spec.ts';
+import { searchModels, searchRuns, type Search } from './search.ts';
 
-const usage = `Trains random models on the reference backend and on another one and compares.
+const searches = { models: searchModels, runs: searchRuns } as const satisfies Record<string, Search>;
+type Kind = keyof typeof searches;
 
-  npm run fuzz -- [--graphs n] [--seed s] [--threads t] [--precision p] [--backends reference,cpu]
+const usage = `Trains what a seed draws on the reference backend and on another one and compares.
 
-  --graphs   how many models (default: 200)
-  --seed     number of the first one; model i of a run is the model of seed s + i (default: 1)
+  npm run fuzz -- [--of models] [--graphs n] [--seed s] [--threads t] [--precision p] [--backends reference,cpu]
+
+  --of       models (default): random layers, losses and optimisers, two steps each; or runs: whole training runs with random stages,
+             preprocessing, augmentation, mixup, accumulation, initialisers, schedules and recalibration
+  --graphs   how many (default: 200)
+  --seed     number of the first one; number i is what seed s + i draws (default: 1)
   --threads  threads of the cpu backend (default: 1)
   --precision  ${precisions.join(' or ')} (default: ${defaultPrecision})
   --backends  what to compare: reference,cpu (default) or reference,webgpu
-  --cases    folder for the smallest model of each difference (default: test/engine/fuzz/cases, whose files the tests replay)
+  --cases    folder for the smallest form of each difference (default: test/engine/fuzz/cases, whose files the tests replay)
 
 Exit code: 0 all agree, 1 some do not, 2 an option is wrong.`;
 
 function parse(): {
+  kind: Kind;
   graphs: number;
   seed: number;
   threads: number;
@@ -35,6 +39,7 @@ function parse(): {
 } {
   const { values } = parseArgs({
     options: {
+      of: { type: 'string', default: 'models' },
       graphs: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
       threads: { type: 'string', default: '1' },
@@ -47,11 +52,13 @@ function parse(): {
   for (const [name, value] of Object.entries(numbers)) {
     if (!Number.isSafeInteger(value) || value < 1) throw new TypeError(`--${name} takes a whole number from 1.`);
   }
+  const kind = (['models', 'runs'] as const).find((each) => each === values.of);
+  if (kind === undefined) throw new TypeError('--of takes models or runs.');
   const precision = precisions.find((each) => each === values.precision);
   if (precision === undefined) throw new TypeError(`--precision takes ${precisions.join(' or ')}.`);
   const name = (['cpu', 'webgpu'] as const).find((other) => `reference,${other}` === values.backends);
   if (name === undefined) throw new TypeError('--backends takes reference,cpu or reference,webgpu.');
-  return { ...numbers, precision, name, folder: values.cases };
+  return { ...numbers, kind, precision, name, folder: values.cases };
 }
 
 async function compileOptions(threads: number, precision: Precision): Promise<CompileOptions> {
@@ -61,36 +68,23 @@ async function compileOptions(threads: number, precision: Precision): Promise<Co
 }
 
 async function main(): Promise<number> {
-  const { graphs, seed, threads, precision, name, folder } = parse();
+  const { kind, graphs, seed, threads, precision, name, folder } = parse();
   const backend = await loadBackend(name);
   const options = await compileOptions(threads, precision);
   let failed = 0;
-  for (let i = 0; i < graphs; i++) {
-    const spec = drawSpec(seed + i);
-    const mismatch = await compareBackends(spec, backend, options);
-    if (mismatch === undefined) continue;
+  for (let i = seed; i < seed + graphs; i++) {
+    const found = await searches[kind](i, backend, options);
+    if (found === undefined) continue;
     failed++;
-    process.stdout.write(`seed ${seed + i} differs: ${mismatch.message}\n`);
-    const smallest = await minimise(
-      spec,
-      async (other) => (await compareBackends(other, backend, options)) !== undefined,
-    );
-    const rest = await compareBackends(smallest, backend, options);
-    process.stdout.write(`  smallest: ${JSON.stringify(smallest)}\n  ${rest?.message ?? ''}\n`);
-    const file = await writeCase(folder, {
-      backend: name,
-      precision,
-      seed: seed + i,
-      message: rest?.message ?? mismatch.message,
-      spec: smallest,
-    });
-    process.stdout.write(`  written to ${file}: commit it, and the tests replay it\n`);
-    process.stdout.write(
-      `  again: npm run fuzz -- --graphs 1 --seed ${seed + i} --precision ${precision} --backends reference,${name}\n`,
-    );
+    const file = await writeCase(folder, { backend: name, precision, seed: i, ...found });
+    const again = `npm run fuzz -- --of ${kind} --graphs 1 --seed ${i} --precision ${precision} --backends reference,${name}`;
+    process.stdout.write(`seed ${i} differs: ${found.message}
+  smallest: ${JSON.stringify('spec' in found ? found.spec : found.choices)}
+  written to ${file}: commit it, and the tests replay it
+  again: ${again}\n`);
   }
   process.stdout.write(
-    `${graphs} models, seeds ${seed} to ${seed + graphs - 1}: ${graphs - failed} agree, ${failed} differ\n`,
+    `${graphs} ${kind}, seeds ${seed} to ${seed + graphs - 1}: ${graphs - failed} agree, ${failed} differ\n`,
   );
   return failed === 0 ? 0 : 1;
 }
