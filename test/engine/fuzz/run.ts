@@ -8,7 +8,7 @@ import {
 } from '../../../engine/backend.ts';
 import { loadBackend } from '../../golden/runner.ts';
 import { casesFolder, writeCase } from './cases.ts';
-import { searchModels, searchRuns, type Search } from './search.ts';
+import { searchAll, searchModels, searchRuns, type Search } from './search.ts';
 
 const searches = { models: searchModels, runs: searchRuns } as const satisfies Record<string, Search>;
 type Kind = keyof typeof searches;
@@ -71,11 +71,9 @@ async function main(): Promise<number> {
   const { kind, graphs, seed, threads, precision, name, folder } = parse();
   const backend = await loadBackend(name);
   const options = await compileOptions(threads, precision);
-  let failed = 0;
-  for (let i = seed; i < seed + graphs; i++) {
-    const found = await searches[kind](i, backend, options);
-    if (found === undefined) continue;
-    failed++;
+  const differences = await searchAll(searches[kind], { seed, count: graphs }, backend, options);
+  const failed = differences.size;
+  for (const [i, found] of differences) {
     const file = await writeCase(folder, { backend: name, precision, seed: i, ...found });
     const again = `npm run fuzz -- --of ${kind} --graphs 1 --seed ${i} --precision ${precision} --backends reference,${name}`;
     process.stdout.write(`seed ${i} differs: ${found.message}

@@ -42,3 +42,26 @@ export const searchRuns: Search = async (seed, backend, options) => {
   const [choices] = counterexample;
   return { message: messages.get(JSON.stringify(choices)) ?? '', choices };
 };
+
+/**
+ * Searches seeds `seed` to `seed + count - 1`, some at once: compiling shaders is waited for most of the time on a device. Answers the
+ * differences by seed.
+ */
+export async function searchAll(
+  search: Search,
+  seeds: { readonly seed: number; readonly count: number },
+  backend: Backend,
+  options: CompileOptions = {},
+): Promise<ReadonlyMap<number, Difference>> {
+  const found = new Map<number, Difference>();
+  let next = seeds.seed;
+  const line = async (): Promise<void> => {
+    while (next < seeds.seed + seeds.count) {
+      const seed = next++;
+      const difference = await search(seed, backend, options);
+      if (difference !== undefined) found.set(seed, difference);
+    }
+  };
+  await Promise.all(Array.from({ length: backend.name === 'webgpu' ? 4 : 1 }, line));
+  return found;
+}
