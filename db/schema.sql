@@ -125,7 +125,7 @@ CREATE TABLE runs (
   checkpoint_step INTEGER,
   search_text TEXT NOT NULL,
   deleted_at INTEGER
-, backend_choice TEXT) STRICT;
+, backend_choice TEXT, fold INTEGER, folds INTEGER) STRICT;
 
 CREATE TABLE series_chunks (
   number INTEGER PRIMARY KEY,

@@ -6,6 +6,15 @@
 export type { BackendName } from './backend.ts';
 export type { AugmentationSettings } from './data/augment.ts';
 export { augmentSamples } from './data/augmentSamples.ts';
+export {
+  heldOut,
+  mostFolds,
+  splitTrainingFile,
+  type FoldSettings,
+  type SplitKind,
+  type SplitSettings,
+} from './data/split.ts';
+export { classCounts } from './data/stratify.ts';
 export { mostWhitened } from './data/whiten.ts';
 export { decodeIdx, decodeIdxImages, type IdxArray, type IdxPair } from './data/idx.ts';
 export {

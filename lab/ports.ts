@@ -211,6 +211,8 @@ export interface Datasets {
     count: number,
     split?: 'train' | 'test',
   ): Promise<{ pixels: Uint8Array; labels: Uint8Array; shape: number[] }>;
+  /** All labels of a file, u8 [count]. Not for writing. */
+  labels(id: string, split: 'train' | 'test'): Promise<Uint8Array>;
 }
 
 export interface Clock {

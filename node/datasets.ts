@@ -81,6 +81,7 @@ export function createDatasets(folder: string): NodeDatasets {
   return {
     list: async () => [...(await descriptions()).values()].map(recordOf),
     images,
+    labels: async (id, split) => (await images(id))[split].labels,
     samples: async (id, offset, count, split = 'train') => {
       const { [split]: file, record } = await images(id);
       const [channels, height, width] = record.imageShape;

@@ -192,6 +192,8 @@ export function trainingJob(
       classes: images.record.classes.length,
       validation: spec.data.validation,
       trainImages: spec.data.trainImages,
+      split: spec.data.split,
+      folds: spec.data.folds,
       preprocessing: spec.data.preprocessing,
       ...(spec.data.preprocessing.endsWith('Whitening') && { whiteningEps: spec.data.whiteningEps }),
       augmentation: spec.data.augmentation,

@@ -184,3 +184,14 @@ export function inUnit(value: Maybe, unit: string): string {
       return value === null || value === undefined ? nothing : `${significant(value, 4)}${space}${unit}`;
   }
 }
+
+/** What tells a run from the others of its group: "seed 1", or "seed 1, fold 2 of 5". */
+export function replicate({ seed, fold, folds }: { seed: number; fold: number | null; folds: number | null }): string {
+  return fold === null ? `seed ${seed}` : `seed ${seed}, fold ${fold} of ${folds}`;
+}
+
+/** What a run of the bench will do: "Run", "Run 3 seeds", "Run 5 folds", "Run 3 × 5 folds". */
+export function runText(seeds: number, folds: number | null): string {
+  if (folds !== null) return seeds > 1 ? `Run ${seeds} × ${folds} folds` : `Run ${folds} folds`;
+  return seeds > 1 ? `Run ${seeds} seeds` : 'Run';
+}

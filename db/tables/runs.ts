@@ -14,6 +14,8 @@ const plainColumns = {
   group: 'run_group',
   name: 'name',
   seed: 'seed',
+  fold: 'fold',
+  folds: 'folds',
   status: 'status',
   reason: 'reason',
   createdAt: 'created_at',
@@ -211,11 +213,11 @@ export function listRuns(db: ReadableDb, filter: RunFilter): { runs: RunRecord[]
   return { runs: rows.map(fromRow), total };
 }
 
-/** By seed, then age. */
+/** By seed, then fold, then age. */
 export function groupRuns(db: ReadableDb, group: string): RunRecord[] {
   return db
     .rows(
-      `SELECT ${selected} FROM runs WHERE run_group = ? AND deleted_at IS NULL ORDER BY seed, created_at, number`,
+      `SELECT ${selected} FROM runs WHERE run_group = ? AND deleted_at IS NULL ORDER BY seed, fold, created_at, number`,
       group,
     )
     .map(fromRow);

@@ -20,7 +20,7 @@ const partNames: Record<JobPart, string> = {
 };
 
 export function describeJob(job: TrainingJob): JobDescription {
-  const { train, test, augmentation, ...data } = job.data;
+  const { train, test, augmentation, split, folds, validation, ...data } = job.data;
   const { nodes } = job.graph;
   return {
     model: canonical(
@@ -28,6 +28,9 @@ export function describeJob(job: TrainingJob): JobDescription {
     ),
     data: canonical({
       ...data,
+      // with folds, the number of images held out elsewhere decides nothing
+      ...(folds ? { folds } : { validation }),
+      ...(split === 'stratified' ? { split } : {}),
       ...(augmentation ? { augmentation: augmentationOf(augmentation) } : {}),
       trainCount: train.count,
       testCount: test.count,

@@ -50,13 +50,14 @@ export function prepareTraining(job: TrainingJob): PreparedTraining {
   const { train, test, imageShape, classes, preprocessing } = job.data;
   checkFile('training', train, imageShape, classes);
   checkFile('test', test, imageShape, classes);
-  if (job.earlyStopping !== null && job.data.validation === 0) {
+  const holdsOut = job.data.validation > 0 || (job.data.folds ?? null) !== null;
+  if (job.earlyStopping !== null && !holdsOut) {
     throw new EngineError(
       'data',
       `training.earlyStopping watches ${job.earlyStopping.metric}, but data.validation is 0. Hold out images for validation, or turn early stopping off.`,
     );
   }
-  if (job.schedule.kind === 'reduceOnPlateau' && job.data.validation === 0) {
+  if (job.schedule.kind === 'reduceOnPlateau' && !holdsOut) {
     throw new EngineError(
       'data',
       `training.schedule reduces the rate by ${job.schedule.metric}, but data.validation is 0. Hold out images for validation, or choose another schedule.`,
@@ -68,7 +69,7 @@ export function prepareTraining(job: TrainingJob): PreparedTraining {
       `data.preprocessing: whitening takes images of at most ${mostWhitened} values, as its time grows with the third power of that; these have ${sizeOf(imageShape)}. Choose standardiseFeatures.`,
     );
   }
-  const split = splitTrainingFile(train.count, job.data.validation, job.data.trainImages, job.seed);
+  const split = splitTrainingFile(train.labels, { ...job.data, seed: job.seed });
   const stages = planStages(job, split);
   return {
     stages,

@@ -1,4 +1,5 @@
 import type { AugmentationSettings } from '../data/augment.ts';
+import type { FoldSettings, SplitKind } from '../data/split.ts';
 import type { BackendName, Precision, Variant } from '../backend.ts';
 import type { StepProbe } from '../diagnostics/measures.ts';
 import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
@@ -28,8 +29,12 @@ export interface TrainingJob {
     /** [C, H, W] */
     readonly imageShape: readonly [number, number, number];
     readonly classes: number;
-    /** Images held out of the training file, drawn by seed; the rest is trained on. */
+    /** Images held out of the training file, drawn by seed; the rest is trained on. With `folds` it counts for nothing. */
     readonly validation: number;
+    /** How images are drawn. Left out: any alike ('random'). */
+    readonly split?: SplitKind;
+    /** Holds out one fold of a cross-validation; left out or null: `validation` images. */
+    readonly folds?: FoldSettings | null;
     /** Train on so many of the rest only; null: all. */
     readonly trainImages: number | null;
     readonly preprocessing: Preprocessing;

@@ -9,11 +9,11 @@ import type { Spec } from '../spec/schema.ts';
 export interface Arm {
   /** Run id or group id, whole. */
   readonly id: string;
-  /** At least one, by seed, each seed once. */
+  /** At least one, by seed and fold, each once. */
   readonly runs: readonly RunRecord[];
-  /** How many runs of the group repeat a seed and are left out. */
+  /** How many runs of the group repeat a seed (and fold) and are left out. */
   readonly repeats: number;
-  /** Of the first run; those of a group differ in the seed alone. */
+  /** Of the first run; those of a group differ in seed and fold alone. */
   readonly spec: Spec;
   /** By run id. */
   readonly series: ReadonlyMap<string, readonly Series[]>;
@@ -28,7 +28,7 @@ export function findArms(store: Store, texts: readonly string[]): Arm[] {
   return ids.map((id) => {
     const details: RunDetails | null = store.getRun(id);
     const all = details ? [record(details)] : store.groupRuns(id);
-    const runs = oncePerSeed(all);
+    const runs = once(all);
     const spec = details?.spec ?? store.getRun(runs[0]!.id)!.spec;
     return {
       id,
@@ -41,14 +41,14 @@ export function findArms(store: Store, texts: readonly string[]): Arm[] {
 }
 
 /**
- * One run per seed: a repeated run ends with the same weights, so counting it again would make every interval too narrow. The
+ * One run per seed and fold: a repeated run ends with the same weights, so counting it again would make every interval too narrow. The
  * finished one is taken, else the one that got furthest; of equals the first.
  */
-function oncePerSeed(runs: readonly RunRecord[]): RunRecord[] {
-  const kept = new Map<number, RunRecord>();
+function once(runs: readonly RunRecord[]): RunRecord[] {
+  const kept = new Map<string, RunRecord>();
   for (const run of runs) {
-    const other = kept.get(run.seed);
-    if (!other || progress(run) > progress(other)) kept.set(run.seed, run);
+    const other = kept.get(replicateOf(run));
+    if (!other || progress(run) > progress(other)) kept.set(replicateOf(run), run);
   }
   return [...kept.values()];
 }
@@ -75,6 +75,19 @@ function findArmId(store: Store, text: string): string {
 function record({ spec: _spec, events: _events, ...run }: RunDetails): RunRecord {
   return run;
 }
+
+/** What tells the runs of a group apart, and pairs them with those of another: the seed, and the fold of a cross-validation. */
+export const replicateOf = ({ seed, fold, folds }: Pick<RunRecord, 'seed' | 'fold' | 'folds'>): string =>
+  fold === null ? String(seed) : `${seed}, fold ${fold} of ${folds}`;
+
+/**
+ * How much the runs of an arm overlap in the images that they are trained on: k folds share all but one part in k - 1, so that their
+ * results scatter less than those of independent runs would. 0 without folds.
+ */
+export const overlapOf = ({ runs }: Pick<Arm, 'runs'>): number => {
+  const { folds } = runs[0]!;
+  return folds === null || runs.length < 2 ? 0 : 1 / (folds - 1);
+};
 
 /** A label per arm: its name; where names agree, what is different about it as well. */
 export function labelsOf(arms: readonly Arm[], differences: readonly SpecDifference[]): string[] {

@@ -1,7 +1,7 @@
 import { seriesNames, type ArmCurve, type Series, type SeriesName } from '../contract/records.ts';
 import { mean, standardDeviation } from '../stats/moments.ts';
 import { studentTQuantile } from '../stats/studentT.ts';
-import type { Arm } from './arms.ts';
+import { overlapOf, type Arm } from './arms.ts';
 
 /** Of the band around a mean curve. */
 const confidence = 0.95;
@@ -17,6 +17,7 @@ export function armCurves(arm: Arm, maxPoints: number): ArmCurve[] {
 interface Trace {
   readonly run: string;
   readonly seed: number;
+  readonly fold: number | null;
   readonly values: (number | null)[];
   readonly seconds: (number | null)[];
 }
@@ -30,10 +31,16 @@ function armCurve(arm: Arm, name: SeriesName, maxPoints: number): ArmCurve | nul
   const grid = dense ? evenGrid(steps.at(-1)!, maxPoints) : steps;
   const traces = all.map(({ run, series }): Trace => {
     const sampled = series ? (dense ? binned(series, grid) : interpolated(series, grid)) : blank(grid.length);
-    return { run: run.id, seed: run.seed, ...sampled };
+    return { run: run.id, seed: run.seed, fold: run.fold, ...sampled };
   });
   const { batchSize, stepsPerEpoch } = arm.runs[0]!;
-  const bands = grid.map((_, i) => band(traces.map(({ values }) => values[i] ?? null)));
+  const overlap = overlapOf(arm);
+  const bands = grid.map((_, i) =>
+    band(
+      traces.map(({ values }) => values[i] ?? null),
+      overlap,
+    ),
+  );
   return {
     name,
     steps: grid,
@@ -43,7 +50,7 @@ function armCurve(arm: Arm, name: SeriesName, maxPoints: number): ArmCurve | nul
     mean: bands.map((each) => each.mean),
     low: bands.map((each) => each.low),
     high: bands.map((each) => each.high),
-    traces: traces.map(({ run, seed, values }) => ({ run, seed, values })),
+    traces: traces.map(({ run, seed, fold, values }) => ({ run, seed, fold, values })),
   };
 }
 
@@ -120,12 +127,15 @@ function tQuantile(df: number): number {
   return value;
 }
 
-/** Mean and t interval of the mean over the runs that have a value here. */
-function band(values: readonly (number | null)[]): { mean: number | null; low: number | null; high: number | null } {
+/** Mean and t interval of the mean over the runs that have a value here; corrected for what they share (pairedT.ts). */
+function band(
+  values: readonly (number | null)[],
+  overlap: number,
+): { mean: number | null; low: number | null; high: number | null } {
   const known = present(values);
   if (known.length === 0) return { mean: null, low: null, high: null };
   const middle = mean(known);
   if (known.length === 1) return { mean: middle, low: middle, high: middle };
-  const reach = (tQuantile(known.length - 1) * standardDeviation(known)) / Math.sqrt(known.length);
+  const reach = tQuantile(known.length - 1) * standardDeviation(known) * Math.sqrt(1 / known.length + overlap);
   return { mean: middle, low: middle - reach, high: middle + reach };
 }

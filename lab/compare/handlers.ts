@@ -12,11 +12,11 @@ export function compareHandlers({ store, datasets }: { readonly store: Store; re
     'compare.get': async ({ arms: texts, baseline: wanted, reach, maxPoints }) => {
       const arms = findArms(store, texts);
       const baseline = findBaseline(store, arms, wanted);
-      // seeds are what a group varies; only between single runs is the seed a difference like any other
+      // seeds and folds are what a group varies; only between single runs are they differences like any other
       const single = arms.every(({ runs }) => runs.length === 1);
       const specDifferences = diffSpecs(
         arms.map(({ spec }) => spec),
-        single ? [] : ['seed'],
+        single ? [] : ['seed', 'data.folds.fold'],
       );
       const labels = labelsOf(arms, specDifferences);
       return {

@@ -2,6 +2,7 @@ import { stageShape } from '../../engine/index.ts';
 import type { DatasetRecord } from '../contract/records.ts';
 import { checkSpec } from '../spec/check.ts';
 import { imagesAfter } from '../spec/resolve.ts';
+import type { Spec } from '../spec/schema.ts';
 import type { Arm } from './arms.ts';
 
 /** Thousands apart, as in the rest of the lab's words. */
@@ -66,7 +67,9 @@ export function sideEffects(
   arms.forEach((arm, i) => {
     if (arm.repeats > 0) {
       const runs = arm.repeats === 1 ? '1 more run' : `${arm.repeats} more runs`;
-      out.push(`${labels[i]} has ${runs} of seeds that are counted already; each seed counts once.`);
+      out.push(
+        `${labels[i]} has ${runs} of ${arm.runs[0]!.fold === null ? 'seeds' : 'folds'} that are counted already; each counts once.`,
+      );
     }
     if (i === at) return;
     for (const { key, name } of facts) {
@@ -95,9 +98,22 @@ function percent(share: number): string {
   return `${value >= 10 ? Math.round(value) : Number(value.toPrecision(2))} %`;
 }
 
+/** Which images validate an arm, in words: the same words for the same images of a seed. */
+function heldOutWords({ data }: Spec): string {
+  const { split, folds, validation } = data;
+  const drawn = split === 'stratified' ? 'drawn class by class' : 'drawn at random';
+  return folds === null ? `${count(validation)} images ${drawn}` : `folds, 1 of ${folds.count}, ${drawn}`;
+}
+
 /** What should be the same in a fair comparison and is not. */
 function otherEffects(arm: Arm, baseline: Arm, label: string, baseLabel: string): string[] {
   const out: string[] = [];
+  const [held, baseHeld] = [heldOutWords(arm.spec), heldOutWords(baseline.spec)];
+  if (held !== baseHeld) {
+    out.push(
+      `${label} is validated on ${held}, ${baseLabel} on ${baseHeld}: their validation numbers are of different images.`,
+    );
+  }
   const differs = (of: (run: Arm['runs'][number]) => string | null): [string, string] | null => {
     const mine = [...new Set(arm.runs.map(of).filter((each) => each !== null))].sort();
     const theirs = [...new Set(baseline.runs.map(of).filter((each) => each !== null))].sort();

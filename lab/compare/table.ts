@@ -2,7 +2,7 @@ import type { Comparison, RunRecord, Series, SeriesName } from '../contract/reco
 import { meanDifference } from '../stats/meanDifference.ts';
 import { mean, standardDeviation } from '../stats/moments.ts';
 import { pairedT } from '../stats/pairedT.ts';
-import type { Arm } from './arms.ts';
+import { overlapOf, replicateOf, type Arm } from './arms.ts';
 
 type Row = Comparison['table'][number];
 type Cell = Row['values'][number];
@@ -41,6 +41,13 @@ const metrics: readonly Metric[] = [
     unit: 'fraction',
     better: 'higher',
     of: (run) => run.metrics.bestValidationAccuracy,
+  },
+  {
+    key: 'validationAccuracy',
+    label: 'Validation accuracy at the end',
+    unit: 'fraction',
+    better: 'higher',
+    of: (run) => run.metrics.validationAccuracy,
   },
   {
     key: 'trainLoss',
@@ -91,42 +98,55 @@ export function metricTable(arms: readonly Arm[], baseline: Arm, reach: readonly
   return [...metrics, ...reach.map(reachMetric)].map(({ of, ...row }) => {
     const values = arms.map((arm) => valuesOf(arm, of));
     const base = values[arms.indexOf(baseline)]!;
-    return { ...row, values: values.map((each, i) => cell(each, arms[i] === baseline ? null : base)) };
+    return {
+      ...row,
+      values: values.map((each, i) => cell(each, arms[i] === baseline ? null : base, [arms[i]!, baseline])),
+    };
   });
 }
 
+/** Of all intervals. */
+const confidence = 0.95;
+
 interface Value {
-  readonly seed: number;
+  /** Its seed, and fold. */
+  readonly replicate: string;
   readonly value: number | null;
 }
 
 const valuesOf = (arm: Arm, of: Metric['of']): Value[] =>
-  arm.runs.map((run) => ({ seed: run.seed, value: finite(of(run, arm.series.get(run.id) ?? [])) }));
+  arm.runs.map((run) => ({ replicate: replicateOf(run), value: finite(of(run, arm.series.get(run.id) ?? [])) }));
 
 const finite = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null);
 const known = (values: readonly Value[]): number[] =>
   values.map(({ value }) => value).filter((value) => value !== null);
 
-function cell(values: readonly Value[], base: readonly Value[] | null): Cell {
+function cell(values: readonly Value[], base: readonly Value[] | null, arms: readonly [Arm, Arm]): Cell {
   const numbers = known(values);
   return {
     mean: numbers.length > 0 ? mean(numbers) : null,
     sd: finite(standardDeviation(numbers)),
     n: numbers.length,
     missing: values.length - numbers.length,
-    difference: base && difference(values, base),
+    difference: base && difference(values, base, arms),
   };
 }
 
 /**
  * Runs of two arms with the same seed share initial draws and batch order, so they are compared in pairs: of the seeds that
  * both have a value for, if there are any; else as independent samples (Welch). An interval needs two pairs, or two on each side.
+ * Those of folds pair by seed and fold, and their interval is corrected for the images that the folds share (pairedT.ts).
  */
-function difference(values: readonly Value[], base: readonly Value[]): Cell['difference'] {
+function difference(
+  values: readonly Value[],
+  base: readonly Value[],
+  [own, other]: readonly [Arm, Arm],
+): Cell['difference'] {
+  const overlaps = [overlapOf(own), overlapOf(other)] as const;
   const pairs = pairUp(values, base);
   if (pairs) {
     const [x, y] = pairs;
-    const { difference: middle, low, high } = pairedT(x, y);
+    const { difference: middle, low, high } = pairedT(x, y, confidence, overlaps[0]);
     return {
       mean: middle,
       low: finite(low),
@@ -139,7 +159,7 @@ function difference(values: readonly Value[], base: readonly Value[]): Cell['dif
   const x = known(values);
   const y = known(base);
   if (x.length === 0 || y.length === 0) return null;
-  const { difference: middle, low, high } = meanDifference(x, y);
+  const { difference: middle, low, high } = meanDifference(x, y, confidence, overlaps);
   return {
     mean: middle,
     low: finite(low),
@@ -152,14 +172,14 @@ function difference(values: readonly Value[], base: readonly Value[]): Cell['dif
 
 const ratio = (a: number, b: number): number | null => finite(a / b);
 
-/** Values of the seeds that both sides have; a seed that occurs several times pairs by order. Null: none is shared. */
+/** Values of the seeds (and folds) that both sides have; one that occurs several times pairs by order. Null: none is shared. */
 function pairUp(values: readonly Value[], base: readonly Value[]): [number[], number[]] | null {
   const x: number[] = [];
   const y: number[] = [];
   const free = [...base];
   let shared = 0;
-  for (const { seed, value } of values) {
-    const at = free.findIndex((each) => each.seed === seed);
+  for (const { replicate, value } of values) {
+    const at = free.findIndex((each) => each.replicate === replicate);
     if (at < 0) continue;
     shared++;
     const [partner] = free.splice(at, 1);

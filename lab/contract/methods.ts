@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { mostFolds } from '../../engine/index.ts';
 import { analysisRequestSchema, analysisSchema } from './analysisRecords.ts';
 import { diagnosticsSchema, histogramsSchema, measureSchema } from './diagnosticsRecords.ts';
 import { specSchema } from '../spec/schema.ts';
@@ -48,6 +49,18 @@ export const methods = {
     }),
     output: z.object({ pixels: z.string(), labels: z.array(z.number()), shape: z.array(z.number()) }),
   },
+  /** How many images of each class a seed puts into each part of a data set: what a spec's `data` and `seed` mean. */
+  'datasets.split': {
+    input: z.strictObject({
+      id: z.string(),
+      validation: z.int().min(0),
+      trainImages: z.int().min(1).nullable(),
+      split: z.enum(['random', 'stratified']),
+      folds: z.strictObject({ count: z.int(), fold: z.int() }).nullable(),
+      seed: z.int().min(0),
+    }),
+    output: z.object({ train: z.array(z.number()), validation: z.array(z.number()), test: z.array(z.number()) }),
+  },
   'templates.list': { input: nothing, output: z.array(templateSchema) },
   /** Checks any JSON as a spec: faults of the document and of the graph, all at once; never an error. */
   'spec.check': {
@@ -92,11 +105,17 @@ export const methods = {
     output: lrRangeSchema,
   },
   'models.cancelLrRange': { input: z.strictObject({ ticket }), output: z.object({ cancelled: z.boolean() }) },
-  /** Puts one run per seed into the queue. */
+  /** Puts one run per seed into the queue, or one per seed and fold. */
   'runs.create': {
     input: z.strictObject({
       spec: z.unknown(),
       seeds: z.array(z.int().min(0)).min(1).max(1000).optional().describe("Left out: the spec's own seed"),
+      folds: z
+        .int()
+        .min(2)
+        .max(mostFolds)
+        .optional()
+        .describe('Cross-validation: for every seed one run per fold of so many. Left out: as the spec says'),
       tags: z.array(z.string().max(60)).max(50).optional(),
     }),
     output: z.array(runRecordSchema),

@@ -37,10 +37,13 @@ export const backendChoiceSchema = z.object({
 
 export const runRecordSchema = z.object({
   id: z.string(),
-  /** Runs that differ in nothing but the seed share it: the first 12 hex digits of the spec hash without seed. */
+  /** Runs that differ in nothing but seed and fold share it: the first 12 hex digits of the spec hash without them. */
   group: z.string(),
   name: z.string(),
   seed: z.number(),
+  /** Which fold of a cross-validation it holds out, from 1, and of how many; null: none. */
+  fold: z.number().nullable(),
+  folds: z.number().nullable(),
   status: runStatusSchema,
   /** 'earlyStopping' | 'completed' | 'stopped' once it has ended. */
   reason: z.string().nullable(),
@@ -194,7 +197,14 @@ export const armCurveSchema = z.object({
   low: z.array(z.number().nullable()),
   high: z.array(z.number().nullable()),
   /** Each run's own values on the same grid. */
-  traces: z.array(z.object({ run: z.string(), seed: z.number(), values: z.array(z.number().nullable()) })),
+  traces: z.array(
+    z.object({
+      run: z.string(),
+      seed: z.number(),
+      fold: z.number().nullable(),
+      values: z.array(z.number().nullable()),
+    }),
+  ),
 });
 export type ArmCurve = z.output<typeof armCurveSchema>;
 

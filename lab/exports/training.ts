@@ -12,7 +12,7 @@ export interface ExportTraining {
 
 /** Fields of data and training that exported programs follow. What a spec says beyond them is told, not dropped silently. */
 const followed = {
-  data: ['dataset', 'validation', 'trainImages', 'preprocessing'],
+  data: ['dataset', 'validation', 'trainImages', 'split', 'folds', 'preprocessing'],
   training: ['batchSize', 'length', 'loss', 'optimizer', 'clip', 'l1', 'schedule', 'earlyStopping', 'evaluateEvery'],
 } as const;
 

@@ -11,14 +11,23 @@ export interface NewRun {
   readonly spec: Spec;
 }
 
+/** What tells the runs of a group apart. */
+export interface Replicate {
+  readonly seed: number;
+  /** Null: the one that the spec names, if any. */
+  readonly fold: number | null;
+}
+
 /** The record of a run that has just been put into the queue. `taken` says whether an id is in use. */
 export async function newRun(
   check: ReturnType<typeof requireSpec>,
-  seed: number,
+  { seed, fold }: Replicate,
   options: { tags: readonly string[]; now: number; engineVersion: string; taken: (id: string) => boolean },
 ): Promise<NewRun> {
   const { dataset, checked, length } = check;
-  const spec: Spec = { ...check.spec, seed };
+  const { count } = check.spec.data.folds ?? {};
+  const folds = fold === null || count === undefined ? check.spec.data.folds : { count, fold };
+  const spec: Spec = { ...check.spec, data: { ...check.spec.data, folds }, seed };
   let id = newRunId();
   while (options.taken(id)) id = newRunId();
   const run: RunRecord = {
@@ -26,6 +35,8 @@ export async function newRun(
     group: await groupHash(spec),
     name: spec.name.trim() || defaultName(dataset, checked),
     seed,
+    fold: folds?.fold ?? null,
+    folds: folds?.count ?? null,
     status: 'queued',
     reason: null,
     error: null,

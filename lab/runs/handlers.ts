@@ -4,11 +4,14 @@ import { LabError } from '../contract/errors.ts';
 import type { RunDetails, RunRecord } from '../contract/records.ts';
 import type { Clock, Datasets, Store } from '../ports.ts';
 import { requireSpec } from '../spec/check.ts';
-import { newRun, type NewRun } from './create.ts';
+import { newRun, type NewRun, type Replicate } from './create.ts';
 import { findRun } from './find.ts';
 import type { RunQueue } from './queue.ts';
 import { thinSeries } from './thin.ts';
 import type { RunVerifier } from './verify.ts';
+
+/** Runs that one call may put into the queue. */
+const mostReplicates = 1000;
 
 export interface RunHandlersOptions {
   readonly store: Store;
@@ -35,12 +38,21 @@ export function runHandlers(options: RunHandlersOptions): Handlers {
   };
 
   return {
-    'runs.create': async ({ spec: json, seeds, tags = [] }) => {
-      const check = requireSpec(json, await datasets.list());
+    'runs.create': async ({ spec: json, seeds, folds, tags = [] }) => {
+      const check = requireSpec(folds === undefined ? json : withFolds(json, folds), await datasets.list());
       const made: NewRun[] = [];
       const taken = (id: string): boolean => made.some(({ run }) => run.id === id) || store.findRuns(id).length > 0;
-      for (const seed of seeds ?? [check.spec.seed]) {
-        made.push(await newRun(check, seed, { tags, now: clock.now(), engineVersion, taken }));
+      const replicates = (seeds ?? [check.spec.seed]).flatMap((seed): Replicate[] =>
+        folds === undefined ? [{ seed, fold: null }] : Array.from({ length: folds }, (_, i) => ({ seed, fold: i + 1 })),
+      );
+      if (replicates.length > mostReplicates) {
+        throw new LabError(
+          'invalid',
+          `runs.create: ${replicates.length} runs at once are too many (seeds times folds); make at most ${mostReplicates}.`,
+        );
+      }
+      for (const replicate of replicates) {
+        made.push(await newRun(check, replicate, { tags, now: clock.now(), engineVersion, taken }));
       }
       store.transaction(() => {
         for (const { run, spec } of made) {
@@ -111,4 +123,11 @@ export function runHandlers(options: RunHandlersOptions): Handlers {
     'queue.get': () => queue.record(),
     'queue.set': ({ concurrency }) => queue.setConcurrency(concurrency),
   };
+}
+
+/** A document whose data is divided into so many folds. What is no spec stays as it is: the check says what is wrong with it. */
+function withFolds(json: unknown, count: number): unknown {
+  const data: unknown = typeof json === 'object' && json !== null ? (json as { data?: unknown }).data : undefined;
+  if (typeof data !== 'object' || data === null) return json;
+  return { ...(json as object), data: { ...data, folds: { count, fold: 1 } } };
 }

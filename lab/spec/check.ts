@@ -1,5 +1,6 @@
 import {
   checkGraph,
+  heldOut,
   mostWhitened,
   stageFaults,
   stageShape,
@@ -124,16 +125,21 @@ const images = (n: number): string => (n === 1 ? '1 image' : `${n} images`);
 /** What fits no single field. */
 function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
   const faults: LabFault[] = [];
-  const { validation, trainImages } = spec.data;
+  const { trainImages, folds } = spec.data;
   const { batchSize, earlyStopping, loss } = spec.training;
   const total = dataset.trainImages;
+  const split = splitFaults(spec.data, dataset);
+  if (split.length > 0) return split;
+  const validation = heldOut(spec.data, total);
   const rest = total - validation;
   if (rest <= 0) {
     const message = `data.validation: ${validation} of the ${images(total)} of ${dataset.id} are held out, so none is left to train on; take fewer.`;
     return [{ message }];
   }
   if (trainImages !== null && trainImages > rest) {
-    const message = `data.trainImages: ${trainImages} are wanted, but ${dataset.id} has ${rest} beside the ${validation} held out for validation; take at most ${rest}.`;
+    const held =
+      folds === null ? `the ${validation} held out for validation` : `the ${validation} of fold ${folds.fold}`;
+    const message = `data.trainImages: ${trainImages} are wanted, but ${dataset.id} has ${rest} beside ${held}; take at most ${rest}.`;
     faults.push({ message });
   }
   const values = dataset.imageShape.reduce((product, extent) => product * extent, 1);
@@ -141,7 +147,7 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
     const message = `data.preprocessing: whitening takes images of at most ${mostWhitened} values, those of ${dataset.id} have ${values}; choose standardiseFeatures.`;
     faults.push({ message });
   }
-  const split = Math.min(trainImages ?? rest, rest);
+  const trained = Math.min(trainImages ?? rest, rest);
   const batches =
     spec.training.stages.length === 0
       ? [{ path: 'training.batchSize', size: batchSize }]
@@ -149,9 +155,9 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
           path: spec.training.stages[i]!.batchSize === null ? 'training.batchSize' : `training.stages[${i}].batchSize`,
           size: stage.batchSize,
         }));
-  const tooLarge = new Map(batches.filter(({ size }) => size > split).map(({ path, size }) => [path, size]));
+  const tooLarge = new Map(batches.filter(({ size }) => size > trained).map(({ path, size }) => [path, size]));
   for (const [path, size] of tooLarge) {
-    const message = `${path}: a batch of ${size} is larger than the training split of ${images(split)}; take at most ${split}.`;
+    const message = `${path}: a batch of ${size} is larger than the training split of ${images(trained)}; take at most ${trained}.`;
     faults.push({ message });
   }
   const { accumulate } = spec.training;
@@ -172,6 +178,20 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
   }
   faults.push(...scheduleFaults(spec, tooLarge.size === 0 ? lengthOf(spec, dataset).totalSteps : Infinity));
   return faults;
+}
+
+/** Folds that there are not. */
+function splitFaults({ folds }: Spec['data'], { id, trainImages }: DatasetRecord): LabFault[] {
+  if (folds === null) return [];
+  if (folds.count > trainImages) {
+    const message = `data.folds.count: ${folds.count} folds of the ${images(trainImages)} of ${id} would leave some empty; take at most ${trainImages}.`;
+    return [{ message }];
+  }
+  if (folds.fold > folds.count) {
+    const message = `data.folds.fold: there is no fold ${folds.fold} of ${folds.count}; take 1 to ${folds.count}.`;
+    return [{ message }];
+  }
+  return [];
 }
 
 /** Stages that mix images but have only one in a part. */
@@ -219,7 +239,7 @@ function scheduleFaults({ data, training }: Spec, totalSteps: number): LabFault[
       }
       break;
     case 'reduceOnPlateau':
-      if (data.validation === 0) {
+      if (data.validation === 0 && data.folds === null) {
         messages.push(
           `training.schedule: it watches ${schedule.metric}, but data.validation is 0; hold out some images or choose another schedule.`,
         );

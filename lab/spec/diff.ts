@@ -40,9 +40,11 @@ function missingNodes(specs: readonly Spec[]): Set<string> {
 
 function flatten(spec: Spec): Map<string, unknown> {
   const out = new Map<string, unknown>();
-  const { name: _name, ablate: _ablate, model, ...rest } = spec;
+  const { name: _name, ablate: _ablate, model, data: own, ...rest } = spec;
+  const { validation: _validation, ...folded } = own;
   const { nodes, blocks: _blocks, ...switches } = model;
-  leaves({ ...rest, model: switches }, '', out);
+  // with folds the number of images held out elsewhere says nothing
+  leaves({ data: (own.folds ?? null) === null ? own : folded, ...rest, model: switches }, '', out);
   for (const node of nodes) {
     const { id, position: _position, title: _title, inputs, props, layer } = node;
     out.set(`model.nodes.${id}.layer`, layer);

@@ -27,6 +27,8 @@ export async function sha256(data: string | Uint8Array): Promise<string> {
 export const laterFields: Readonly<Record<string, unknown>> = {
   'training.optimizer.biasCorrection': true,
   'data.augmentation': null,
+  'data.split': 'random',
+  'data.folds': null,
   'data.augmentation.mixup': 0,
   'data.whiteningEps': 0.01,
   'training.clip': null,
@@ -68,10 +70,13 @@ function essence(spec: Spec): Essence {
   const { diagnostics: _diagnostics, ...training } = rest.training;
   const { blocks: _blocks, ...model } = rest.model;
   const { precision } = spec.backend;
+  // what a fold holds out follows from the folds alone
+  const { validation: _validation, ...data } = rest.data;
   // a run in stages is as long as they are
   const { length: _length, ...staged } = training;
   return {
     ...rest,
+    data: spec.data.folds === null ? rest.data : (data as Essence['data']),
     training: spec.training.stages.length > 0 ? (staged as Essence['training']) : training,
     model: { ...model, nodes },
     ...(backend.precision === undefined ? {} : { backend: { precision } }),
@@ -86,8 +91,10 @@ export function specHash(spec: Spec): Promise<string> {
 /** Digits of a hash that name a group. */
 const groupDigits = 12;
 
-/** The group of a run: runs share it that differ in nothing but the seed. */
+/** The group of a run: runs share it that differ in nothing but the seed, and in which fold of a cross-validation they hold out. */
 export async function groupHash(spec: Spec): Promise<string> {
   const { seed: _seed, ...rest } = essence(spec);
-  return (await sha256(canonicalJson(rest))).slice(0, groupDigits);
+  const { folds } = spec.data;
+  const data = folds === null ? rest.data : { ...rest.data, folds: { count: folds.count } };
+  return (await sha256(canonicalJson({ ...rest, data }))).slice(0, groupDigits);
 }

@@ -1,4 +1,11 @@
-import { stageSpans, withBatchNorm, withDropout, type GraphDocument, type StageSpan } from '../../engine/index.ts';
+import {
+  heldOut,
+  stageSpans,
+  withBatchNorm,
+  withDropout,
+  type GraphDocument,
+  type StageSpan,
+} from '../../engine/index.ts';
 import type { DatasetRecord } from '../contract/records.ts';
 import type { Spec } from './schema.ts';
 import { stageSettings } from './stages.ts';
@@ -33,14 +40,15 @@ export function lengthOf(
   spec: Pick<Spec, 'data' | 'training'>,
   dataset: Pick<DatasetRecord, 'trainImages'>,
 ): RunLength {
-  const { validation, trainImages: wanted } = spec.data;
-  const rest = Math.max(0, dataset.trainImages - validation);
+  const { trainImages: wanted } = spec.data;
+  const validationImages = heldOut(spec.data, dataset.trainImages);
+  const rest = dataset.trainImages - validationImages;
   const trainImages = Math.min(wanted ?? rest, rest);
   const { batchSize, length } = spec.training;
   const stages = stageSpans({ batchSize, length, stages: stageSettings(spec.training) }, trainImages);
   return {
     trainImages,
-    validationImages: Math.min(validation, dataset.trainImages),
+    validationImages,
     stepsPerEpoch: stepsPerEpochOf(stages),
     totalSteps: stages.at(-1)!.endStep,
     stages,

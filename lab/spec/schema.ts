@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defaultPrecision, precisions } from '../../engine/index.ts';
+import { defaultPrecision, mostFolds, precisions } from '../../engine/index.ts';
 import { diagnosticsSchema, usualDiagnostics } from './diagnostics.ts';
 import { augmentationSchema } from './augmentation.ts';
 import { lossSchema } from './loss.ts';
@@ -54,8 +54,20 @@ const dataSchema = z.strictObject({
     .int()
     .min(0)
     .default(5000)
-    .describe('Images of the training file held out for validation, drawn by seed'),
+    .describe('Images of the training file held out for validation, drawn by seed; with folds it counts for nothing'),
   trainImages: positiveInteger.nullable().default(null).describe('Train on so many of the rest; null: all'),
+  split: z
+    .enum(['random', 'stratified'])
+    .default('random')
+    .describe('How images are drawn: random: any alike; stratified: of each class its share'),
+  folds: z
+    .strictObject({
+      count: z.int().min(2).max(mostFolds).describe('Parts that the training file is dealt out to'),
+      fold: positiveInteger.describe('The one that is held out for validation, from 1'),
+    })
+    .nullable()
+    .default(null)
+    .describe('One fold of a cross-validation; null: `validation` images are held out'),
   preprocessing: z
     .enum(['raw', 'unit', 'standardise', 'standardiseFeatures', 'pcaWhitening', 'zcaWhitening'])
     .default('unit')

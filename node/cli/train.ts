@@ -55,7 +55,9 @@ export async function train(
     const runs = watch.records();
     const comparison = signal ? null : await otherGroup(lab, runs);
     if (args.has('json')) printJson(terminal, { runs });
-    else if (runs.some((run) => run.status === 'finished')) terminal.out.write(`\n${closingTable(runs, terminal.out)}`);
+    else if (runs.some((run) => run.status === 'finished')) {
+      terminal.out.write(`\n${closingTable(runs, terminal.out)}${foldSentences(runs)}`);
+    }
     terminal.err.write(advice(runs, comparison, terminal.err));
     return exitOf(runs, signal);
   } finally {
@@ -77,15 +79,22 @@ function exitOf(runs: readonly RunRecord[], signal: EndSignal | undefined): numb
   return runs.every((run) => run.status === 'finished') ? 0 : 1;
 }
 
+/** "2 of 5". */
+export const foldText = ({ fold, folds }: Pick<RunRecord, 'fold' | 'folds'>): string =>
+  fold === null ? '-' : `${fold} of ${folds}`;
+
 /** The end of a training command: one line per run with what certifies it. */
 export function closingTable(runs: readonly RunRecord[], stream: Stream): string {
+  const folded = runs.some((run) => run.fold !== null);
   return table(
     [
       { title: 'run' },
       { title: 'group' },
       { title: 'name', flexible: true },
       { title: 'seed', align: 'right' },
+      ...(folded ? [{ title: 'fold', align: 'right' as const }] : []),
       { title: 'status' },
+      ...(folded ? [{ title: 'validation accuracy', align: 'right' as const }] : []),
       { title: 'test accuracy', align: 'right' },
       { title: 'steps', align: 'right' },
       { title: 'time', align: 'right' },
@@ -96,7 +105,9 @@ export function closingTable(runs: readonly RunRecord[], stream: Stream): string
       run.group,
       run.name,
       String(run.seed),
+      ...(folded ? [foldText(run)] : []),
       run.status,
+      ...(folded ? [percent(run.metrics.validationAccuracy)] : []),
       percent(run.metrics.testAccuracy),
       whole(run.step),
       duration(run.seconds),
@@ -104,6 +115,23 @@ export function closingTable(runs: readonly RunRecord[], stream: Stream): string
     ]),
     stream,
   );
+}
+
+/** What a cross-validation has measured: mean and spread over its folds, group by group. */
+export function foldSentences(runs: readonly RunRecord[]): string {
+  const groups = Map.groupBy(
+    runs.filter((run) => run.status === 'finished' && run.fold !== null),
+    (run) => run.group,
+  );
+  return [...groups]
+    .map(([, folds]) => folds.flatMap((run) => run.metrics.validationAccuracy ?? []))
+    .filter((values) => values.length > 1)
+    .map((values) => {
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+      return `\nValidation accuracy over ${counted(values.length, 'fold')}: ${percent(mean)} on average, standard deviation ${(100 * spread).toFixed(2)} points, ${percent(Math.min(...values))} to ${percent(Math.max(...values))}.\n`;
+    })
+    .join('');
 }
 
 /** The group of the newest finished run that was not trained just now. */
@@ -131,7 +159,7 @@ function advice(runs: readonly RunRecord[], other: string | null, stream: Stream
     lines.push(
       arms.length > 1
         ? 'Compare with the arm before:'
-        : 'Look at the seeds together, and name a second group to compare:',
+        : `Look at the ${runs.some((run) => run.fold !== null) ? 'folds' : 'seeds'} together, and name a second group to compare:`,
     );
     lines.push(`  ${stream.style.bold(commandLine(`compare ${arms.join(' ')}`))}`);
   }

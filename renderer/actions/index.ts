@@ -89,6 +89,8 @@ export const actions = {
     name: 'build.run',
     label: (app) => {
       const n = app.draft.parsedSeeds.seeds.length;
+      const folds = app.draft.foldRuns;
+      if (folds !== null) return `Run this experiment on ${folds} folds${n > 1 ? ` with ${n} seeds` : ''}`;
       return n > 1 ? `Run this experiment with ${n} seeds` : 'Run this experiment';
     },
     group: 'Build',

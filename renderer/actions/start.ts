@@ -57,13 +57,13 @@ export async function seeBatchNorm(app: AppState): Promise<void> {
   }
 }
 
-/** Runs what is on the bench: one run per seed. One opens live, several side by side. */
+/** Runs what is on the bench: one run per seed (and fold). The first one opens live. */
 export async function runDraft(app: AppState): Promise<void> {
   const { spec, parsedSeeds } = app.draft;
   if (!spec || app.draft.reason !== null || app.starting) return;
   app.starting = true;
   try {
-    const ids = await app.start(spec, parsedSeeds.seeds);
+    const ids = await app.start(spec, parsedSeeds.seeds, [], app.draft.foldRuns);
     if (ids?.[0] !== undefined) app.route.go('run', [ids[0]]);
   } finally {
     app.starting = false;

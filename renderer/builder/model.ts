@@ -9,6 +9,7 @@ import {
   describeGraph,
   layers,
   normaliseProp,
+  heldOut,
   stageSpans,
   withBatchNorm,
   withDropout,
@@ -143,13 +144,14 @@ export function fullProps(layer: LayerDefinition, given: Readonly<Record<string,
 export function lengthOf(
   spec: Spec,
   dataset: DatasetRecord,
-): { trainImages: number; stepsPerEpoch: number; totalSteps: number } {
+): { trainImages: number; validationImages: number; stepsPerEpoch: number; totalSteps: number } {
   const { data, training } = spec;
-  const rest = Math.max(0, dataset.trainImages - data.validation);
+  const validationImages = heldOut(data, dataset.trainImages);
+  const rest = dataset.trainImages - validationImages;
   const trainImages = data.trainImages === null ? rest : Math.min(data.trainImages, rest);
   const { batchSize, length } = training;
   const spans = stageSpans({ batchSize, length, stages: stageSettings(training) }, trainImages);
   const { stepsPerEpoch } = spans[0]!;
   const totalSteps = spans.at(-1)!.endStep;
-  return { trainImages, stepsPerEpoch, totalSteps };
+  return { trainImages, validationImages, stepsPerEpoch, totalSteps };
 }

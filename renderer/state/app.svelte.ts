@@ -65,10 +65,20 @@ export class AppState {
     return [];
   }
 
-  /** Puts runs of `spec` into the queue, one per seed; null when the lab refused, which was said then. */
-  async start(spec: Spec, seeds: readonly number[], tags: readonly string[] = []): Promise<readonly string[] | null> {
+  /** Puts runs of `spec` into the queue, one per seed (and fold, if so many are said); null when the lab refused, which was said then. */
+  async start(
+    spec: Spec,
+    seeds: readonly number[],
+    tags: readonly string[] = [],
+    folds: number | null = null,
+  ): Promise<readonly string[] | null> {
     try {
-      const runs = await this.link.call('runs.create', { spec, seeds: [...seeds], tags: [...tags] });
+      const runs = await this.link.call('runs.create', {
+        spec,
+        seeds: [...seeds],
+        tags: [...tags],
+        ...(folds !== null && { folds }),
+      });
       this.runs.take(runs);
       return runs.map((run) => run.id);
     } catch (error) {

@@ -26,6 +26,8 @@ export class DraftState {
   selection = $state.raw<readonly string[]>([]);
   /** As typed; read by parseSeeds. */
   seeds = $state('1');
+  /** Whether a cross-validation on the bench is run fold by fold, or the one fold that the spec names. */
+  allFolds = $state(true);
   /** What the lab says about the whole spec, beyond what the graph check sees here. */
   labFaults = $state.raw<readonly LabFault[]>([]);
   datasets = $state.raw<readonly DatasetRecord[]>([]);
@@ -54,6 +56,7 @@ export class DraftState {
     this.#link = link;
     const seeds = recall('draft.seeds');
     if (typeof seeds === 'string') this.seeds = seeds;
+    this.allFolds = recall('draft.allFolds') !== false;
     addEventListener('pagehide', () => this.flush());
   }
 
@@ -130,6 +133,16 @@ export class DraftState {
 
   redo(): void {
     this.#travel(this.#history.redo(this.spec));
+  }
+
+  /** Folds that are run of each seed; null: the one run that the spec says. */
+  get foldRuns(): number | null {
+    return this.allFolds ? (this.spec?.data.folds?.count ?? null) : null;
+  }
+
+  setAllFolds(all: boolean): void {
+    this.allFolds = all;
+    remember('draft.allFolds', all);
   }
 
   setSeeds(text: string): void {

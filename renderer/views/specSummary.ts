@@ -88,6 +88,11 @@ export const lengthWords = (length: Spec['training']['length']): string =>
     ? `${setting(length.epochs)} ${length.epochs === 1 ? 'epoch' : 'epochs'}`
     : plural(length.steps, 'step');
 
+function heldOutWords({ validation, folds, split }: Spec['data']): string {
+  const held = folds === null ? `${count(validation)} held out` : `fold ${folds.fold} of ${folds.count} held out`;
+  return split === 'stratified' ? `${held}, class by class` : held;
+}
+
 export function specSummary(spec: Spec, datasetTitle: string): { label: string; value: string }[] {
   const { data, model, training } = spec;
   const hidden = model.nodes.filter((node) => node.layer !== 'input').length;
@@ -97,7 +102,7 @@ export function specSummary(spec: Spec, datasetTitle: string): { label: string; 
     { label: 'Preprocessing', value: preprocessingWords[data.preprocessing] },
     {
       label: 'Training images',
-      value: `${data.trainImages === null ? 'all' : integer(data.trainImages)}, ${count(data.validation)} held out`,
+      value: `${data.trainImages === null ? 'all' : integer(data.trainImages)}, ${heldOutWords(data)}`,
     },
     { label: 'Model', value: `${hidden} layers drawn` },
     ...(model.batchNorm === 'asDrawn' ? [] : [{ label: 'BatchNorm', value: batchNormWords[model.batchNorm] }]),

@@ -29,8 +29,8 @@ export function verdict(comparison: Comparison): string | undefined {
         value.missing === 0
           ? ''
           : waiting
-            ? ` (${value.n} of ${all} seeds so far)`
-            : ` (only ${value.n} of ${all} seeds did)`;
+            ? ` (${value.n} of ${all} ${unitOf(arm)}s so far)`
+            : ` (only ${value.n} of ${all} ${unitOf(arm)}s did)`;
       const steps = `${integer(Math.round(value.mean))} steps`;
       const place = atFirst(comparison, i) ? `at its first evaluation, after ${steps}` : `after ${steps}`;
       reached.push(`${label} ${place}${some}`);
@@ -63,14 +63,18 @@ function ratioText(comparison: Comparison, row: Comparison['table'][number]): st
   const difference = row.values[only]?.difference;
   if (!difference?.ratio) return '';
   const factor = difference.ratio < 1 ? 1 / difference.ratio : difference.ratio;
+  const unit = unitOf(comparison.arms[only]!);
   const word = difference.ratio < 1 ? 'fewer' : 'more';
   const interval =
     difference.low === null || difference.high === null
-      ? ` ${difference.paired ? 'One pair of seeds' : 'One seed each'} says nothing about chance; add seeds for an interval.`
-      : ` Difference ${integer(Math.round(difference.mean))} steps, 95\u202f% interval ${integer(Math.round(difference.low))} to ${integer(Math.round(difference.high))}, ${difference.n} ${difference.paired ? 'pairs of seeds' : 'seeds'}.`;
+      ? ` ${difference.paired ? `One pair of ${unit}s` : `One ${unit} each`} says nothing about chance; add ${unit}s for an interval.`
+      : ` Difference ${integer(Math.round(difference.mean))} steps, 95\u202f% interval ${integer(Math.round(difference.low))} to ${integer(Math.round(difference.high))}, ${difference.n} ${difference.paired ? `pairs of ${unit}s` : `${unit}s`}.`;
   // the smaller number is an upper bound then, so the ratio is a lower one
   const bound = atFirst(comparison, difference.ratio < 1 ? only : base) ? 'at least ' : '';
   return ` That is ${bound}${significant(factor, 2)} times ${word} steps than ${quote(comparison.arms[base]!.label)}.${interval}`;
 }
+
+/** What the runs of an arm are: repetitions with other seeds, or folds. */
+const unitOf = ({ runs }: Comparison['arms'][number]): string => ((runs[0]?.fold ?? null) === null ? 'seed' : 'fold');
 
 const quote = (label: string): string => `“${label}”`;

@@ -55,6 +55,8 @@ export function makeRun(change: Partial<RunRecord> = {}): RunRecord {
     group: `g${number}`,
     name: `Run ${number}`,
     seed: 1,
+    fold: null,
+    folds: null,
     status: 'finished',
     reason: 'completed',
     error: null,

@@ -31,6 +31,8 @@ export function run(id: string, more: Partial<RunRecord> = {}): RunRecord {
     group: 'aaaabbbbcccc',
     name: 'a run',
     seed: 1,
+    fold: null,
+    folds: null,
     status: 'queued',
     reason: null,
     error: null,

@@ -52,6 +52,7 @@ describe('calls', () => {
     const id = run!.id;
     Object.assign(inputs, {
       'datasets.samples': { id: 'dots', count: 3 },
+      'datasets.split': { id: 'dots', validation: 10, trainImages: null, split: 'random', folds: null, seed: 1 },
       'spec.check': { spec: { a: 1 } },
       'models.preview': { spec: smallSpec, images: 8 },
       'models.timing': { spec: smallSpec },
@@ -130,6 +131,35 @@ describe('calls', () => {
     expect(Buffer.from(samples.pixels, 'base64')).toEqual(
       Buffer.from(Array.from({ length: 16 }, (_, i) => (999 * 16 + i) % 256)),
     );
+  });
+
+  it('count the images of each class in the parts of a split', async () => {
+    const { lab } = await bench();
+    const settings = {
+      id: 'dots',
+      validation: 100,
+      trainImages: 30,
+      split: 'stratified',
+      folds: null,
+      seed: 4,
+    } as const;
+    // 334 of 1000 images are of the second class, 34 of 100 test images
+    expect(await lab.call('datasets.split', settings)).toEqual({
+      train: [20, 10],
+      validation: [67, 33],
+      test: [66, 34],
+    });
+    const fold = { ...settings, trainImages: null, folds: { count: 4, fold: 4 } };
+    expect(await lab.call('datasets.split', fold)).toEqual({
+      train: [500, 250],
+      validation: [166, 84],
+      test: [66, 34],
+    });
+    await expect(lab.call('datasets.split', { ...settings, id: 'dost' })).rejects.toMatchObject({ code: 'notFound' });
+    await expect(lab.call('datasets.split', { ...settings, validation: 1000 })).rejects.toMatchObject({
+      code: 'invalid',
+      message: expect.stringContaining('data.validation: 1000 of the 1000 images') as string,
+    });
   });
 
   it('show images of the test file, which has an end of its own', async () => {

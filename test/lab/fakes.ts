@@ -50,6 +50,11 @@ export class FakeDatasets implements Datasets {
   async list(): Promise<DatasetRecord[]> {
     return this.records;
   }
+  async labels(id: string, split: 'train' | 'test'): Promise<Uint8Array> {
+    const { trainImages, testImages } = this.records.find((record) => record.id === id)!;
+    // a third of them of the second class
+    return Uint8Array.from({ length: split === 'train' ? trainImages : testImages }, (_, i) => (i % 3 === 0 ? 1 : 0));
+  }
   async samples(
     _id: string,
     offset: number,

@@ -1,8 +1,9 @@
-import type { CheckedNode } from '../../../engine/index.ts';
+import { heldOut, type CheckedNode } from '../../../engine/index.ts';
 import { outputNode, type ExportModel } from '../model.ts';
 import { scheduleSource } from '../pytorch/optimisation.ts';
 import { randomness } from '../pytorch/helpers.ts';
-import { dataSource } from '../pytorch/program.ts';
+import { batchSource, dataSource } from '../pytorch/program.ts';
+import { splitSettings, splitSource } from '../pytorch/split.ts';
 import { comment, identifiers, literal, text } from '../python.ts';
 import { notFollowed, startOf, stepsOf, type ExportTraining } from '../training.ts';
 import { kerasLayers } from './layers.ts';
@@ -35,8 +36,9 @@ export function kerasSource(model: ExportModel, training: ExportTraining, versio
     ['IMAGE_SHAPE', model.inputShape],
     ['CLASSES', model.classes],
     ['CLASS_WEIGHT', classWeight],
-    ['VALIDATION', spec.data.validation],
+    ['VALIDATION', heldOut(spec.data, dataset.trainImages)],
     ['TRAIN_IMAGES', spec.data.trainImages],
+    ...splitSettings(spec.data),
     ['PREPROCESSING', spec.data.preprocessing],
     ['BATCH_SIZE', spec.training.batchSize],
     ['TOTAL_STEPS', steps.total],
@@ -75,6 +77,8 @@ ${settings.map(([name, value]) => `${name} = ${literal(value)}`).join('\n')}
 ${penalty}`,
     randomness,
     dataSource,
+    splitSource(spec.data),
+    batchSource,
     kerasHelpers,
     network.source,
     kerasLoss(loss),

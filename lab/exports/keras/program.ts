@@ -128,7 +128,7 @@ def main():
     options = parser.parse_args()
 
     train_images, train_labels, test_images, test_labels = read_data(options)
-    train, validation = split(len(train_images))
+    train, validation = split(train_labels)
     transform = fit_preprocessing(train_images[train])
     batches = Batches(train)
     model = build()

@@ -1,11 +1,12 @@
-import type { CheckedNode } from '../../../engine/index.ts';
+import { heldOut, type CheckedNode } from '../../../engine/index.ts';
 import { outputNode, type ExportModel } from '../model.ts';
 import { notFollowed, startOf, stepsOf, type ExportTraining } from '../training.ts';
 import { randomness, torchHelpers } from './helpers.ts';
 import { torchLayers, type TorchHelper } from './layers.ts';
 import { lossSource, optimizerSource, ownOptimizers, plateauSource, scheduleSource } from './optimisation.ts';
 import { comment, identifiers, literal, text } from '../python.ts';
-import { dataSource, mainSource, weightsSource } from './program.ts';
+import { batchSource, dataSource, mainSource, weightsSource } from './program.ts';
+import { splitSettings, splitSource } from './split.ts';
 
 /**
  * A whole Python program that trains the model with PyTorch (1.13 or later) and NumPy alone: the same split, batches, masks and
@@ -21,8 +22,9 @@ export function pytorchSource(model: ExportModel, training: ExportTraining, vers
     ['SEED', spec.seed],
     ['IMAGE_SHAPE', model.inputShape, 'channels, height, width'],
     ['CLASSES', model.classes],
-    ['VALIDATION', spec.data.validation, 'images held out of the training file'],
+    ['VALIDATION', heldOut(spec.data, dataset.trainImages), 'images held out of the training file'],
     ['TRAIN_IMAGES', spec.data.trainImages, 'train on so many of the rest; None: all'],
+    ...splitSettings(spec.data),
     ['PREPROCESSING', spec.data.preprocessing],
     ['BATCH_SIZE', spec.training.batchSize],
     ['TOTAL_STEPS', steps.total],
@@ -68,6 +70,8 @@ STEP = [0]
 `,
     randomness,
     dataSource,
+    splitSource(spec.data),
+    batchSource,
     ...helpers.map((name) => torchHelpers[name]),
     network,
     weightsSource,

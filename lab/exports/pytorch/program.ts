@@ -39,15 +39,9 @@ def read_data(options):
         ]
     images = [part.reshape((len(part),) + IMAGE_SHAPE) for part in (parts[0], parts[2])]
     return images[0], parts[1], images[1], parts[3]
+`;
 
-
-def split(count):
-    """Positions of training and validation images in the training file."""
-    order = shuffled(np.arange(count), SPLIT)
-    rest = order[VALIDATION:]
-    return rest if TRAIN_IMAGES is None else rest[:TRAIN_IMAGES], order[:VALIDATION]
-
-
+export const batchSource = `
 class Batches:
     """Batch t of the run: epochs are shuffled one by one, an incomplete last batch is dropped."""
 
@@ -208,7 +202,7 @@ def main():
     device = torch.device(options.device)
 
     train_images, train_labels, test_images, test_labels = read_data(options)
-    train, validation = split(len(train_images))
+    train, validation = split(train_labels)
     transform = fit_preprocessing(train_images[train])
     batches = Batches(train)
     model = Network()

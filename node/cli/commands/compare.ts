@@ -9,8 +9,9 @@ export const compareCommand: Command = {
   usage: '<run|group> ... [options]',
   summary: 'Put runs or seed groups side by side: what differs, what came of it',
   details: [
-    'A group is all runs that differ in nothing but the seed; its arm shows the mean over them. Differences to the',
-    'baseline come with a 95 % interval, paired by seed where both arms have the same seeds.',
+    'A group is all runs that differ in nothing but the seed (or the fold); its arm shows the mean over them. Differences to',
+    'the baseline come with a 95 % interval, paired by seed (and fold) where both arms have the same. Intervals over folds',
+    'are corrected for the training images that folds share.',
   ],
   examples: ['compare 5be1f0 a93c22', 'compare a1b2 c3d4 --baseline c3d4 --reach validation.accuracy=0.95 --json'],
   options: {

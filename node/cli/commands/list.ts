@@ -67,7 +67,7 @@ function printRuns(runs: readonly RunRecord[], total: number, terminal: Terminal
     statusText(run, out.style),
     `${run.starred ? '★ ' : ''}${printable(run.name)}`,
     run.dataset,
-    String(run.seed),
+    run.fold === null ? String(run.seed) : `${run.seed}, fold ${run.fold}/${run.folds}`,
     percent(run.metrics.validationAccuracy),
     percent(run.metrics.testAccuracy),
     whole(run.step),

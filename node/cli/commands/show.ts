@@ -45,8 +45,9 @@ function print(run: RunDetails, out: Stream): void {
   out.write(`${style.bold(printable(run.name) || run.dataset)}  ${statusText(run, style)}\n`);
   section('Run', [
     ['id', run.id],
-    ['group', `${run.group} (the same but for the seed)`],
+    ['group', `${run.group} (the same but for the seed${run.fold === null ? '' : ' and the fold'})`],
     ['seed', String(run.seed)],
+    run.fold === null ? null : ['fold', `${run.fold} of ${run.folds}`],
     ['created', time(run.createdAt)],
     known('tags', printable(run.tags.join(', '))),
     known('note', printable(run.note)),

@@ -30,14 +30,15 @@ export function printComparison(comparison: Comparison, names: readonly string[]
         `${printable(arm.label)}${i === baseline && names.length > 1 ? ' (baseline)' : ''}`,
         printable(arm.id),
         statusCounts(arm.runs),
-        arm.runs.map((run) => run.seed).join(', '),
+        replicates(arm.runs),
       ]),
       out,
     ),
   );
   if (names.length > 1) {
     heading('What differs');
-    if (comparison.specDifferences.length === 0) out.write('  Nothing in the specs but the seeds.\n');
+    if (comparison.specDifferences.length === 0)
+      out.write(`  Nothing in the specs but the ${unitOf(comparison.arms[0])}s.\n`);
     else {
       out.write(
         table(
@@ -60,6 +61,20 @@ export function printComparison(comparison: Comparison, names: readonly string[]
     for (const sentence of sentences) out.write(`  ${sentence}\n`);
   }
 }
+
+/** "1, 2, 3", or "1: folds 1, 2, 3 of 3". */
+function replicates(runs: Comparison['arms'][number]['runs']): string {
+  const { folds } = runs[0]!;
+  if (folds === null) return runs.map((run) => run.seed).join(', ');
+  const seeds = Map.groupBy(runs, (run) => run.seed);
+  return [...seeds]
+    .map(([seed, own]) => `${seed}: folds ${own.map((run) => run.fold).join(', ')} of ${folds}`)
+    .join('; ');
+}
+
+/** What an arm's runs are: repetitions with other seeds, or folds. */
+const unitOf = (arm: Comparison['arms'][number] | undefined): string =>
+  (arm?.runs[0]?.fold ?? null) === null ? 'seed' : 'fold';
 
 const baselineOf = (comparison: Comparison): number =>
   Math.max(
@@ -148,9 +163,14 @@ function inWords(comparison: Comparison, names: readonly string[], baseline: num
   const context = { comparison, called, baseline };
   return [
     ...comparison.table.filter((row) => row.key.startsWith('stepsTo')).flatMap((row) => reachSentences(row, context)),
-    ...comparison.table.filter((row) => row.key === 'testAccuracy').flatMap((row) => accuracySentences(row, context)),
+    ...comparison.table
+      .filter((row) => row.key === 'testAccuracy' || (row.key === 'validationAccuracy' && folded(comparison)))
+      .flatMap((row) => accuracySentences(row, context)),
   ];
 }
+
+/** Whether every arm is a cross-validation, whose result is the accuracy on the images held out. */
+const folded = ({ arms }: Comparison): boolean => arms.every((arm) => unitOf(arm) === 'fold');
 
 interface Context {
   readonly comparison: Comparison;
@@ -182,28 +202,28 @@ function reachSentences(row: Row, { comparison, called, baseline }: Context): st
     const ratio = value.mean && base.mean ? base.mean / value.mean : null;
     const pace =
       ratio === null ? '' : `: ${significant(Math.max(ratio, 1 / ratio), 2)} times as ${ratio >= 1 ? 'fast' : 'long'}`;
-    return [`${first(i)}, ${second}${pace}${basis(row, value)}.`];
+    return [`${first(i)}, ${second}${pace}${basis(row, value, unitOf(comparison.arms[i]))}.`];
   });
 }
 
-function accuracySentences(row: Row, { called, baseline }: Context): string[] {
+function accuracySentences(row: Row, { comparison, called, baseline }: Context): string[] {
   const base = row.values[baseline]!;
   return row.values.flatMap((value, i) => {
     if (i === baseline || value.mean === null || base.mean === null || !value.difference) return [];
     const { mean } = value.difference;
     const better = `${(Math.abs(mean) * 100).toFixed(2)} points ${mean >= 0 ? 'more' : 'less'}`;
     return [
-      `${called[i]!} ended at ${percent(value.mean)} test accuracy, ${called[baseline]!} at ${percent(base.mean)}: ` +
-        `${better}${basis(row, value)}.`,
+      `${called[i]!} ended at ${percent(value.mean)} ${row.key === 'testAccuracy' ? 'test' : 'validation'} accuracy, ${called[baseline]!} at ${percent(base.mean)}: ` +
+        `${better}${basis(row, value, unitOf(comparison.arms[i]))}.`,
     ];
   });
 }
 
 /** What a difference rests on: " (95 % interval of the difference ..., 3 pairs of seeds)". */
-function basis(row: Row, { difference }: Value): string {
+function basis(row: Row, { difference }: Value, unit: string): string {
   if (!difference) return '';
   const { low, high, n, paired } = difference;
-  const on = paired ? counted(n, 'shared seed') : counted(n, 'run');
+  const on = paired ? counted(n, `shared ${unit}`) : counted(n, 'run');
   if (low === null || high === null) return ` (${on}: no interval)`;
   const { differenceUnit, write } = writingOf(row);
   const side = low > 0 || high < 0 ? 'leaves out zero' : 'includes zero';

@@ -4,7 +4,8 @@ import { cut, printable, widthOf } from './table.ts';
 import type { Stream, Style } from './terminal.ts';
 
 /** "mlp-sigmoid, seed 1". */
-export const labelOf = (run: RunRecord): string => `${printable(run.name) || run.dataset}, seed ${run.seed}`;
+export const labelOf = (run: RunRecord): string =>
+  `${printable(run.name) || run.dataset}, seed ${run.seed}${run.fold === null ? '' : `, fold ${run.fold} of ${run.folds}`}`;
 
 const barWidth = 20;
 

@@ -1,40 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BatchOrder } from '../../../engine/data/batches.ts';
-import { range, splitTrainingFile } from '../../../engine/data/split.ts';
-import { EngineError } from '../../../engine/errors.ts';
-
-describe('splitTrainingFile', () => {
-  it('divides the file without overlap and without loss', () => {
-    const { train, validation } = splitTrainingFile(1000, 300, null, 7);
-    expect(validation.length).toBe(300);
-    expect([...train, ...validation].sort((a, b) => a - b)).toEqual([...range(1000)]);
-  });
-
-  it('is a function of the seed', () => {
-    const first = splitTrainingFile(1000, 300, null, 7);
-    expect(splitTrainingFile(1000, 300, null, 7)).toEqual(first);
-    expect(splitTrainingFile(1000, 300, null, 8).validation).not.toEqual(first.validation);
-    // seeds that differ only above bit 31 are different seeds
-    expect(splitTrainingFile(1000, 300, null, 7 + 2 ** 32).validation).not.toEqual(first.validation);
-  });
-
-  it('leaves the validation images as they are when fewer images are trained on', () => {
-    const all = splitTrainingFile(1000, 300, null, 7);
-    const some = splitTrainingFile(1000, 300, 50, 7);
-    expect(some.validation).toEqual(all.validation);
-    expect(some.train).toEqual(all.train.slice(0, 50));
-  });
-
-  it.each([
-    [() => splitTrainingFile(100, 100, null, 1), /data\.validation: 100 of the 100 images/],
-    [() => splitTrainingFile(100, 90, 11, 1), /data\.trainImages: 11 images are asked for, but 10 are left/],
-    [() => new BatchOrder(range(5), 6, 1), /training\.batchSize: a batch of 6 does not fit .* 5 images/],
-  ])('refuses what does not fit (%#)', (body, expected) => {
-    expect(body).toThrow(EngineError);
-    expect(body).toThrow(expected);
-  });
-});
+import { range } from '../../../engine/data/split.ts';
 
 describe('BatchOrder', () => {
   const batchAt = (order: BatchOrder, step: number): number[] => {
@@ -50,6 +17,15 @@ describe('BatchOrder', () => {
     const epoch = [0, 1, 2, 3].flatMap((step) => batchAt(order, step));
     expect(new Set(epoch).size).toBe(20);
     expect(epoch.every((index) => images.includes(index))).toBe(true);
+  });
+
+  it('refuses a batch that is larger than the split', () => {
+    expect(() => new BatchOrder(range(5), 6, 1)).toThrow(
+      expect.objectContaining({
+        code: 'data',
+        message: expect.stringMatching(/training\.batchSize: a batch of 6 does not fit .* 5 images/) as string,
+      }) as Error,
+    );
   });
 
   it('draws another permutation in each epoch', () => {

@@ -203,4 +203,55 @@ describe('a comparison', () => {
     }
     expect(Math.min(...times)).toBeLessThan(200);
   });
+
+  it('of cross-validations pairs by seed and fold, with intervals that know what folds share', async () => {
+    const it = await bench();
+    const validated = async (spec: object, accuracies: readonly number[]): Promise<string> => {
+      const made = await it.lab.call('runs.create', { spec, seeds: [3], folds: accuracies.length });
+      expect(made.map(({ fold, folds }) => [fold, folds])).toEqual(
+        accuracies.map((_, i) => [i + 1, accuracies.length]),
+      );
+      expect(new Set(made.map(({ group }) => group)).size).toBe(1);
+      expect(new Set(made.map(({ specHash }) => specHash)).size).toBe(made.length);
+      for (const [i, run] of made.entries()) {
+        const at = it.trainer.workers.findIndex(({ request }) => request.runId === run.id);
+        const worker = await it.worker(at >= 0 ? at : it.trainer.workers.length);
+        expect(worker.request.spec.data.folds).toEqual({ count: accuracies.length, fold: run.fold });
+        worker.ready();
+        worker.train(20);
+        worker.evaluate('validation', accuracies[i]!);
+        worker.evaluate('test', accuracies[i]!);
+        worker.finish();
+        await it.reaches(run.id, 'finished');
+      }
+      return made[0]!.group;
+    };
+    const a = await validated(smallSpec, [0.5, 0.6, 0.7]);
+    const b = await validated({ ...wide, name: 'wide' }, [0.55, 0.7, 0.76]);
+    const comparison = await it.lab.call('compare.get', { arms: [a, b] });
+    expect(comparisonSchema.parse(comparison)).toEqual(comparison);
+    expect(comparison.specDifferences.map(({ path }) => path)).not.toContain('data.folds.fold');
+    const { difference } = row(comparison, 'validationAccuracy')[1]!;
+    expect(difference).toMatchObject({ n: 3, paired: true, mean: expect.closeTo(0.07, 9) as number });
+    // differences 0.05, 0.1, 0.06: standard deviation 0.026458; of 3 folds 1 / n + 1 / (k - 1) = 1/3 + 1/2
+    const reach = studentTQuantile(0.975, 2) * 0.026457513 * Math.sqrt(1 / 3 + 1 / 2);
+    expect(difference!.high! - difference!.mean).toBeCloseTo(reach, 7);
+    const curve = comparison.curves[0]!.curves.find(({ name }) => name === 'validation.accuracy')!;
+    expect(curve.traces.map(({ seed, fold }) => [seed, fold])).toEqual([
+      [3, 1],
+      [3, 2],
+      [3, 3],
+    ]);
+    expect(curve.high[0]! - curve.mean[0]!).toBeCloseTo(studentTQuantile(0.975, 2) * 0.1 * Math.sqrt(1 / 3 + 1 / 2), 7);
+    // other folds are other images
+    const four = await validated(smallSpec, [0.5, 0.6, 0.7, 0.8]);
+    const { sideEffects, table } = await it.lab.call('compare.get', { arms: [a, four] });
+    expect(sideEffects).toContainEqual(expect.stringContaining('their validation numbers are of different images'));
+    expect(table.find(({ key }) => key === 'validationAccuracy')!.values[1]!.difference).toMatchObject({
+      paired: false,
+    });
+    await expect(it.lab.call('runs.create', { spec: smallSpec, seeds: [1, 2], folds: 501 })).rejects.toMatchObject({
+      code: 'invalid',
+    });
+  });
 });

@@ -177,6 +177,14 @@ const runs: readonly [string, GraphDocument['nodes'], Training, Partial<SpecInpu
     },
     { preprocessing: 'raw', trainImages: 40 },
   ],
+  ['stratified', mlp, { ...base, optimizer: sgd }, { split: 'stratified', trainImages: 41 }],
+  ['a fold', mlp, { ...base, optimizer: sgd }, { folds: { count: 4, fold: 3 } }],
+  [
+    'a stratified fold',
+    mlp,
+    { ...base, optimizer: sgd },
+    { folds: { count: 4, fold: 1 }, split: 'stratified', trainImages: 50 },
+  ],
   [
     'plateau and early stopping',
     mlp,

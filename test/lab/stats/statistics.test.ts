@@ -107,4 +107,16 @@ describe('two samples', () => {
     expect(meanDifference([1], [2, 3]).low).toBeNaN();
     expect(pairedT([1], [2]).low).toBeNaN();
   });
+
+  it('is wider over folds, by what they share (Nadeau and Bengio 2003)', () => {
+    const x = [0.91, 0.93, 0.9, 0.94, 0.92];
+    const y = [0.9, 0.9, 0.89, 0.92, 0.91];
+    const plain = pairedT(x, y);
+    const folded = pairedT(x, y, 0.95, 1 / 4);
+    // of 5 folds the variance of the mean is (1/5 + 1/4) instead of 1/5 times that of the differences
+    expect(folded.se / plain.se).toBeCloseTo(Math.sqrt((1 / 5 + 1 / 4) / (1 / 5)), 12);
+    expect(folded.t).toBeCloseTo(plain.t / 1.5, 12);
+    expect(folded.df).toBe(4);
+    expect(meanDifference(x, y, 0.95, [1 / 4, 1 / 4]).se / meanDifference(x, y).se).toBeCloseTo(1.5, 12);
+  });
 });
