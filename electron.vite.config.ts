@@ -18,8 +18,8 @@ const workerUrls: Plugin = {
 };
 
 /**
- * Main process, preload script and worker threads of the desktop app. The page is built by vite.web.config.ts, once for all
- * shells. Modules keep their places below out/main, so a worker finds its neighbours by the same relative paths as in the
+ * Main process, preload scripts, worker threads and the hidden page for the GPU of the desktop app. The page that is seen is built
+ * by vite.web.config.ts, once for all shells. Modules keep their places below out/main, so a worker finds its neighbours by the same relative paths as in the
  * sources, and the engine's workers are one folder that can lie outside the app's archive.
  */
 export default defineConfig({
@@ -49,10 +49,24 @@ export default defineConfig({
       outDir: resolve(root, 'out/preload'),
       // a sandboxed preload script is one CommonJS file that can require nothing but Electron
       externalizeDeps: false,
+      isolatedEntries: true,
       rolldownOptions: {
-        input: { preload: resolve(root, 'electron/preload.ts') },
-        output: { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false },
+        input: { preload: resolve(root, 'electron/preload.ts'), gpu: resolve(root, 'electron/gpu/preload.ts') },
+        output: { format: 'cjs', entryFileNames: '[name].cjs' },
       },
+    },
+  },
+  renderer: {
+    root: resolve(root, 'electron/gpu'),
+    base: './',
+    // a worker has modules of its own, which are loaded when they are needed
+    worker: { format: 'es' },
+    build: {
+      outDir: resolve(root, 'out/gpu'),
+      minify: true,
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      rolldownOptions: { input: { index: resolve(root, 'electron/gpu/index.html') } },
     },
   },
 });

@@ -66,11 +66,19 @@ export const places: readonly Place[] = [
     ...closed,
     path: 'electron/',
     imports: ['node/compose.ts', 'node/home.ts', 'lab/contract/'],
+    types: ['node/engineWorker.ts'],
     packages: { electron: '*' },
     node: 'everywhere',
   },
   // what runs inside the page's process, with Electron's bridge in its hands, stays small enough to read in one sitting
   { ...closed, path: 'electron/preload.ts', imports: ['electron/channels.ts'], packages: { electron: '*' } },
+  { ...closed, path: 'electron/gpu/preload.ts', imports: ['electron/channels.ts'], packages: { electron: '*' } },
+  {
+    ...closed,
+    path: 'electron/gpu/page.ts',
+    imports: ['electron/channels.ts'],
+    urls: ['engine/worker/entry.web.ts'],
+  },
   {
     ...closed,
     path: 'renderer/',

@@ -1,6 +1,6 @@
 /**
  * The desktop shell's main process. It hosts the same lab as the other shells and answers its one window; training runs in
- * worker threads, so neither the window nor this thread ever waits for a step.
+ * worker threads, or on the GPU behind a hidden window, so neither the window nor this thread ever waits for a step.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { app, type BrowserWindow, dialog, ipcMain, Menu, protocol, session, shel
 import { compose, type Composition } from '../node/compose.ts';
 import { homeFolder } from '../node/home.ts';
 import { answerPages } from './connect.ts';
+import { electronGpuHost } from './gpu/window.ts';
 import { menuTemplate } from './menu.ts';
 import { servePage } from './page.ts';
 import { ProgressFollower } from './progress.ts';
@@ -27,6 +28,8 @@ try {
   // a home that cannot be used is told by compose(), in words; until then Chromium's own default place does
 }
 app.enableSandbox();
+// on Linux Chromium gives WebGPU to few GPUs without being told to
+if (process.platform === 'linux') app.commandLine.appendSwitch('enable-unsafe-webgpu');
 hardenContents(app);
 protocol.registerSchemesAsPrivileged([
   { scheme: pageScheme, privileges: { standard: true, secure: true, supportFetchAPI: true } },
@@ -34,6 +37,7 @@ protocol.registerSchemesAsPrivileged([
 
 let window: BrowserWindow | undefined;
 let composition: Composition | undefined;
+const gpu = electronGpuHost(files.gpu);
 /** Set once the lab is closed and nothing holds up the end any more. */
 let closed = false;
 
@@ -51,6 +55,7 @@ if (app.requestSingleInstanceLock()) {
       .close()
       .catch((error: unknown) => report('Ablate could not close its history cleanly', error))
       .finally(() => {
+        gpu.close();
         closed = true;
         app.quit();
       });
@@ -75,6 +80,7 @@ async function start(): Promise<void> {
     home,
     resources: app.isPackaged ? process.resourcesPath : join(app.getAppPath(), 'resources'),
     workerEntry,
+    gpu,
     version: app.getVersion(),
     revectorize: selfTestProcess(new URL('selfTest.node.js', workerEntry)),
   });
@@ -87,7 +93,11 @@ async function start(): Promise<void> {
     ),
   );
   window = openWindow({ preload: files.preload, stateFile: join(ownFolder, 'window.json'), developerTools });
-  window.on('closed', () => (window = undefined));
+  window.on('closed', () => {
+    window = undefined;
+    // the hidden window, if there is one, is no reason to stay
+    app.quit();
+  });
   const progress = new ProgressFollower((value) => window?.setProgressBar(value ?? -1));
   lab.on((event) => progress.hear(event));
 }

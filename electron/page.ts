@@ -28,15 +28,18 @@ export function fileOf(folder: string, address: string): string | undefined {
 }
 
 /** For Electron's `protocol.handle`. Answers GET for files it knows the type of, and 404 to all else. */
-export function servePage(folder: string): (request: Pick<Request, 'method' | 'url'>) => Promise<Response> {
-  const missing = (): Response => new Response('Not found', { status: 404, headers: { ...pageHeaders } });
+export function servePage(
+  folder: string,
+  headers: Readonly<Record<string, string>> = pageHeaders,
+): (request: Pick<Request, 'method' | 'url'>) => Promise<Response> {
+  const missing = (): Response => new Response('Not found', { status: 404, headers: { ...headers } });
   return async (request) => {
     const file = fileOf(folder, request.url);
     const type = file === undefined ? undefined : types[extname(file)];
     if (file === undefined || type === undefined || request.method !== 'GET') return missing();
     try {
       const bytes = new Uint8Array(await readFile(file));
-      return new Response(bytes, { headers: { ...pageHeaders, 'Content-Type': type } });
+      return new Response(bytes, { headers: { ...headers, 'Content-Type': type } });
     } catch {
       return missing();
     }

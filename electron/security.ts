@@ -10,6 +10,8 @@ import type { App, Session, WebContents, WebFrameMain, WebPreferences } from 'el
 /** The page's own scheme: unlike file:, it gives no access to the disk and has a real origin. */
 export const pageScheme = 'ablate';
 export const pageAddress = `${pageScheme}://lab/index.html`;
+/** The page of the hidden window that computes on the GPU (gpu/window.ts): another origin, in another session. */
+export const gpuAddress = `${pageScheme}://gpu/index.html`;
 
 const policy: Readonly<Record<string, string>> = {
   'default-src': "'none'",
@@ -25,9 +27,18 @@ const policy: Readonly<Record<string, string>> = {
   'frame-ancestors': "'none'",
 };
 
-/** Sent with every file of the page. */
-export const pageHeaders: Readonly<Record<string, string>> = {
-  'Content-Security-Policy': Object.entries(policy)
+/** It has scripts and workers and nothing else. */
+const gpuPolicy: typeof policy = {
+  'default-src': "'none'",
+  'script-src': "'self'",
+  'worker-src': "'self'",
+  'base-uri': "'none'",
+  'form-action': "'none'",
+  'frame-ancestors': "'none'",
+};
+
+const headersWith = (rules: typeof policy): Readonly<Record<string, string>> => ({
+  'Content-Security-Policy': Object.entries(rules)
     .map(([name, value]) => `${name} ${value}`)
     .join('; '),
   // together they let the page use shared memory, and nobody else's window reach it
@@ -37,9 +48,14 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'Cache-Control': 'no-store',
-};
+});
 
-/** Of the window. Most are Electron's defaults; written down, a changed default cannot open anything. */
+/** Sent with every file of the page. */
+export const pageHeaders = headersWith(policy);
+/** Sent with every file of the hidden window's page. */
+export const gpuHeaders = headersWith(gpuPolicy);
+
+/** Of every window. Most are Electron's defaults; written down, a changed default cannot open anything. */
 export const webPreferences = {
   sandbox: true,
   contextIsolation: true,
@@ -73,22 +89,29 @@ export function isOurSender(frame: Pick<WebFrameMain, 'url' | 'parent'> | null):
 /** Addresses that a request may go to. blob: and data: never leave the process; devtools: exists in development only. */
 const innerAddress = new RegExp(`^(${pageScheme}|blob|data|devtools):`);
 
+/** The same for the hidden window, which loads its own page and scripts. */
+export const gpuRequest = new RegExp(`^${pageScheme}://gpu/`);
+
 /** No permissions, no devices, no network. */
-export function hardenSession(session: Session): void {
+export function hardenSession(session: Session, allowed = innerAddress): void {
   session.setPermissionRequestHandler((_contents, _permission, answer) => answer(false));
   session.setPermissionCheckHandler(() => false);
   session.setDevicePermissionHandler(() => false);
-  session.webRequest.onBeforeRequest((details, answer) => answer({ cancel: !innerAddress.test(details.url) }));
+  session.webRequest.onBeforeRequest((details, answer) => answer({ cancel: !allowed.test(details.url) }));
 }
 
-/** Windows stay on our page, open no others and embed nothing, however they came to be. */
+/**
+ * Windows stay on the page they show, open no others and embed nothing, however they came to be. The lab's page may load itself
+ * anew; the hidden window goes nowhere at all.
+ */
 export function hardenContents(app: Pick<App, 'on'>): void {
   app.on('web-contents-created', (_event, contents: WebContents) => {
+    const stays = (url: string): boolean => isPage(contents.getURL()) && isPage(url);
     contents.on('will-navigate', (event) => {
-      if (!isPage(event.url)) event.preventDefault();
+      if (!stays(event.url)) event.preventDefault();
     });
     contents.on('will-frame-navigate', (event) => {
-      if (!event.isMainFrame || !isPage(event.url)) event.preventDefault();
+      if (!event.isMainFrame || !stays(event.url)) event.preventDefault();
     });
     contents.on('will-redirect', (event) => event.preventDefault());
     contents.on('will-attach-webview', (event) => event.preventDefault());

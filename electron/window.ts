@@ -1,4 +1,4 @@
-/** The one window. */
+/** The one window that is seen. */
 import { join } from 'node:path';
 import { BrowserWindow, nativeTheme, screen } from 'electron';
 import { pageAddress, webPreferences } from './security.ts';
@@ -41,11 +41,17 @@ export function openWindow(options: WindowOptions): BrowserWindow {
 }
 
 /** Files beside the bundled main process: `out/main/electron/main.js`. */
-export function builtFiles(mainFolder: string): { preload: string; page: string; worker: string } {
+export function builtFiles(mainFolder: string): {
+  preload: string;
+  page: string;
+  worker: string;
+  gpu: { preload: string; page: string };
+} {
   const out = join(mainFolder, '..', '..');
   return {
     preload: join(out, 'preload', 'preload.cjs'),
     page: join(out, 'renderer'),
     worker: join(out, 'main', 'engine', 'worker', 'entry.node.js'),
+    gpu: { preload: join(out, 'preload', 'gpu.cjs'), page: join(out, 'gpu') },
   };
 }

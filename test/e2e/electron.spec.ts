@@ -61,11 +61,18 @@ async function call<N extends MethodName>(name: N, input: MethodInput<N>): Promi
   return reply.value as MethodOutput<N>;
 }
 
+/** Windows that a person sees; the one for the GPU is hidden. */
+const seenWindows = (): Promise<number> =>
+  app.evaluate(
+    ({ BrowserWindow }) =>
+      BrowserWindow.getAllWindows().filter((window) => !window.webContents.getURL().includes('//gpu/')).length,
+  );
+
 test('opens one window with the lab in it', async () => {
   await expect(page).toHaveTitle(/Ablate/);
   await expect(page.locator('#app')).not.toBeEmpty();
   expect(page.url()).toMatch(/^ablate:\/\/lab\//);
-  expect(app.windows()).toHaveLength(1);
+  expect(await seenWindows()).toBe(1);
 });
 
 test('answers the contract', async () => {
@@ -111,7 +118,8 @@ test('gives the page nothing of Node or Electron', async () => {
   }));
   expect(seen).toEqual({ globals: [], bridge: ['on', 'post'] });
   const preferences = await app.evaluate(({ BrowserWindow }) => {
-    const contents = BrowserWindow.getAllWindows()[0]!.webContents as unknown as {
+    const contents = BrowserWindow.getAllWindows().find((window) => window.webContents.getURL().includes('//lab/'))!
+      .webContents as unknown as {
       getLastWebPreferences(): Record<string, unknown>;
     };
     return contents.getLastWebPreferences();
@@ -146,13 +154,72 @@ test('keeps the page on its own ground', async () => {
   });
   expect(outcome).toEqual({ opened: false, fetched: false, evaluated: false, notifications: 'denied' });
   expect(page.url()).toBe(address);
-  expect(app.windows()).toHaveLength(1);
+  expect(await seenWindows()).toBe(1);
 });
 
 test('is there only once per history', async () => {
   const second = spawn(program!, [...rootArgs, root], { env, stdio: 'ignore' });
   const code = await new Promise<number | null>((resolve) => second.on('exit', resolve));
   expect(code).toBe(0);
-  expect(app.windows()).toHaveLength(1);
+  expect(await seenWindows()).toBe(1);
   await expect(call('app.info', {})).resolves.toBeTruthy();
+});
+
+test('trains on the GPU behind a hidden window, and goes on on the CPU when that dies', async () => {
+  test.setTimeout(300_000);
+  const { adapter } = await call('machine.adapter', {});
+  // the window was opened to ask; people see one
+  const windows = await app.evaluate(({ BrowserWindow }) =>
+    BrowserWindow.getAllWindows().map((window) => [window.isVisible(), window.webContents.getURL()] as const),
+  );
+  expect(windows.filter(([visible]) => visible)).toHaveLength(1);
+  expect(windows.map(([, address]) => address)).toContain('ablate://gpu/index.html');
+  const preferences = await app.evaluate(({ BrowserWindow }) => {
+    const hidden = BrowserWindow.getAllWindows().find((window) => window.webContents.getURL().includes('//gpu/'))!;
+    const contents = hidden.webContents as unknown as { getLastWebPreferences(): Record<string, unknown> };
+    return contents.getLastWebPreferences();
+  });
+  expect(preferences).toMatchObject({
+    sandbox: true,
+    contextIsolation: true,
+    nodeIntegration: false,
+    webSecurity: true,
+  });
+  const [run] = await call('runs.create', {
+    spec: {
+      ablate: 1,
+      name: 'on the GPU',
+      data: { dataset: 'mnist' },
+      model: {
+        nodes: [
+          { id: 'in', layer: 'input' },
+          { id: 'flat', layer: 'flatten' },
+          { id: 'out', layer: 'dense', props: { units: 10 } },
+        ],
+      },
+      training: {
+        batchSize: 64,
+        length: { steps: 20_000 },
+        optimizer: { kind: 'sgd', learningRate: 0.05 },
+        evaluateEvery: { steps: 50 },
+      },
+      backend: { kind: 'webgpu' },
+    },
+  });
+  const choice = async () => (await call('runs.get', { id: run!.id })).backendChoice;
+  if (adapter !== null) {
+    await expect(async () => expect((await call('runs.get', { id: run!.id })).step).toBeGreaterThan(100)).toPass({
+      timeout: 120_000,
+    });
+    expect(await choice()).toMatchObject({ asked: 'webgpu', backend: 'webgpu', adapter: adapter.name });
+    await app.evaluate(({ BrowserWindow }) => {
+      const hidden = BrowserWindow.getAllWindows().find((window) => window.webContents.getURL().includes('//gpu/'))!;
+      hidden.webContents.forcefullyCrashRenderer();
+    });
+  }
+  await expect(async () => expect((await choice())?.backend).toBe('cpu')).toPass({ timeout: 60_000 });
+  expect((await choice())!.reason).toMatch(/on the CPU\.$/);
+  await expect(async () => expect((await call('runs.get', { id: run!.id })).status).toBe('finished')).toPass({
+    timeout: 120_000,
+  });
 });

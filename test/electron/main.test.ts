@@ -14,6 +14,7 @@ interface Recorder {
   calls: string[];
   appHandlers: Record<string, Handler>;
   ipcHandlers: Record<string, Handler>;
+  windowHandlers: Record<string, Handler>;
   locked: boolean;
   windows: { options: Record<string, unknown>; progress: number[]; loaded: string[] }[];
   errors: string[];
@@ -22,6 +23,7 @@ const electron = vi.hoisted((): Recorder => ({
   calls: [],
   appHandlers: {},
   ipcHandlers: {},
+  windowHandlers: {},
   locked: true,
   windows: [],
   errors: [],
@@ -34,6 +36,7 @@ vi.mock('electron', () => {
     app: {
       isPackaged: false,
       setPath: (name: string) => note(`setPath ${name}`),
+      commandLine: { appendSwitch: (name: string) => note(`switch ${name}`) },
       enableSandbox: () => note('enableSandbox'),
       on: (name: string, handler: Handler) => (electron.appHandlers[name] = handler),
       requestSingleInstanceLock: () => electron.locked,
@@ -50,7 +53,9 @@ vi.mock('electron', () => {
         electron.windows.push(this.record);
       }
       once(): void {}
-      on(): void {}
+      on(name: string, handler: Handler): void {
+        electron.windowHandlers[name] = handler;
+      }
       setProgressBar(value: number): void {
         this.record.progress.push(value);
       }
@@ -61,6 +66,7 @@ vi.mock('electron', () => {
     },
     dialog: { showErrorBox: (title: string, text: string) => electron.errors.push(`${title}: ${text}`) },
     ipcMain: { on: (name: string, handler: Handler) => (electron.ipcHandlers[name] = handler) },
+    MessageChannelMain: class {},
     Menu: { buildFromTemplate: (template: unknown) => template, setApplicationMenu: () => note('menu') },
     nativeTheme: { shouldUseDarkColors: true },
     protocol: {
@@ -91,7 +97,8 @@ beforeEach(() => {
   vi.stubEnv('ABLATE_HOME', home);
   vi.stubEnv('ABLATE_NO_DIALOGS', undefined);
   vi.spyOn(console, 'error').mockImplementation(() => undefined);
-  Object.assign(electron, { calls: [], appHandlers: {}, ipcHandlers: {}, locked: true, windows: [], errors: [] });
+  Object.assign(electron, { calls: [], appHandlers: {}, ipcHandlers: {}, windowHandlers: {} });
+  Object.assign(electron, { locked: true, windows: [], errors: [] });
   closes = 0;
   const server: LabServer = {
     call: async (name, input) => ({ name, input }),
@@ -122,6 +129,7 @@ it('hardens before it composes, and opens one window on the page', async () => {
   expect(electron.calls).toEqual([
     'setPath userData',
     'enableSandbox',
+    ...(process.platform === 'linux' ? ['switch enable-unsafe-webgpu'] : []),
     'registerScheme',
     'harden',
     'handle ablate',
@@ -183,6 +191,18 @@ it('closes the lab once before it quits', async () => {
   electron.appHandlers['before-quit']!({ preventDefault } as never);
   expect(preventDefault).toHaveBeenCalledOnce();
   expect(closes).toBe(1);
+});
+
+it('gives the lab a host for the GPU, and opens no hidden window before it is needed', async () => {
+  await run();
+  expect(composedWith['gpu']).toMatchObject({ start: expect.any(Function) as unknown });
+  expect(electron.windows).toHaveLength(1);
+});
+
+it('ends with the window that is seen, whatever else is open', async () => {
+  await run();
+  electron.windowHandlers['closed']!();
+  expect(electron.calls.at(-1)).toBe('quit');
 });
 
 it('leaves the field to a first instance on the same history', async () => {

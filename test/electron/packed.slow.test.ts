@@ -48,11 +48,18 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 it('holds what the app runs on, and nothing it does not', () => {
   const files = listPackage(archive, { isPack: false }).map((file) => file.replaceAll('\\', '/'));
   const { main } = JSON.parse(readFileSync(join(opened, 'package.json'), 'utf8')) as { main: string };
-  for (const file of [join('/', main), '/out/preload/preload.cjs', '/out/renderer/index.html']) {
+  for (const file of [
+    join('/', main),
+    ...['/out/preload/preload.cjs', '/out/renderer/index.html', '/out/preload/gpu.cjs', '/out/gpu/index.html'],
+  ]) {
     expect(files, file).toContain(file);
   }
   expect(files.filter((file) => /\.(map|stamp)$|^\/(test|docs|bench|scripts)\//.test(file))).toEqual([]);
-  expect(files.filter((file) => /^\/node_modules\/(svelte|echarts|electron|vite)\//.test(file))).toEqual([]);
+  // Dawn does not work in Electron and is large; the hidden window has the GPU
+  expect(files.filter((file) => /^\/node_modules\/(svelte|echarts|electron|vite|webgpu|@webgpu)\//.test(file))).toEqual(
+    [],
+  );
+  expect(files.filter((file) => /^\/out\/gpu\/assets\/entry\.web-/.test(file))).toHaveLength(1);
 });
 
 it('ships the native libraries of its own platform only, outside the archive', () => {
@@ -115,7 +122,7 @@ function program(): string {
     const handlers = {};
     globalThis.electron = {
       app: {
-        isPackaged: true, setPath: nothing, enableSandbox: nothing, requestSingleInstanceLock: () => true,
+        isPackaged: true, setPath: nothing, commandLine: { appendSwitch: nothing }, enableSandbox: nothing, requestSingleInstanceLock: () => true,
         on: (name, handler) => (handlers[name] = handler), whenReady: () => Promise.resolve(),
         quit: () => quit(), exit: (code) => process.exit(code), getVersion: () => version, getAppPath: () => app,
       },
@@ -126,6 +133,7 @@ function program(): string {
       },
       dialog: { showErrorBox: nothing },
       ipcMain: { on: (name, handler) => (handlers[name] = handler) },
+      MessageChannelMain: class {},
       Menu: { buildFromTemplate: nothing, setApplicationMenu: nothing },
       nativeTheme: { shouldUseDarkColors: false },
       protocol: { registerSchemesAsPrivileged: nothing, handle: (_scheme, handler) => (handlers.page = handler) },

@@ -1,5 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import {
+  gpuAddress,
+  gpuHeaders,
+  gpuRequest,
   hardenContents,
   hardenSession,
   isOurSender,
@@ -98,13 +101,39 @@ describe('a session', () => {
   });
 });
 
+describe('the hidden window for the GPU', () => {
+  it('is no page of the lab: another origin, whose messages are not heard', () => {
+    expect(isPage(gpuAddress)).toBe(false);
+    expect(isOurSender({ url: gpuAddress, parent: null })).toBe(false);
+  });
+
+  it('may load its own scripts and workers and nothing else', () => {
+    const policy = gpuHeaders['Content-Security-Policy']!;
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("script-src 'self';");
+    expect(policy).not.toMatch(/unsafe|https?:|ws:|\*|connect-src|img-src|style-src/);
+    expect(gpuHeaders['Cross-Origin-Embedder-Policy']).toBe('require-corp');
+    expect(gpuRequest.test(gpuAddress)).toBe(true);
+    for (const url of [
+      pageAddress,
+      'ablate://gpu.evil/',
+      'https://example.org/ablate://gpu/',
+      'data:,x',
+      'blob:ablate://gpu/1',
+    ])
+      expect(gpuRequest.test(url), url).toBe(false);
+  });
+});
+
 describe('every web contents', () => {
+  let shown = pageAddress;
   const listeners: Record<string, (event: object) => void> = {};
   let openHandler: (() => { action: string }) | undefined;
   hardenContents({
     on: (_name: string, listener: (event: unknown, contents: unknown) => void) => {
       listener(null, {
         on: (name: string, handler: (event: object) => void) => (listeners[name] = handler),
+        getURL: () => shown,
         setWindowOpenHandler: (handler: () => { action: string }) => (openHandler = handler),
       });
     },
@@ -121,6 +150,16 @@ describe('every web contents', () => {
     expect(prevented('will-frame-navigate', { url: pageAddress, isMainFrame: true })).toBe(false);
     expect(prevented('will-frame-navigate', { url: pageAddress, isMainFrame: false })).toBe(true);
     expect(prevented('will-redirect', { url: pageAddress })).toBe(true);
+  });
+
+  it('of the hidden window goes nowhere', () => {
+    shown = gpuAddress;
+    for (const url of [pageAddress, gpuAddress, 'https://example.org/']) {
+      expect(prevented('will-navigate', { url }), url).toBe(true);
+      expect(prevented('will-frame-navigate', { url, isMainFrame: true }), url).toBe(true);
+    }
+    shown = pageAddress;
+    expect(prevented('will-navigate', { url: gpuAddress })).toBe(true);
   });
 
   it('opens no window and embeds no other', () => {
