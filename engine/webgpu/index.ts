@@ -3,6 +3,7 @@ import { EngineError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { bufferUsage, GpuDevice, type AdapterDescription, type GpuLimits, type GpuSource } from './device.ts';
 import { GpuExecutable, type PreparedDispatch } from './executable.ts';
+import { fusePlan, type Fusion } from './fuse.ts';
 import type { GpuTuning } from './kernel.ts';
 import { constantsBuffer, lowerPlan, workspaceBuffer, type LoweredDispatch, type LoweredPlan } from './lower.ts';
 import { placeTensors, type Placement } from './memory.ts';
@@ -16,6 +17,8 @@ export interface WebGpuOptions {
    * that read them. By default as many as the adapter's largest buffer; none where the device has no memory left for that.
    */
   readonly dataBytes?: number;
+  /** Whether what is element by element is computed where its input is written. Default true. */
+  readonly fuse?: boolean;
 }
 
 export interface WebGpuBackend extends Backend {
@@ -45,25 +48,33 @@ export function webgpuBackend(source: GpuSource, options: WebGpuOptions = {}): W
 /** With the data set on the device; where that is too much for its memory, with its images streamed. */
 async function compile(plan: Plan, device: GpuDevice, options: WebGpuOptions): Promise<GpuExecutable> {
   const { limits } = device;
-  const placement = placeTensors(plan, limits, options.dataBytes);
+  const fusion = fusePlan(plan, limits.maxStorageBuffersPerShaderStage, options.fuse);
+  const placement = placeTensors(plan, fusion, limits, options.dataBytes);
   try {
-    return await build(plan, placement, device, options);
+    return await build(plan, fusion, placement, device, options);
   } catch (error) {
     if (!(error instanceof EngineError && error.code === 'memory')) throw error;
-    const streamed = placeTensors(plan, limits, 0);
+    const streamed = placeTensors(plan, fusion, limits, 0);
     if (streamed.streams.length === placement.streams.length) throw error;
-    return build(plan, streamed, device, options);
+    return build(plan, fusion, streamed, device, options);
   }
 }
 
 async function build(
   plan: Plan,
+  fusion: Fusion,
   placement: Placement,
   device: GpuDevice,
   options: WebGpuOptions,
 ): Promise<GpuExecutable> {
   const { limits } = device;
-  const lowered = lowerPlan(plan, placement, limits, within(limits, { ...tuningFor(device), ...options.tuning }));
+  const lowered = lowerPlan(
+    plan,
+    fusion,
+    placement,
+    limits,
+    within(limits, { ...tuningFor(device), ...options.tuning }),
+  );
   requireBindings(lowered, limits);
   const pipelines = await pipelinesOf(device, lowered);
   const buffers = await createBuffers(device, placement, lowered);

@@ -22,6 +22,8 @@ type Bindings = Readonly<Record<string, GpuArray | undefined>>;
 
 /**
  * One dispatch as a kernel declares it. In its code
+ * - `emit_name(i, value)` gives element i of the one f32 tensor of `emit` its value: every element exactly once. What is computed
+ *   from it element by element may follow there, before it goes to memory, or instead;
  * - `name(i)` is element i of an array of `read` (f32, i32, or u32 from 0 to 255 for u8);
  * - `name[i]` is element i of one of `write` or `update`, of u8 arrays the word with elements 4i to 4i + 3;
  * - `group` (u32) is the number of the workgroup, `lid` (u32) that of the invocation in it.
@@ -33,6 +35,7 @@ export interface GpuDispatch {
   readonly read?: Bindings;
   /** Written whole, not read. */
   readonly write?: Bindings;
+  readonly emit?: Readonly<Record<string, GpuTensor>>;
   /** Changed in place. */
   readonly update?: Bindings;
   /** Whole numbers (i32) that invocations count in at the same time, with atomicAdd(&name[i], ...). */

@@ -3,6 +3,8 @@ import { sizeOf } from '../tensor.ts';
 import type { GpuLimits } from './device.ts';
 import type { GpuArray, GpuContext, GpuTensor, GpuTuning, ImageSource } from './kernel.ts';
 import { lowerToDispatches } from './kernels/index.ts';
+import { withEpilogue } from './epilogue.ts';
+import type { Fusion, Group } from './fuse.ts';
 import type { Placement } from './memory.ts';
 import { programOf, type Program } from './wgsl.ts';
 
@@ -26,14 +28,20 @@ export const workspaceBuffer = (placement: Placement): number => placement.buffe
 export const constantsBuffer = (placement: Placement): number => placement.buffers.length + 1;
 
 /** Turns every op of the plan into dispatches on its placed tensors. Touches no device. */
-export function lowerPlan(plan: Plan, placement: Placement, limits: GpuLimits, tuning: GpuTuning): LoweredPlan {
+export function lowerPlan(
+  plan: Plan,
+  fusion: Fusion,
+  placement: Placement,
+  limits: GpuLimits,
+  tuning: GpuTuning,
+): LoweredPlan {
   const tensors = plan.tensors.map(({ id, name, shape, dtype }): GpuTensor => {
     return { id, name, shape, dtype, size: sizeOf(shape), view: placement.views[id]! };
   });
   const tables = new ConstantTable(constantsBuffer(placement));
   let workspaceBytes = 0;
 
-  const lowerOp = (instance: OpInstance): LoweredDispatch[] => {
+  const lowerGroup = ({ head: instance, links }: Group): LoweredDispatch[] => {
     const dispatches: LoweredDispatch[] = [];
     let used = 0;
     const context: GpuContext = {
@@ -52,13 +60,14 @@ export function lowerPlan(plan: Plan, placement: Placement, limits: GpuLimits, t
       constants: (values) => tables.add(values),
       dispatch(dispatch) {
         if (dispatch.groups === 0) return;
-        dispatches.push({ ...programOf(dispatch, limits.maxComputeWorkgroupsPerDimension), instance });
+        const whole = withEpilogue(dispatch, { links, roots: fusion.roots, elided: fusion.elided, context });
+        dispatches.push({ ...programOf(whole, limits.maxComputeWorkgroupsPerDimension), instance });
       },
     };
     lowerToDispatches(instance, context);
     return dispatches;
   };
-  const segments = new Map(plan.segments.map(({ name, ops }) => [name, ops.flatMap(lowerOp)] as const));
+  const segments = new Map(fusion.segments.map(({ name, groups }) => [name, groups.flatMap(lowerGroup)] as const));
   return { segments, workspaceBytes, constants: tables.bytes() };
 }
 

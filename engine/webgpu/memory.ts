@@ -2,10 +2,11 @@ import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
 import { withOperands } from '../ops/operands.ts';
 import { planMemory } from '../plan/memory.ts';
-import type { Plan, TensorRole, TensorSpec } from '../plan/plan.ts';
+import type { Plan, Segment, TensorRole, TensorSpec } from '../plan/plan.ts';
 import { formatShape, sizeOf } from '../tensor.ts';
 import { bytesOf } from './bytes.ts';
 import type { GpuLimits } from './device.ts';
+import type { Fusion } from './fuse.ts';
 import { planStreams, type StreamPlan } from './streamPlan.ts';
 
 /** A stretch of one of the executable's buffers. */
@@ -51,6 +52,9 @@ const aligned = (bytes: number): number => Math.ceil(Math.max(bytes, 4) / alignm
 export const largestBinding = ({ maxStorageBufferBindingSize, maxBufferSize }: GpuLimits): number =>
   Math.min(maxStorageBufferBindingSize, maxBufferSize);
 
+/** Of a tensor without memory. */
+const nowhere: GpuView = { buffer: -1, offset: 0, bytes: 0 };
+
 /** Roles that get buffers of their own, each one block in table order, so that optimisers see flat memory. */
 const blockRoles: readonly TensorRole[] = ['parameter', 'gradient', 'optimizerState', 'buffer', 'result'];
 
@@ -59,9 +63,14 @@ const blockRoles: readonly TensorRole[] = ['parameter', 'gradient', 'optimizerSt
  *
  * @param dataBytes that the data set may take on the device; of a larger one the images stay on the host and are streamed
  */
-export function placeTensors(plan: Plan, limits: GpuLimits, dataBytes = limits.maxBufferSize): Placement {
+export function placeTensors(
+  plan: Plan,
+  fusion: Fusion,
+  limits: GpuLimits,
+  dataBytes = limits.maxBufferSize,
+): Placement {
   const placer = new Placer(limits);
-  const root = flattenRoots(plan);
+  const root = fusion.roots;
   const views = new Array<GpuView | undefined>(plan.tensors.length).fill(undefined);
   const chunks = new Map<TensorId, readonly Chunk[]>();
 
@@ -84,45 +93,14 @@ export function placeTensors(plan: Plan, limits: GpuLimits, dataBytes = limits.m
     const specs = plan.tensors.filter((spec) => spec.role === role);
     if (specs.length > 0) placer.block(specs, views);
   }
-  placer.activations(plan, root, views);
+  placer.activations(plan, fusion, views);
   return {
-    views: plan.tensors.map(({ id }) => views[root[id]!]!),
+    views: plan.tensors.map(({ id }) => (fusion.elided.has(root[id]!) ? nowhere : views[root[id]!]!)),
     chunks,
     streams,
     buffers: placer.buffers,
     inputs,
   };
-}
-
-/** A flatten moves nothing here: where either side is an activation, both get the memory of one. */
-function flattenRoots(plan: Plan): TensorId[] {
-  const root = plan.tensors.map(({ id }) => id);
-  const find = (id: TensorId): TensorId => (root[id] === id ? id : (root[id] = find(root[id]!)));
-  const isActivation = (id: TensorId): boolean => plan.tensors[id]!.role === 'activation';
-  const usedIn = segmentsOf(plan);
-  for (const { ops } of plan.segments) {
-    for (const op of ops) {
-      if (op.op !== 'flatten' && op.op !== 'flattenGrad') continue;
-      const [from, to] = op.op === 'flatten' ? [op.inputs.x, op.outputs.y] : [op.inputs.dy, op.outputs.dx];
-      const [a, b] = [find(from), find(to)];
-      if (a !== b && isActivation(a) && isActivation(b) && usedIn[a] === usedIn[b]) root[b] = a;
-    }
-  }
-  return root.map((_, id) => find(id));
-}
-
-/** The one segment that each tensor occurs in; null for several. */
-function segmentsOf(plan: Plan): (string | null | undefined)[] {
-  const found = new Array<string | null | undefined>(plan.tensors.length).fill(undefined);
-  for (const { name, ops } of plan.segments) {
-    for (const op of ops) {
-      withOperands(op, (id) => {
-        found[id] = found[id] === undefined || found[id] === name ? name : null;
-        return id;
-      });
-    }
-  }
-  return found;
 }
 
 class Placer {
@@ -167,18 +145,25 @@ class Placer {
   }
 
   /** Activations share memory by their lifetimes, in one arena or, beyond the largest buffer, in several. */
-  activations(plan: Plan, root: readonly TensorId[], views: (GpuView | undefined)[]): void {
+  activations(plan: Plan, { segments, roots, elided }: Fusion, views: (GpuView | undefined)[]): void {
     const merged: Plan = {
       tensors: plan.tensors,
-      segments: plan.segments.map(({ name, ops }) => ({
+      segments: segments.map(({ name, groups }) => ({
         name,
-        ops: ops.map((op) => withOperands(op, (id) => root[id]!)),
+        ops: groups.flatMap(({ head, links }) => [head, ...links]).map((op) => withOperands(op, (id) => roots[id]!)),
       })),
     };
-    const own = plan.tensors.filter(({ id, role }) => role === 'activation' && root[id] === id);
+    const times = new Map(
+      segments.map(({ name, groups }) => [
+        name,
+        groups.flatMap(({ links }, time) => new Array<number>(1 + links.length).fill(time)),
+      ]),
+    );
+    const timeOf = (segment: Segment, op: number): number => times.get(segment.name)![op]!;
+    const own = plan.tensors.filter(({ id, role }) => role === 'activation' && roots[id] === id && !elided.has(id));
     for (const spec of own) this.#require(spec, bytesOf(spec));
     for (let count = 1; ; count++) {
-      const arenas = arenasOf(merged, own, count);
+      const arenas = arenasOf(merged, own, count, timeOf);
       if (arenas.some(({ bytes }) => bytes > this.#limits.maxBufferSize) && count < own.length) continue;
       for (const { tensors, offsets, bytes } of arenas) {
         if (tensors.size === 0) continue;
@@ -227,7 +212,12 @@ interface Arena {
 }
 
 /** Deals the activations out over `count` arenas, the largest first and each to the one with the least so far. */
-function arenasOf(plan: Plan, specs: readonly TensorSpec[], count: number): Arena[] {
+function arenasOf(
+  plan: Plan,
+  specs: readonly TensorSpec[],
+  count: number,
+  timeOf: (segment: Segment, op: number) => number,
+): Arena[] {
   const groups = Array.from({ length: count }, () => ({ tensors: new Set<TensorId>(), sum: 0 }));
   for (const spec of [...specs].sort((a, b) => bytesOf(b) - bytesOf(a) || a.id - b.id)) {
     const least = groups.reduce((best, group) => (group.sum < best.sum ? group : best));
@@ -238,6 +228,7 @@ function arenasOf(plan: Plan, specs: readonly TensorSpec[], count: number): Aren
     const memory = planMemory(plan, {
       bytesOf: (spec) => (tensors.has(spec.id) ? Math.max(bytesOf(spec), 4) : 0),
       alignment,
+      timeOf,
     });
     return { tensors, offsets: memory.offsets, bytes: memory.total };
   });

@@ -53,7 +53,10 @@ export function programOf(dispatch: GpuDispatch, mostPerDimension: number): Prog
   for (const [name, array] of written) {
     bind(name, array, counted.some(([counter]) => counter === name) ? 'atomic<i32>' : undefined);
   }
+  const text = functions + body;
   for (const [name, array] of entries(dispatch.read)) {
+    // what a dispatch of several stages does not read here takes no binding
+    if (!new RegExp(`\\b${name}\\(`).test(text)) continue;
     let found = bindings.find(({ view }) => sameView(view, array.view));
     if (found === undefined) {
       bind(`${name}_`, array);

@@ -1,8 +1,7 @@
 import { activationGradNeeds, seluAlpha, seluScale, type ActivationName } from '../../ops/activationName.ts';
 import type { ActivationAttrs } from '../../ops/op.ts';
-import type { GpuKernel } from '../kernel.ts';
 import { f32, isNan } from '../wgsl.ts';
-import { each } from './each.ts';
+import { alone, type ElementwiseOf } from './elementwise.ts';
 import { exponentials, normalDistribution } from './math.ts';
 
 interface Formula {
@@ -96,27 +95,27 @@ fn mish_slope(x: f32) -> f32 {
   },
 };
 
-export const activation: GpuKernel<'activation'> = ({ attrs, inputs, outputs }, context) => {
-  const y = context.tensor(outputs.y);
+export const activationValue: ElementwiseOf<'activation'> = ({ attrs, inputs, outputs }) => {
   const { value, functions = '' } = formulas[attrs.fn];
-  each(context, y.size, {
+  return {
     label: `activation ${attrs.fn}`,
-    read: { source: context.tensor(inputs.x) },
-    write: { target_: y },
+    at: { x: inputs.x },
+    result: outputs.y,
     functions,
-    body: `  let x = source(i);\n  target_[i] = ${value(attrs)};`,
-  });
+    value: () => value(attrs),
+  };
 };
+export const activation = alone(activationValue);
 
-export const activationGrad: GpuKernel<'activationGrad'> = ({ attrs, inputs, outputs }, context) => {
-  const dx = context.tensor(outputs.dx);
+export const activationGradValue: ElementwiseOf<'activationGrad'> = ({ attrs, inputs, outputs }) => {
   const { derivative, functions = '' } = formulas[attrs.fn];
   const needed = activationGradNeeds[attrs.fn];
-  each(context, dx.size, {
+  return {
     label: `activationGrad ${attrs.fn}`,
-    read: { source: context.tensor(inputs[needed]!), dy: context.tensor(inputs.dy) },
-    write: { dx },
+    at: { [needed]: inputs[needed]!, dy: inputs.dy },
+    result: outputs.dx,
     functions,
-    body: `  let ${needed} = source(i);\n  dx[i] = dy(i) * (${derivative(attrs)});`,
-  });
+    value: () => `dy * (${derivative(attrs)})`,
+  };
 };
+export const activationGrad = alone(activationGradValue);

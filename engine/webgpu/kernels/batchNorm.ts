@@ -1,12 +1,13 @@
+import type { TensorId } from '../../ops/op.ts';
 import { sizeOf } from '../../tensor.ts';
 import type { GpuContext, GpuKernel, GpuTensor } from '../kernel.ts';
 import { f32, sumAll } from '../wgsl.ts';
 import { channelsOf, sliceLoop } from './channels.ts';
 import { each } from './each.ts';
+import { alone, dispatchAlone, type Elementwise, type ElementwiseOf } from './elementwise.ts';
 
-/** Declares `channel(i)` of element i. */
-const channelOf = ({ shape }: GpuTensor): string =>
-  `fn channel(i: u32) -> u32 { return i / ${sizeOf(shape.slice(2))}u % ${shape[1]!}u; }`;
+/** The channel of element i. */
+const channelIndex = ({ shape }: GpuTensor): string => `i / ${sizeOf(shape.slice(2))}u % ${shape[1]!}u`;
 
 /**
  * Mean and sum of squared distances of each slice by two passes over it; then one invocation per channel joins the slices in
@@ -70,13 +71,11 @@ export const batchNorm: GpuKernel<'batchNorm'> = ({ attrs, inputs, outputs }, co
   if (tracked) {
     each(context, 1, { label: 'batchNorm count', update: { tracked }, body: '  tracked[i] += 1;' });
   }
-  normalize(context, x, context.tensor(outputs.y), {
-    mean: batchMean,
-    variance: batchVar,
-    gamma: context.optional(inputs.gamma),
-    beta: context.optional(inputs.beta),
-    eps: attrs.eps,
-  });
+  const [gamma, beta] = [context.optional(inputs.gamma), context.optional(inputs.beta)];
+  dispatchAlone(
+    context,
+    normalized(x, outputs.y, { mean: batchMean, variance: batchVar, gamma, beta, eps: attrs.eps }),
+  );
 };
 
 interface Normalization {
@@ -87,29 +86,30 @@ interface Normalization {
   readonly eps: number;
 }
 
-function normalize(context: GpuContext, x: GpuTensor, y: GpuTensor, of: Normalization): void {
-  const { mean, variance, gamma, beta, eps } = of;
-  each(context, x.size, {
+/** y of x with these statistics, element by element. */
+function normalized(x: GpuTensor, y: TensorId, { eps, ...beside }: Normalization): Elementwise {
+  return {
     label: 'batchNorm',
-    read: { x, mean, variance, gamma, beta },
-    write: { y },
-    functions: channelOf(x),
-    body: `
-  let c = channel(i);
-  let factor = ${gamma ? 'gamma(c)' : '1.0'} / sqrt(variance(c) + ${f32(eps)});
-  y[i] = (x(i) - mean(c)) * factor${beta ? ' + beta(c)' : ''};`,
-  });
+    at: { x: x.id },
+    beside: { ...beside },
+    result: y,
+    value: ({ mean, variance, gamma, beta }) => {
+      const c = channelIndex(x);
+      const factor = `${gamma === undefined ? '1.0' : `${gamma}(${c})`} / sqrt(${variance!}(${c}) + ${f32(eps)})`;
+      return `(x - ${mean!}(${c})) * (${factor})${beta === undefined ? '' : ` + ${beta}(${c})`}`;
+    },
+  };
 }
 
-export const batchNormInference: GpuKernel<'batchNormInference'> = ({ attrs, inputs, outputs }, context) => {
-  normalize(context, context.tensor(inputs.x), context.tensor(outputs.y), {
+export const batchNormInferenceValue: ElementwiseOf<'batchNormInference'> = ({ attrs, inputs, outputs }, context) =>
+  normalized(context.tensor(inputs.x), outputs.y, {
     mean: context.tensor(inputs.runningMean),
     variance: context.tensor(inputs.runningVar),
     gamma: context.optional(inputs.gamma),
     beta: context.optional(inputs.beta),
     eps: attrs.eps,
   });
-};
+export const batchNormInference = alone(batchNormInferenceValue);
 
 interface Backward {
   readonly x: GpuTensor;
@@ -180,32 +180,40 @@ export const batchNormGrad: GpuKernel<'batchNormGrad'> = ({ attrs, inputs, outpu
   each(context, x.size, {
     label: 'batchNormGrad',
     read: { x, dy, mean, variance, gamma, sums },
-    write: { dx: context.tensor(outputs.dx) },
-    functions: channelOf(x),
+    emit: { dx: context.tensor(outputs.dx) },
     body: `
-  let c = channel(i);
+  let c = ${channelIndex(x)};
   let inverse = 1.0 / sqrt(variance(c) + ${f32(attrs.eps)});
   let xhat = (x(i) - mean(c)) * inverse;
-  dx[i] = ${gamma ? 'gamma(c) * ' : ''}inverse * (dy(i) - sums(2u * c) / ${f32(count)} - xhat * (sums(2u * c + 1u) / ${f32(count)}));`,
+  emit_dx(i, ${gamma ? 'gamma(c) * ' : ''}inverse * (dy(i) - sums(2u * c) / ${f32(count)} - xhat * (sums(2u * c + 1u) / ${f32(count)})));`,
   });
+};
+
+/** Only dx: the sums for the parameters are not element by element. */
+export const batchNormInferenceGradValue: ElementwiseOf<'batchNormInferenceGrad'> = (instance, context) => {
+  const { attrs, inputs, outputs } = instance;
+  const channel = channelIndex(context.tensor(inputs.x));
+  return {
+    label: 'batchNormInferenceGrad',
+    at: { dy: inputs.dy },
+    beside: { variance: context.tensor(inputs.runningVar), gamma: context.optional(inputs.gamma) },
+    result: outputs.dx,
+    value: ({ variance, gamma }) =>
+      `${gamma === undefined ? '1.0' : `${gamma}(${channel})`} / sqrt(${variance!}(${channel}) + ${f32(attrs.eps)}) * dy`,
+  };
 };
 
 export const batchNormInferenceGrad: GpuKernel<'batchNormInferenceGrad'> = (instance, context) => {
   const { attrs, inputs, outputs } = instance;
-  const x = context.tensor(inputs.x);
-  const dy = context.tensor(inputs.dy);
-  const mean = context.tensor(inputs.runningMean);
-  const variance = context.tensor(inputs.runningVar);
-  const gamma = context.optional(inputs.gamma);
   const [dgamma, dbeta] = [context.optional(outputs.dgamma), context.optional(outputs.dbeta)];
-  if (dgamma || dbeta) gradientSums(context, { x, dy, mean, variance, dgamma, dbeta, eps: attrs.eps });
-  each(context, x.size, {
-    label: 'batchNormInferenceGrad',
-    read: { dy, variance, gamma },
-    write: { dx: context.tensor(outputs.dx) },
-    functions: channelOf(x),
-    body: `
-  let c = channel(i);
-  dx[i] = ${gamma ? 'gamma(c)' : '1.0'} / sqrt(variance(c) + ${f32(attrs.eps)}) * dy(i);`,
-  });
+  if (dgamma || dbeta) {
+    gradientSums(context, {
+      x: context.tensor(inputs.x),
+      dy: context.tensor(inputs.dy),
+      mean: context.tensor(inputs.runningMean),
+      variance: context.tensor(inputs.runningVar),
+      ...{ dgamma, dbeta, eps: attrs.eps },
+    });
+  }
+  dispatchAlone(context, batchNormInferenceGradValue(instance, context));
 };

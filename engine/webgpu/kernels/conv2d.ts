@@ -81,7 +81,7 @@ fn seen(b: u32, k: u32, n: u32, p: u32) -> f32 {
     each(context, y.size, {
       label: 'conv2d direct',
       read,
-      write: { y },
+      emit: { y },
       functions,
       body: `
   let o = i / ${places}u % ${g.filters}u;
@@ -90,21 +90,21 @@ fn seen(b: u32, k: u32, n: u32, p: u32) -> f32 {
   for (var k = 0u; k < ${k}u; k++) {
     sum += seen(o / ${g.groupFilters}u, k, n, i % ${places}u) * weight(o * ${k}u + k);
   }
-  y[i] = sum${bias ? ' + bias(o)' : ''};`,
+  emit_y(i, sum${bias ? ' + bias(o)' : ''});`,
     });
     return;
   }
   gemm(context, {
     label: 'conv2d',
     read,
-    write: { y },
+    emit: { y },
     ...{ batch: attrs.groups, m: g.groupFilters, n: g.batch * places, k, leftFast: 'k', rightFast: 'n' },
     functions: `${functions}
 fn left(b: u32, m: u32, k: u32) -> f32 { return weight((b * ${g.groupFilters}u + m) * ${k}u + k); }
 fn right(b: u32, k: u32, n: u32) -> f32 { return seen(b, k, n / ${places}u, n % ${places}u); }
 fn store(b: u32, m: u32, n: u32, value: f32) {
   let o = b * ${g.groupFilters}u + m;
-  y[(n / ${places}u * ${g.filters}u + o) * ${places}u + n % ${places}u] = value${bias ? ' + bias(o)' : ''};
+  emit_y((n / ${places}u * ${g.filters}u + o) * ${places}u + n % ${places}u, value${bias ? ' + bias(o)' : ''});
 }`,
   });
 };
@@ -130,7 +130,7 @@ fn factor(b: u32, c: u32, k: u32) -> f32 {
     each(context, dx.size, {
       label: 'conv2dGradInput direct',
       read: { dy, weight },
-      write: { dx },
+      emit: { dx },
       functions,
       body: `
   let c = i / ${places}u % ${g.channels}u;
@@ -138,21 +138,21 @@ fn factor(b: u32, c: u32, k: u32) -> f32 {
   let b = c / ${g.groupChannels}u;
   var sum = 0.0;
   for (var k = 0u; k < ${k}u; k++) { sum += reached(b, k, n, i % ${places}u) * factor(b, c % ${g.groupChannels}u, k); }
-  dx[i] = sum;`,
+  emit_dx(i, sum);`,
     });
     return;
   }
   gemm(context, {
     label: 'conv2dGradInput',
     read: { dy, weight },
-    write: { dx },
+    emit: { dx },
     ...{ batch: attrs.groups, m: g.groupChannels, n: g.batch * places, k, leftFast: 'm', rightFast: 'n' },
     functions: `${functions}
 fn left(b: u32, m: u32, k: u32) -> f32 { return factor(b, m, k); }
 fn right(b: u32, k: u32, n: u32) -> f32 { return reached(b, k, n / ${places}u, n % ${places}u); }
 fn store(b: u32, m: u32, n: u32, value: f32) {
   let c = b * ${g.groupChannels}u + m;
-  dx[(n / ${places}u * ${g.channels}u + c) * ${places}u + n % ${places}u] = value;
+  emit_dx((n / ${places}u * ${g.channels}u + c) * ${places}u + n % ${places}u, value);
 }`,
   });
 };
@@ -168,7 +168,7 @@ export const conv2dGradWeight: GpuKernel<'conv2dGradWeight'> = ({ attrs, inputs,
   gemm(context, {
     label: 'conv2dGradWeight',
     read: { x, dy },
-    write: { dweight },
+    emit: { dweight },
     ...{ batch: attrs.groups, m: g.groupFilters, n, k: g.batch * places, leftFast: 'k', rightFast: 'k' },
     functions: `${g.functions}
 fn left(b: u32, m: u32, k: u32) -> f32 {
@@ -179,7 +179,7 @@ fn right(b: u32, k: u32, n: u32) -> f32 {
   let p = k % ${places}u;
   ${padded('x', `pixel(k / ${places}u, b * ${g.groupChannels}u + n / ${g.taps}u, tap / ${g.kernelWidth}u, tap % ${g.kernelWidth}u, p / ${g.outWidth}u, p % ${g.outWidth}u)`)}
 }
-fn store(b: u32, m: u32, n: u32, value: f32) { dweight[(b * ${g.groupFilters}u + m) * ${n}u + n] = value; }`,
+fn store(b: u32, m: u32, n: u32, value: f32) { emit_dweight((b * ${g.groupFilters}u + m) * ${n}u + n, value); }`,
   });
   if (dbias) channelSums(context, 'conv2dGradWeight bias', dy, dbias);
 };

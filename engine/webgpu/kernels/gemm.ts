@@ -1,4 +1,4 @@
-import type { GpuArray, GpuContext } from '../kernel.ts';
+import type { GpuArray, GpuContext, GpuTensor } from '../kernel.ts';
 import { largestBinding } from '../memory.ts';
 import { each } from './each.ts';
 
@@ -9,7 +9,8 @@ import { each } from './each.ts';
 export interface Gemm {
   readonly label: string;
   readonly read: Readonly<Record<string, GpuArray | undefined>>;
-  readonly write: Readonly<Record<string, GpuArray | undefined>>;
+  /** The result, which `store` hands to `emit_<name>`. */
+  readonly emit: Readonly<Record<string, GpuTensor>>;
   /** Products in the batch. */
   readonly batch: number;
   readonly m: number;
@@ -117,7 +118,7 @@ function loadTile(
 
 /** A block of results per invocation, each by itself. */
 function blocks(context: GpuContext, spec: Gemm): void {
-  const { label, batch, m, n, k, read, write, functions } = spec;
+  const { label, batch, m, n, k, read, emit, functions } = spec;
   const { own } = context.tuning;
   const [rows, columns] = [Math.min(own, m), Math.min(own, n)];
   const [down, across] = [Math.ceil(m / rows), Math.ceil(n / columns)];
@@ -128,7 +129,7 @@ function blocks(context: GpuContext, spec: Gemm): void {
   each(context, batch * down * across, {
     label,
     read,
-    write,
+    emit,
     functions,
     body: `
   let b = i / ${down * across}u;
@@ -147,7 +148,7 @@ ${cells((r, c) => `  store(b, row${r}, column${c}, sum${r}${c});`)}`,
 
 /** Tiled product with a block of results per invocation; a long sum of few results is split and added up in order. */
 export function gemm(context: GpuContext, spec: Gemm): void {
-  const { label, batch, m, n, k, read, write } = spec;
+  const { label, batch, m, n, k, read, emit } = spec;
   if (batch * m * n === 0) return;
   if (!context.tuning.shared) {
     blocks(context, spec);
@@ -194,7 +195,7 @@ ${perRow(ownRows, (i) => `      sum${i} += ${lane('l', ownRows, i)} * r;`)}
   context.dispatch({
     label,
     read,
-    write: split ? { sums } : write,
+    ...(split ? { write: { sums } } : { emit }),
     functions: `
 var<workgroup> left_tile: array<${typeOf(ownRows)}, ${(rows / ownRows) * depth}>;
 var<workgroup> right_tile: array<${typeOf(ownColumns)}, ${across * depth}>;
@@ -210,7 +211,7 @@ fn put(b: u32, part: u32, row: u32, column: u32, value: f32) {
   each(context, batch * m * n, {
     label: `${label} sums`,
     read: { ...read, sums },
-    write,
+    emit,
     functions: stores(spec.functions),
     body: `
   var sum = sums(i);

@@ -10,12 +10,12 @@ export const linear: GpuKernel<'linear'> = ({ inputs, outputs }, context) => {
   gemm(context, {
     label: 'linear',
     read: { x: context.tensor(inputs.x), weight: context.tensor(inputs.weight), bias },
-    write: { y },
+    emit: { y },
     ...{ batch: 1, m, n, k, leftFast: 'k', rightFast: 'k' },
     functions: `
 fn left(b: u32, m: u32, k: u32) -> f32 { return x(m * ${k}u + k); }
 fn right(b: u32, k: u32, n: u32) -> f32 { return weight(n * ${k}u + k); }
-fn store(b: u32, m: u32, n: u32, value: f32) { y[m * ${n}u + n] = value${bias ? ' + bias(n)' : ''}; }`,
+fn store(b: u32, m: u32, n: u32, value: f32) { emit_y(m * ${n}u + n, value${bias ? ' + bias(n)' : ''}); }`,
   });
 };
 
@@ -26,12 +26,12 @@ export const linearGradInput: GpuKernel<'linearGradInput'> = ({ inputs, outputs 
   gemm(context, {
     label: 'linearGradInput',
     read: { dy: context.tensor(inputs.dy), weight: context.tensor(inputs.weight) },
-    write: { dx },
+    emit: { dx },
     ...{ batch: 1, m, n, k, leftFast: 'k', rightFast: 'n' },
     functions: `
 fn left(b: u32, m: u32, k: u32) -> f32 { return dy(m * ${k}u + k); }
 fn right(b: u32, k: u32, n: u32) -> f32 { return weight(k * ${n}u + n); }
-fn store(b: u32, m: u32, n: u32, value: f32) { dx[m * ${n}u + n] = value; }`,
+fn store(b: u32, m: u32, n: u32, value: f32) { emit_dx(m * ${n}u + n, value); }`,
   });
 };
 
@@ -44,12 +44,12 @@ export const linearGradWeight: GpuKernel<'linearGradWeight'> = ({ inputs, output
   gemm(context, {
     label: 'linearGradWeight',
     read: { x: context.tensor(inputs.x), dy },
-    write: { dweight },
+    emit: { dweight },
     ...{ batch: 1, m, n, k, leftFast: 'm', rightFast: 'n' },
     functions: `
 fn left(b: u32, m: u32, k: u32) -> f32 { return dy(k * ${m}u + m); }
 fn right(b: u32, k: u32, n: u32) -> f32 { return x(k * ${n}u + n); }
-fn store(b: u32, m: u32, n: u32, value: f32) { dweight[m * ${n}u + n] = value; }`,
+fn store(b: u32, m: u32, n: u32, value: f32) { emit_dweight(m * ${n}u + n, value); }`,
   });
   if (dbias) channelSums(context, 'linearGradWeight bias', dy, dbias);
 };

@@ -57,11 +57,12 @@ export const maxPool2d: GpuKernel<'maxPool2d'> = ({ attrs, inputs, outputs }, co
   each(context, y.size, {
     label: 'maxPool2d',
     read: { x },
-    write: { y, indices },
+    write: { indices },
+    emit: { y },
     functions: windows(attrs, x.shape, y.shape) + firstMaximum(width),
     body: `${place(y.shape)}
   let best = first_maximum(plane * ${height * width}, window_at(h, w));
-  if (best < 0) { y[i] = minus_infinity(); } else { y[i] = x(u32(plane * ${height * width} + best)); }
+  if (best < 0) { emit_y(i, minus_infinity()); } else { emit_y(i, x(u32(plane * ${height * width} + best))); }
   ${indices ? 'indices[i] = best;' : ''}`,
   });
 };
@@ -76,7 +77,7 @@ export const maxPool2dGrad: GpuKernel<'maxPool2dGrad'> = ({ attrs, inputs, outpu
   each(context, dx.size, {
     label: 'maxPool2dGrad',
     read: { x, dy },
-    write: { dx },
+    emit: { dx },
     functions: windows(attrs, x.shape, dy.shape) + firstMaximum(width),
     body: `${place(x.shape)}
   var sum = 0.0;
@@ -87,7 +88,7 @@ export const maxPool2dGrad: GpuKernel<'maxPool2dGrad'> = ({ attrs, inputs, outpu
       }
     }
   }
-  dx[i] = sum;`,
+  emit_dx(i, sum);`,
   });
 };
 
@@ -101,7 +102,7 @@ export const avgPool2d: GpuKernel<'avgPool2d'> = ({ attrs, inputs, outputs }, co
   each(context, y.size, {
     label: 'avgPool2d',
     read: { x },
-    write: { y },
+    emit: { y },
     functions: windows(attrs, x.shape, y.shape),
     body: `${place(y.shape)}
   let window = window_at(h, w);
@@ -112,7 +113,7 @@ export const avgPool2d: GpuKernel<'avgPool2d'> = ({ attrs, inputs, outputs }, co
     }
   }
   let empty = window.bottom <= window.top || window.right <= window.left;
-  if (empty) { y[i] = 0.0; } else { y[i] = sum / ${divisor(attrs.countIncludePad)}; }`,
+  if (empty) { emit_y(i, 0.0); } else { emit_y(i, sum / ${divisor(attrs.countIncludePad)}); }`,
   });
 };
 
@@ -123,7 +124,7 @@ export const avgPool2dGrad: GpuKernel<'avgPool2dGrad'> = ({ attrs, inputs, outpu
   each(context, dx.size, {
     label: 'avgPool2dGrad',
     read: { dy },
-    write: { dx },
+    emit: { dx },
     functions: windows(attrs, dx.shape, dy.shape),
     body: `${place(dx.shape)}
   var sum = 0.0;
@@ -133,7 +134,7 @@ export const avgPool2dGrad: GpuKernel<'avgPool2dGrad'> = ({ attrs, inputs, outpu
       sum += dy(u32((plane * ${outHeight} + oh) * ${outWidth} + ow)) / ${divisor(attrs.countIncludePad)};
     }
   }
-  dx[i] = sum;`,
+  emit_dx(i, sum);`,
   });
 };
 
@@ -144,11 +145,11 @@ export const globalAvgPool2d: GpuKernel<'globalAvgPool2d'> = ({ inputs, outputs 
   each(context, y.size, {
     label: 'globalAvgPool2d',
     read: { x },
-    write: { y },
+    emit: { y },
     body: `
   var sum = 0.0;
   for (var p = 0u; p < ${plane}u; p++) { sum += x(i * ${plane}u + p); }
-  y[i] = sum / ${plane}.0;`,
+  emit_y(i, sum / ${plane}.0);`,
   });
 };
 
@@ -158,7 +159,7 @@ export const globalAvgPool2dGrad: GpuKernel<'globalAvgPool2dGrad'> = ({ inputs, 
   each(context, dx.size, {
     label: 'globalAvgPool2dGrad',
     read: { dy: context.tensor(inputs.dy) },
-    write: { dx },
-    body: `  dx[i] = dy(i / ${plane}u) / ${plane}.0;`,
+    emit: { dx },
+    body: `  emit_dx(i, dy(i / ${plane}u) / ${plane}.0);`,
   });
 };

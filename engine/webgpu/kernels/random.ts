@@ -4,6 +4,7 @@ import { sizeOf } from '../../tensor.ts';
 import type { GpuKernel } from '../kernel.ts';
 import { f32, philox } from '../wgsl.ts';
 import { each } from './each.ts';
+import { alone, type ElementwiseOf } from './elementwise.ts';
 import { horner } from './math.ts';
 
 const slot = (name: keyof typeof randomSlot): string => `bitcast<u32>(random(${randomSlot[name]}u))`;
@@ -46,17 +47,18 @@ export const dropoutMask: GpuKernel<'dropoutMask'> = ({ attrs, inputs, outputs }
   });
 };
 
-export const dropout: GpuKernel<'dropout'> = ({ attrs, inputs, outputs }, context) => {
+export const dropoutValue: ElementwiseOf<'dropout'> = ({ attrs, inputs, outputs }, context) => {
   const mask = context.tensor(inputs.mask);
-  const y = context.tensor(outputs.y);
-  const share = y.size / mask.size;
-  each(context, y.size, {
+  const share = context.tensor(outputs.y).size / mask.size;
+  return {
     label: 'dropout',
-    read: { x: context.tensor(inputs.x), mask },
-    write: { y },
-    body: `  if (mask(i / ${share}u) == 0u) { y[i] = 0.0; } else { y[i] = x(i) * ${f32(attrs.scale)}; }`,
-  });
+    at: { x: inputs.x },
+    beside: { mask },
+    result: outputs.y,
+    value: ({ mask }) => `select(x * ${f32(attrs.scale)}, 0.0, ${mask!}(i / ${share}u) == 0u)`,
+  };
 };
+export const dropout = alone(dropoutValue);
 
 const sineSeries = [-1 / 39916800, 1 / 362880, -1 / 5040, 1 / 120, -1 / 6];
 
@@ -102,15 +104,17 @@ export const noise: GpuKernel<'noise'> = ({ attrs, inputs, outputs }, context) =
   });
 };
 
-export const scaleShift: GpuKernel<'scaleShift'> = ({ inputs, outputs }, context) => {
+export const scaleShiftValue: ElementwiseOf<'scaleShift'> = ({ inputs, outputs }, context) => {
   const scale = context.tensor(inputs.scale);
   const shift = context.optional(inputs.shift);
-  const y = context.tensor(outputs.y);
-  const plane = y.size / scale.size;
-  each(context, y.size, {
+  const plane = context.tensor(outputs.y).size / scale.size;
+  return {
     label: 'scaleShift',
-    read: { x: context.tensor(inputs.x), scale, shift },
-    write: { y },
-    body: `  y[i] = x(i) * scale(i / ${plane}u)${shift ? ` + shift(i / ${plane}u)` : ''};`,
-  });
+    at: { x: inputs.x },
+    beside: { scale, shift },
+    result: outputs.y,
+    value: ({ scale, shift }) =>
+      `x * ${scale!}(i / ${plane}u)${shift === undefined ? '' : ` + ${shift}(i / ${plane}u)`}`,
+  };
 };
+export const scaleShift = alone(scaleShiftValue);

@@ -2,6 +2,7 @@ import type { TensorId } from '../../ops/op.ts';
 import { sizeOf } from '../../tensor.ts';
 import type { GpuContext, GpuKernel, GpuTensor } from '../kernel.ts';
 import { each } from './each.ts';
+import { alone, type ElementwiseOf } from './elementwise.ts';
 
 /** Nothing where both are the same memory. */
 function copy(context: GpuContext, label: string, x: GpuTensor, y: GpuTensor): void {
@@ -17,15 +18,13 @@ export const flattenGrad: GpuKernel<'flattenGrad'> = ({ inputs, outputs }, conte
   copy(context, 'flattenGrad', context.tensor(inputs.dy), context.tensor(outputs.dx));
 };
 
-export const add: GpuKernel<'add'> = ({ inputs, outputs }, context) => {
-  const y = context.tensor(outputs.y);
-  each(context, y.size, {
-    label: 'add',
-    read: { a: context.tensor(inputs.a), b: context.tensor(inputs.b) },
-    write: { y },
-    body: '  y[i] = a(i) + b(i);',
-  });
-};
+export const addValue: ElementwiseOf<'add'> = ({ inputs, outputs }) => ({
+  label: 'add',
+  at: { a: inputs.a, b: inputs.b },
+  result: outputs.y,
+  value: () => 'a + b',
+});
+export const add = alone(addValue);
 
 export const mixRows: GpuKernel<'mixRows'> = ({ attrs, inputs, outputs }, context) => {
   const y = context.tensor(outputs.y);
