@@ -15,6 +15,7 @@ export interface Group {
 
 /** A plan as it is run. */
 export interface Fusion {
+  readonly fuses: boolean;
   readonly segments: readonly { readonly name: string; readonly groups: readonly Group[] }[];
   /** By tensor: the one whose memory it has. A flatten moves nothing. */
   readonly roots: readonly TensorId[];
@@ -86,7 +87,7 @@ export function fusePlan(plan: Plan, mostBindings: number, fuses = true): Fusion
       groups: fuses ? groupsOf(plan, moving, root, mostBindings) : moving.map((head) => ({ head, links: [] })),
     };
   });
-  return { segments, roots, elided: elidedIn(plan, segments, root) };
+  return { fuses, segments, roots, elided: elidedIn(plan, segments, root) };
 }
 
 /** Random draws depend on the step alone: they come first, so that they keep no chain from being one. */

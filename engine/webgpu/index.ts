@@ -5,9 +5,10 @@ import { bufferUsage, GpuDevice, type AdapterDescription, type GpuLimits, type G
 import { GpuExecutable, type PreparedDispatch } from './executable.ts';
 import { fusePlan, type Fusion } from './fuse.ts';
 import type { GpuTuning } from './kernel.ts';
-import { constantsBuffer, lowerPlan, workspaceBuffer, type LoweredDispatch, type LoweredPlan } from './lower.ts';
+import { constantsBuffer, lowerPlan, workspaceBuffer, type LoweredPlan } from './lower.ts';
 import { placeTensors, type Placement } from './memory.ts';
-import { tuningFor, within } from './tuning.ts';
+import type { Program } from './wgsl.ts';
+import { defaultTuning, within } from './tuning.ts';
 
 /** What a test or a measurement may choose; the adapter decides otherwise. */
 export interface WebGpuOptions {
@@ -17,7 +18,7 @@ export interface WebGpuOptions {
    * that read them. By default as many as the adapter's largest buffer; none where the device has no memory left for that.
    */
   readonly dataBytes?: number;
-  /** Whether what is element by element is computed where its input is written. Default true. */
+  /** Whether what is element by element is computed where its input is written, and small dispatches share one. Default true. */
   readonly fuse?: boolean;
 }
 
@@ -73,7 +74,7 @@ async function build(
     fusion,
     placement,
     limits,
-    within(limits, { ...tuningFor(device), ...options.tuning }),
+    within(limits, { ...defaultTuning(limits, device.adapter.isSoftware), ...options.tuning }),
   );
   requireBindings(lowered, limits);
   const pipelines = await pipelinesOf(device, lowered);
@@ -112,13 +113,12 @@ function requireBindings({ segments, workspaceBytes }: LoweredPlan, limits: GpuL
 /** Compiles the texts of all kernels at once; every text one time. */
 async function pipelinesOf(device: GpuDevice, { segments }: LoweredPlan): Promise<Map<string, GPUComputePipeline>> {
   const pipelines = new Map<string, GPUComputePipeline>();
-  const distinct = new Map<string, LoweredDispatch>();
+  const distinct = new Map<string, Program>();
   for (const dispatch of [...segments.values()].flat()) distinct.set(dispatch.code, dispatch);
   await Promise.all(
-    [...distinct.values()].map(async ({ code, label, bindings, instance }) => {
-      const name = instance.node === undefined ? label : `${label} (${instance.node})`;
+    [...distinct.values()].map(async ({ code, label, bindings }) => {
       const accesses = bindings.map(({ access }) => access);
-      pipelines.set(code, await device.pipeline(name, code, accesses));
+      pipelines.set(code, await device.pipeline(label, code, accesses));
     }),
   );
   return pipelines;
@@ -153,7 +153,7 @@ function bind(
   pipelines: ReadonlyMap<string, GPUComputePipeline>,
   buffers: readonly GPUBuffer[],
 ): ReadonlyMap<string, readonly PreparedDispatch[]> {
-  const prepare = ({ label, code, bindings, workgroups }: LoweredDispatch): PreparedDispatch => ({
+  const prepare = ({ label, code, bindings, workgroups }: Program): PreparedDispatch => ({
     label,
     pipeline: pipelines.get(code)!,
     group: device.gpu.createBindGroup({

@@ -1,20 +1,16 @@
-import type { OpInstance, Plan } from '../plan/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import { sizeOf } from '../tensor.ts';
 import type { GpuLimits } from './device.ts';
-import type { GpuArray, GpuContext, GpuTensor, GpuTuning, ImageSource } from './kernel.ts';
+import type { GpuArray, GpuContext, GpuDispatch, GpuTensor, GpuTuning, ImageSource } from './kernel.ts';
 import { lowerToDispatches } from './kernels/index.ts';
 import { withEpilogue } from './epilogue.ts';
 import type { Fusion, Group } from './fuse.ts';
+import { mergeIndependent } from './merge.ts';
 import type { Placement } from './memory.ts';
 import { programOf, type Program } from './wgsl.ts';
 
-/** One dispatch of a segment and the op that it belongs to. */
-export interface LoweredDispatch extends Program {
-  readonly instance: OpInstance;
-}
-
 export interface LoweredPlan {
-  readonly segments: ReadonlyMap<string, readonly LoweredDispatch[]>;
+  readonly segments: ReadonlyMap<string, readonly Program[]>;
   /** Bytes of the buffer that ops use as workspace, one after the other. */
   readonly workspaceBytes: number;
   /** Contents of the buffer of constants. */
@@ -41,8 +37,8 @@ export function lowerPlan(
   const tables = new ConstantTable(constantsBuffer(placement));
   let workspaceBytes = 0;
 
-  const lowerGroup = ({ head: instance, links }: Group): LoweredDispatch[] => {
-    const dispatches: LoweredDispatch[] = [];
+  const lowerGroup = ({ head, links }: Group): GpuDispatch[] => {
+    const dispatches: GpuDispatch[] = [];
     let used = 0;
     const context: GpuContext = {
       limits,
@@ -61,13 +57,19 @@ export function lowerPlan(
       dispatch(dispatch) {
         if (dispatch.groups === 0) return;
         const whole = withEpilogue(dispatch, { links, roots: fusion.roots, elided: fusion.elided, context });
-        dispatches.push({ ...programOf(whole, limits.maxComputeWorkgroupsPerDimension), instance });
+        dispatches.push({ ...whole, label: head.node === undefined ? whole.label : `${whole.label} (${head.node})` });
       },
     };
-    lowerToDispatches(instance, context);
+    lowerToDispatches(head, context);
     return dispatches;
   };
-  const segments = new Map(fusion.segments.map(({ name, groups }) => [name, groups.flatMap(lowerGroup)] as const));
+  const segments = new Map(
+    fusion.segments.map(({ name, groups }) => {
+      const all = groups.flatMap(lowerGroup);
+      const dispatches = fusion.fuses ? mergeIndependent(all, limits) : all;
+      return [name, dispatches.map((each) => programOf(each, limits.maxComputeWorkgroupsPerDimension))] as const;
+    }),
+  );
   return { segments, workspaceBytes, constants: tables.bytes() };
 }
 

@@ -1,11 +1,11 @@
-import type { GpuDevice, GpuLimits } from './device.ts';
+import type { GpuLimits } from './device.ts';
 import type { GpuTuning } from './kernel.ts';
 
 const powerOfTwoTo = (value: number): number => 2 ** Math.floor(Math.log2(Math.max(value, 1)));
 
 /** Large workgroups for a device with many lanes; small ones where every lane is a turn of a loop on the processor. */
-export function tuningFor({ adapter, limits }: Pick<GpuDevice, 'adapter' | 'limits'>): GpuTuning {
-  if (adapter.isSoftware) return { busyGroups: 4, rowThreads: 32, shared: false, tile: 32, own: 2, depth: 16 };
+export function defaultTuning(limits: GpuLimits, isSoftware: boolean): GpuTuning {
+  if (isSoftware) return { busyGroups: 4, rowThreads: 32, shared: false, tile: 32, own: 2, depth: 16 };
   const wide = limits.maxComputeInvocationsPerWorkgroup >= 256 && limits.maxComputeWorkgroupStorageSize >= 16_384;
   return { busyGroups: 96, rowThreads: wide ? 256 : 64, shared: true, tile: wide ? 64 : 32, own: 4, depth: 16 };
 }

@@ -11,7 +11,8 @@ const channelIndex = ({ shape }: GpuTensor): string => `i / ${sizeOf(shape.slice
 
 /**
  * Mean and sum of squared distances of each slice by two passes over it; then one invocation per channel joins the slices in
- * order (Chan, Golub and LeVeque, 1983), so that no digits are lost and the result depends on nothing but the shape.
+ * order (Chan, Golub and LeVeque, 1983), so that no digits are lost and the result depends on nothing but the shape. A channel of
+ * one slice has nothing to join.
  */
 export const batchNorm: GpuKernel<'batchNorm'> = ({ attrs, inputs, outputs }, context) => {
   const x = context.tensor(inputs.x);
@@ -23,34 +24,41 @@ export const batchNorm: GpuKernel<'batchNorm'> = ({ attrs, inputs, outputs }, co
   const channels = channelsOf(context, x);
   const { count, slices, length } = channels;
   const threads = context.tuning.rowThreads;
-  const parts = context.workspace(2 * channels.channels * slices);
+  const isWhole = slices === 1;
+  const parts = isWhole ? undefined : context.workspace(2 * channels.channels * slices);
+  const momentum = attrs.momentum === null ? '1.0 / (f32(tracked(0u)) + 1.0)' : f32(attrs.momentum);
+  const rest = attrs.momentum === null ? '(1.0 - momentum)' : f32(1 - attrs.momentum);
+  /** Statements for channel `c` that know its `mean` and `squares`. */
+  const keep = (c: string): string => `
+  let momentum = ${momentum};
+  batchMean[${c}] = mean;
+  batchVar[${c}] = squares / ${f32(count)};
+  runningMean[${c}] = ${rest} * runningMean[${c}] + momentum * mean;
+  runningVar[${c}] = ${rest} * runningVar[${c}] + momentum * (squares / ${f32(Math.max(count - 1, 1))});`;
+  const kept = { write: { batchMean, batchVar }, update: { runningMean, runningVar } };
   context.dispatch({
     label: 'batchNorm statistics',
-    read: { x },
-    write: { parts },
+    read: { x, ...(isWhole && { tracked }) },
+    ...(isWhole ? kept : { write: { parts } }),
     functions: channels.functions + sumAll(threads),
     body: `
   let c = group / ${slices}u;
   let values = f32(min(${length}u, ${count}u - group % ${slices}u * ${length}u));
   var sum = 0.0;${sliceLoop(channels, threads, 'sum += x(at);')}
   let mean = sum_all(lid, sum) / values;
-  var squares = 0.0;${sliceLoop(channels, threads, 'squares += (x(at) - mean) * (x(at) - mean);')}
-  let total = sum_all(lid, squares);
-  if (lid == 0u) {
-    parts[2u * group] = mean;
-    parts[2u * group + 1u] = total;
-  }`,
+  var square = 0.0;${sliceLoop(channels, threads, 'square += (x(at) - mean) * (x(at) - mean);')}
+  let squares = sum_all(lid, square);
+  if (lid != 0u) { return; }
+  ${isWhole ? keep('c') : 'parts[2u * group] = mean;\n  parts[2u * group + 1u] = squares;'}`,
     threads,
     groups: channels.channels * slices,
   });
-  const momentum = attrs.momentum === null ? '1.0 / (f32(tracked(0u)) + 1.0)' : f32(attrs.momentum);
-  const rest = attrs.momentum === null ? '(1.0 - momentum)' : f32(1 - attrs.momentum);
-  each(context, channels.channels, {
-    label: 'batchNorm running statistics',
-    read: { parts, tracked },
-    write: { batchMean, batchVar },
-    update: { runningMean, runningVar },
-    body: `
+  if (!isWhole) {
+    each(context, channels.channels, {
+      label: 'batchNorm running statistics',
+      read: { parts, tracked },
+      ...kept,
+      body: `
   var mean = parts(2u * i * ${slices}u);
   var squares = parts(2u * i * ${slices}u + 1u);
   var values = ${f32(Math.min(length, count))};
@@ -61,13 +69,9 @@ export const batchNorm: GpuKernel<'batchNorm'> = ({ attrs, inputs, outputs }, co
     mean += distance * (more / all);
     squares += parts(2u * (i * ${slices}u + s) + 1u) + distance * distance * (values * more / all);
     values = all;
+  }${keep('i')}`,
+    });
   }
-  let momentum = ${momentum};
-  batchMean[i] = mean;
-  batchVar[i] = squares / ${f32(count)};
-  runningMean[i] = ${rest} * runningMean[i] + momentum * mean;
-  runningVar[i] = ${rest} * runningVar[i] + momentum * (squares / ${f32(Math.max(count - 1, 1))});`,
-  });
   if (tracked) {
     each(context, 1, { label: 'batchNorm count', update: { tracked }, body: '  tracked[i] += 1;' });
   }
@@ -127,12 +131,20 @@ function gradientSums(context: GpuContext, of: Backward): ReturnType<GpuContext[
   const channels = channelsOf(context, x);
   const { slices } = channels;
   const threads = context.tuning.rowThreads;
-  const parts = context.workspace(2 * channels.channels * slices);
   const sums = context.workspace(2 * channels.channels);
+  const isWhole = slices === 1;
+  const parts = isWhole ? undefined : context.workspace(2 * channels.channels * slices);
+  const kept = { sums, dgamma, dbeta };
+  /** Statements for channel `c` that know its `total` and `products`. */
+  const keep = (c: string): string => `
+  sums[2u * ${c}] = total;
+  sums[2u * ${c} + 1u] = products;
+  ${dgamma ? `dgamma[${c}] = products;` : ''}
+  ${dbeta ? `dbeta[${c}] = total;` : ''}`;
   context.dispatch({
     label: 'batchNormGrad sums',
     read: { x, dy, mean, variance },
-    write: { parts },
+    write: isWhole ? kept : { parts },
     functions: channels.functions + sumAll(threads),
     body: `
   let c = group / ${slices}u;
@@ -142,28 +154,23 @@ function gradientSums(context: GpuContext, of: Backward): ReturnType<GpuContext[
   var product = 0.0;${sliceLoop(channels, threads, 'sum += dy(at); product += dy(at) * ((x(at) - m) * inverse);')}
   let total = sum_all(lid, sum);
   let products = sum_all(lid, product);
-  if (lid == 0u) {
-    parts[2u * group] = total;
-    parts[2u * group + 1u] = products;
-  }`,
+  if (lid != 0u) { return; }
+  ${isWhole ? keep('c') : 'parts[2u * group] = total;\n  parts[2u * group + 1u] = products;'}`,
     threads,
     groups: channels.channels * slices,
   });
+  if (isWhole) return sums;
   each(context, channels.channels, {
     label: 'batchNormGrad parameters',
     read: { parts },
-    write: { sums, dgamma, dbeta },
+    write: kept,
     body: `
-  var sum = 0.0;
-  var product = 0.0;
+  var total = 0.0;
+  var products = 0.0;
   for (var s = i * ${slices}u; s < (i + 1u) * ${slices}u; s++) {
-    sum += parts(2u * s);
-    product += parts(2u * s + 1u);
-  }
-  sums[2u * i] = sum;
-  sums[2u * i + 1u] = product;
-  ${dgamma ? 'dgamma[i] = product;' : ''}
-  ${dbeta ? 'dbeta[i] = sum;' : ''}`,
+    total += parts(2u * s);
+    products += parts(2u * s + 1u);
+  }${keep('i')}`,
   });
   return sums;
 }

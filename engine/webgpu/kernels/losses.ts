@@ -19,12 +19,12 @@ interface RowLoss {
 
 /**
  * loss = sum of the rows' values / divisor. Every workgroup works out the divisor for itself, which is cheaper than to wait
- * for one that does; then one invocation per row; a last workgroup adds the rows up. No counted row: the loss is 0.
+ * for one that does; then one invocation per row; a last workgroup adds the rows up, if it was not one that had them all. No
+ * counted row: the loss is 0.
  */
 function rowLoss(context: GpuContext, of: RowLoss): void {
   const { label, rows, read, gradient, loss, functions, divisor } = of;
   const threads = context.tuning.rowThreads;
-  const values = context.workspace(rows);
   const divide =
     typeof divisor === 'number'
       ? `\n  let divisor = ${f32(divisor)};`
@@ -32,6 +32,27 @@ function rowLoss(context: GpuContext, of: RowLoss): void {
   var share = 0.0;
   for (var r = lid; r < ${rows}u; r += ${threads}u) { share += ${divisor}; }
   let divisor = sum_all(lid, share);`;
+  if (rows <= threads) {
+    context.dispatch({
+      label,
+      read,
+      write: { ...gradient, loss },
+      functions: functions + sumAll(threads),
+      body: `${divide}
+  let n = lid;
+  var value = 0.0;
+  if (n < ${rows}u) {
+${of.row}
+  }
+  let total = sum_all(lid, value);
+  if (lid != 0u) { return; }
+  if (divisor == 0.0) { loss[0] = 0.0; } else { loss[0] = total / divisor; }`,
+      threads,
+      groups: 1,
+    });
+    return;
+  }
+  const values = context.workspace(rows);
   context.dispatch({
     label,
     read,

@@ -61,7 +61,7 @@ describe('an adapter of small limits', () => {
     expect(await run({ maxBufferSize: bytes, maxStorageBufferBindingSize: bytes }, sizes.cut)).toEqual(plain);
     // the images in several parts, the activations in several arenas
     expect(Math.max(...sizes.plain)).toBeGreaterThan(3 * bytes);
-    expect(sizes.cut.length).toBeGreaterThan(sizes.plain.length + 6);
+    expect(sizes.cut.length).toBeGreaterThan(sizes.plain.length + 2);
   }, 120_000);
 
   it('names the tensor that one binding cannot hold', async ({ skip }) => {
