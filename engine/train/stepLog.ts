@@ -61,11 +61,12 @@ export class StepLog {
   }
 
   /**
-   * Takes loss and number correct of all noted steps from the ring [slots, 2]. Returns the number (from 1) of the first
-   * step whose loss is not finite, or 0; that step and those after it get no entry.
+   * Takes loss and number correct of all noted steps, or of the first `upTo` steps of the run, from the ring [slots, 2]. Returns the
+   * number (from 1) of the first step whose loss is not finite, or 0; that step and those after it get no entry.
    */
-  collect(history: Float32Array): number {
-    for (; this.#collected < this.#noted; this.#collected++) {
+  collect(history: Float32Array, upTo = Infinity): number {
+    const end = Math.min(this.#noted, upTo - this.#before);
+    for (; this.#collected < end; this.#collected++) {
       const step = this.#before + this.#collected;
       const row = (step % this.#slots) * 2;
       const loss = history[row]!;
@@ -79,7 +80,7 @@ export class StepLog {
     return 0;
   }
 
-  /** The complete entries, as copies, which leave the log. Call only when all noted steps are collected. */
+  /** The complete entries, as copies, which leave the log. Steps that are noted and not collected stay. */
   take(): StepEntries {
     const count = this.#collected;
     const entries: StepEntries = {
@@ -90,8 +91,10 @@ export class StepLog {
       learningRate: this.#learningRate.slice(0, count),
       seconds: this.#seconds.slice(0, count),
     };
+    this.#learningRate.copyWithin(0, count, this.#noted);
+    this.#seconds.copyWithin(0, count, this.#noted);
     this.#before += count;
-    this.#noted = 0;
+    this.#noted -= count;
     this.#collected = 0;
     return entries;
   }

@@ -10,6 +10,7 @@ import { Evaluation } from './evaluate.ts';
 import { describeJob, requireSameJob } from './jobDescription.ts';
 import type { JobDescription } from './jobDescription.ts';
 import { scaleToUnitVariance, usesLsuv } from './lsuv.ts';
+import { LossReader } from './lossReader.ts';
 import { explainNonFiniteLoss, nonFiniteCheckpoint, nonFiniteEvaluation, nonFiniteParameter } from './nonFinite.ts';
 import { OpenStage } from './openStage.ts';
 import { initialState } from './optimizers.ts';
@@ -39,6 +40,9 @@ export interface ModelMeasure {
 }
 export type MeasuredSplit = EvaluationResult & { readonly images: number };
 
+const lossReader = ({ executable, stage }: OpenStage): LossReader =>
+  new LossReader(executable, stage.plan.handles.history, stage.plan.handles.historySlots * 2);
+
 async function whole(evaluation: Evaluation): Promise<MeasuredSplit> {
   evaluation.begin();
   let result: EvaluationResult | undefined;
@@ -48,6 +52,8 @@ async function whole(evaluation: Evaluation): Promise<MeasuredSplit> {
 
 /** Milliseconds between two 'progress' events. */
 const progressEvery = 100;
+/** Milliseconds that steps may take which are waited for with nothing behind them. */
+const usualSlice = 15;
 /** At the latest after so many milliseconds of training the state is saved on the host, which bounds the search after a NaN. */
 const saveEvery = 10_000;
 
@@ -66,11 +72,13 @@ export class TrainingRun {
   readonly #log: StepLog;
   readonly #watch: ValidationWatch;
   readonly #plateauSettings: PlateauSettings | null;
-  readonly #history: Float32Array;
   readonly #pacer = new StepPacer();
+  /** When losses came back last. */
+  #received = -Infinity;
   /** The stage whose plan is compiled: the one that the last step was taken in, or the next one will be. */
   #open: OpenStage;
   #probe: Probe | null;
+  #losses: LossReader;
   #state: TrainingState;
   /** The model at its best evaluation, for a run that ends with it. */
   #best: TrainingState | null;
@@ -111,7 +119,7 @@ export class TrainingRun {
     this.#watch = new ValidationWatch(job.earlyStopping, checkpoint?.stopping);
     this.#log = new StepLog(plan.handles.historySlots, settings.batchSize, this.#step);
     this.#probe = Probe.of(open.executable, plan, job.diagnostics, options.clock);
-    this.#history = new Float32Array(plan.handles.historySlots * 2);
+    this.#losses = lossReader(open);
     this.#state = new TrainingState(plan);
     this.#best = job.earlyStopping?.restoreBest === true ? new TrainingState(plan, modelIds(plan)) : null;
     this.#plateauSettings = plateauOf(job.schedule);
@@ -171,6 +179,7 @@ export class TrainingRun {
    */
   async advance(milliseconds: number): Promise<void> {
     const until = this.#options.clock() + milliseconds;
+    if (!this.#isStepNext()) await this.#receiveAll();
     if (this.#evaluation) await this.#evaluateUntil(this.#evaluation, until);
     else if (this.#isValidationDue()) this.#begin(this.#open.validation);
     else if (!this.#isTrained()) {
@@ -189,6 +198,7 @@ export class TrainingRun {
   /** Saves the run as it is after its last step; 'checkpoint' follows once it is hashed, see `settle`. */
   async checkpoint(role: 'last' | 'best'): Promise<void> {
     if (this.#restored !== null) return;
+    await this.#receiveAll();
     if (role === 'last') {
       this.#lastCheckpoint = this.#options.clock();
       if (this.#checkpoints.isMade(this.#step, this.#evaluatedStep)) return;
@@ -219,6 +229,7 @@ export class TrainingRun {
    * `images`: how many images that were.
    */
   async recalibrate(batches: number): Promise<{ layers: readonly RecalibratedLayer[]; images: number }> {
+    await this.#receiveAll();
     const { stage, executable, runner, data } = this.#open;
     const layers = await recalibrateBatchNorm({
       plan: stage.plan,
@@ -239,6 +250,7 @@ export class TrainingRun {
 
   /** Loss and accuracy of the model as the run ends with it, on test images and on as many that it was trained on. */
   async measure(): Promise<ModelMeasure> {
+    await this.#receiveAll();
     if (this.#restored === null) await this.#restoreBest();
     const { stage, executable, test } = this.#open;
     const trained = this.#prepared.trainImages.slice(0, test.images);
@@ -296,6 +308,7 @@ export class TrainingRun {
     this.#state.restore(this.#open.executable);
     this.#open.runner.plateauFactor = this.#plateau?.learningRate ?? 1;
     this.#probe = Probe.of(this.#open.executable, stage.plan, this.#job.diagnostics, this.#options.clock);
+    this.#losses = lossReader(this.#open);
     this.#log.batchSize = stage.settings.batchSize;
   }
 
@@ -308,11 +321,23 @@ export class TrainingRun {
     return validation.images > 0 && this.#evaluatedStep < this.#step && this.#open.evaluatesAt(this.#step);
   }
 
+  /** Whether `advance` takes steps. */
+  #isStepNext(): boolean {
+    return (
+      this.#evaluation === undefined &&
+      !this.#isValidationDue() &&
+      !this.#isTrained() &&
+      this.#step < this.#open.stage.endStep
+    );
+  }
+
   async #trainUntil(until: number): Promise<void> {
     const { clock } = this.#options;
-    const { runner, executable, stage } = this.#open;
+    const { runner, executable } = this.#open;
     const end = this.#open.evaluationAfter(this.#step);
     const probed = this.#probe?.isDue(this.#step) ? this.#probe : null;
+    if (probed || !this.#log.hasRoom) await this.#receiveAll();
+    if (!this.#log.hasRoom) this.#emitProgress();
     if (probed) {
       runner.give(this.#step);
       await probed.before(this.#step, runner.indices);
@@ -329,19 +354,39 @@ export class TrainingRun {
       now = clock();
       this.#log.note(runner.learningRate, before + (now - begin) / 1000);
     } while (now < until && !probed && this.#step < last && !this.#probe?.isDue(this.#step) && this.#log.hasRoom);
-    await executable.read(stage.plan.handles.history, this.#history);
-    now = clock();
+    this.#losses.ask(this.#step, this.#step - from, begin);
     this.#seconds = before + (now - begin) / 1000;
-    this.#pacer.note(this.#step - from, now - begin, until - begin);
-    const bad = this.#log.collect(this.#history);
-    if (bad > 0) await this.#failNonFinite(bad);
+    // a device goes on with these steps while the losses of those before them are waited for
+    while (this.#losses.pending > (executable.queued ? 1 : 0)) await this.#receive(until - begin);
     if (probed) {
+      await this.#receiveAll();
       // behind the last part of a step the first one is laid out again: what was looked at before the step is compared with it
       if (runner.parts > 1) runner.give(from);
       this.#options.emit({ kind: 'probe', ...(await probed.after()) });
     }
+    now = clock();
     if (now - this.#lastProgress >= progressEvery || !this.#log.hasRoom) this.#emitProgress();
     await this.#saveIfDue(now);
+  }
+
+  /** Waits for the losses of the oldest steps that were queued; `wanted`: milliseconds that as many should take. */
+  async #receive(wanted: number): Promise<void> {
+    const { clock } = this.#options;
+    const begin = clock();
+    const slice = await this.#losses.receive();
+    if (slice === undefined) return;
+    const now = clock();
+    this.#seconds += (now - begin) / 1000;
+    // the device began with them when it was done with those before, if there were some
+    this.#pacer.note(slice.steps, now - Math.max(slice.begin, this.#received), wanted);
+    this.#received = now;
+    const bad = this.#log.collect(slice.history, slice.upTo);
+    if (bad > 0) await this.#failNonFinite(bad);
+  }
+
+  /** Waits for all that is queued. Until then nobody knows whether a loss has a value. */
+  async #receiveAll(): Promise<void> {
+    while (this.#losses.pending > 0) await this.#receive(usualSlice);
   }
 
   async #saveIfDue(now: number): Promise<void> {
@@ -420,6 +465,7 @@ export class TrainingRun {
   }
 
   async #failNonFinite(step: number): Promise<never> {
+    this.#losses.forget();
     this.#emitProgress();
     this.#step = step;
     const { referenceBackend } = await import('../reference/index.ts');
