@@ -28,7 +28,7 @@ function queueing(log: string[]): Backend {
           log.push(`ask ${plan.tensors[tensor]!.name}`);
           await new Promise((resolve) => setTimeout(resolve, 2));
           log.push(`told ${plan.tensors[tensor]!.name}`);
-          into.set(now as never);
+          into.set(now);
         },
         dispose: () => executable.dispose(),
       };
