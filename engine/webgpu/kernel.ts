@@ -64,6 +64,8 @@ export interface GpuTuning {
   readonly own: 1 | 2 | 4;
   /** Depth of a matrix tile. */
   readonly depth: number;
+  /** Extent of the tiles by which 3x3 convolutions of stride 1 are transformed (Winograd); 0: they are not. */
+  readonly winograd: 0 | 2 | 4;
 }
 
 /** Where images of a data tensor are read from. `rows(n)` is the row of the n-th image of a list. */

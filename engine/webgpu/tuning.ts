@@ -5,9 +5,17 @@ const powerOfTwoTo = (value: number): number => 2 ** Math.floor(Math.log2(Math.m
 
 /** Large workgroups for a device with many lanes; small ones where every lane is a turn of a loop on the processor. */
 export function defaultTuning(limits: GpuLimits, isSoftware: boolean): GpuTuning {
-  if (isSoftware) return { busyGroups: 4, rowThreads: 32, shared: false, tile: 32, own: 2, depth: 16 };
+  if (isSoftware) return { busyGroups: 4, rowThreads: 32, shared: false, tile: 32, own: 2, depth: 16, winograd: 0 };
   const wide = limits.maxComputeInvocationsPerWorkgroup >= 256 && limits.maxComputeWorkgroupStorageSize >= 16_384;
-  return { busyGroups: 96, rowThreads: wide ? 256 : 64, shared: true, tile: wide ? 64 : 32, own: 4, depth: 16 };
+  return {
+    busyGroups: 96,
+    rowThreads: wide ? 256 : 64,
+    shared: true,
+    tile: wide ? 64 : 32,
+    own: 4,
+    depth: 16,
+    winograd: 0,
+  };
 }
 
 /** The same as far as the adapter allows it: workgroups of so many invocations, of which up to four words each fit its workgroup memory. */

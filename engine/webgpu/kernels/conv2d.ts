@@ -4,6 +4,7 @@ import type { GpuKernel } from '../kernel.ts';
 import { channelSums } from './channels.ts';
 import { each } from './each.ts';
 import { gemm } from './gemm.ts';
+import { isWinograd, winogradConv } from './winograd.ts';
 
 /** Extents, as numbers and as WGSL that finds its way in x [N, C, H, W], weight [O, C/groups, kH, kW] and y [N, O, H', W']. */
 interface Geometry {
@@ -67,6 +68,14 @@ export const conv2d: GpuKernel<'conv2d'> = ({ attrs, inputs, outputs }, context)
   const weight = context.tensor(inputs.weight);
   const bias = context.optional(inputs.bias);
   const y = context.tensor(outputs.y);
+  const [padTop, padLeft] = attrs.pads;
+  const { winograd } = context.tuning;
+  if (winograd !== 0 && isWinograd(attrs, weight)) {
+    const channels = x.shape[1]!;
+    const tap = (o: string, c: string, t: number): string => `(${o} * ${channels}u + ${c}) * 9u + ${t}u`;
+    if (winogradConv(context, { label: 'conv2d', from: x, to: y, weight, bias, padTop, padLeft, tap }, winograd))
+      return;
+  }
   const g = geometryOf(attrs, x.shape, weight.shape, y.shape);
   const places = g.outHeight * g.outWidth;
   const k = g.groupChannels * g.taps;
@@ -113,6 +122,15 @@ export const conv2dGradInput: GpuKernel<'conv2dGradInput'> = ({ attrs, inputs, o
   const dy = context.tensor(inputs.dy);
   const weight = context.tensor(inputs.weight);
   const dx = context.tensor(outputs.dx);
+  const { winograd } = context.tuning;
+  if (winograd !== 0 && isWinograd(attrs, weight)) {
+    const [padTop, padLeft] = [2 - attrs.pads[0], 2 - attrs.pads[1]];
+    const channels = dx.shape[1]!;
+    // the way back runs through the filters turned by half a turn
+    const tap = (c: string, o: string, t: number): string => `(${o} * ${channels}u + ${c}) * 9u + ${8 - t}u`;
+    const conv = { label: 'conv2dGradInput', from: dy, to: dx, weight, bias: undefined, padTop, padLeft, tap };
+    if (winogradConv(context, conv, winograd)) return;
+  }
   const g = geometryOf(attrs, dx.shape, weight.shape, dy.shape);
   const places = g.height * g.width;
   const k = g.groupFilters * g.taps;

@@ -10,7 +10,9 @@ export interface Gemm {
   readonly label: string;
   readonly read: Readonly<Record<string, GpuArray | undefined>>;
   /** The result, which `store` hands to `emit_<name>`. */
-  readonly emit: Readonly<Record<string, GpuTensor>>;
+  readonly emit?: Readonly<Record<string, GpuTensor>>;
+  /** Instead: a result that `store` writes itself. */
+  readonly write?: Readonly<Record<string, GpuArray>>;
   /** Products in the batch. */
   readonly batch: number;
   readonly m: number;
@@ -118,7 +120,7 @@ function loadTile(
 
 /** A block of results per invocation, each by itself. */
 function blocks(context: GpuContext, spec: Gemm): void {
-  const { label, batch, m, n, k, read, emit, functions } = spec;
+  const { label, batch, m, n, k, read, emit, write, functions } = spec;
   const { own } = context.tuning;
   const [rows, columns] = [Math.min(own, m), Math.min(own, n)];
   const [down, across] = [Math.ceil(m / rows), Math.ceil(n / columns)];
@@ -129,7 +131,8 @@ function blocks(context: GpuContext, spec: Gemm): void {
   each(context, batch * down * across, {
     label,
     read,
-    emit,
+    ...(emit && { emit }),
+    ...(write && { write }),
     functions,
     body: `
   let b = i / ${down * across}u;
@@ -148,7 +151,8 @@ ${cells((r, c) => `  store(b, row${r}, column${c}, sum${r}${c});`)}`,
 
 /** Tiled product with a block of results per invocation; a long sum of few results is split and added up in order. */
 export function gemm(context: GpuContext, spec: Gemm): void {
-  const { label, batch, m, n, k, read, emit } = spec;
+  const { label, batch, m, n, k, read } = spec;
+  const result = { ...(spec.emit && { emit: spec.emit }), ...(spec.write && { write: spec.write }) };
   if (batch * m * n === 0) return;
   if (!context.tuning.shared) {
     blocks(context, spec);
@@ -195,7 +199,7 @@ ${perRow(ownRows, (i) => `      sum${i} += ${lane('l', ownRows, i)} * r;`)}
   context.dispatch({
     label,
     read,
-    ...(split ? { write: { sums } } : { emit }),
+    ...(split ? { write: { sums } } : result),
     functions: `
 var<workgroup> left_tile: array<${typeOf(ownRows)}, ${(rows / ownRows) * depth}>;
 var<workgroup> right_tile: array<${typeOf(ownColumns)}, ${across * depth}>;
@@ -211,7 +215,7 @@ fn put(b: u32, part: u32, row: u32, column: u32, value: f32) {
   each(context, batch * m * n, {
     label: `${label} sums`,
     read: { ...read, sums },
-    emit,
+    ...result,
     functions: stores(spec.functions),
     body: `
   var sum = sums(i);
