@@ -9,6 +9,7 @@ import { appendProbes, readHistograms, readProbes, truncateProbes } from './tabl
 import * as runs from './tables/runs.ts';
 import { appendSeries, readSeries, truncateSeries } from './tables/series.ts';
 import { getSetting, setSetting } from './tables/settings.ts';
+import * as storedWeights from './tables/storedWeights.ts';
 
 /** The Store port over an open, migrated database. `close` is what ends it; `file` is for messages. */
 export function createStore(raw: Sqlite.Database, file: string, close: () => void): Store {
@@ -24,7 +25,8 @@ export function createStore(raw: Sqlite.Database, file: string, close: () => voi
       listRuns: (filter) => runs.listRuns(db, filter),
       groupRuns: (group) => runs.groupRuns(db, group),
       markDeleted: (ids, at) => transaction(() => runs.markDeleted(db, ids, at)),
-      purgeDeleted: (before) => transaction(() => runs.purgeDeleted(db, before)),
+      purgeDeleted: (before) =>
+        transaction(() => [...runs.purgeDeleted(db, before), ...storedWeights.dropUnusedWeights(db)]),
       appendSeries: (id, chunks) => transaction(() => appendSeries(db, id, chunks)),
       truncateSeries: (id, step) =>
         transaction(() => {
@@ -39,7 +41,10 @@ export function createStore(raw: Sqlite.Database, file: string, close: () => voi
       putCheckpoint: (record) => transaction(() => putCheckpoint(db, record)),
       getCheckpoint: (id, role) => getCheckpoint(db, id, role),
       dropCheckpoints: (id) => transaction(() => dropCheckpoints(db, id)),
-      checkpointFiles: () => checkpointFiles(db),
+      checkpointFiles: () => [...checkpointFiles(db), ...storedWeights.storedWeightsFiles(db)],
+      putStoredWeights: (record) => storedWeights.putStoredWeights(db, record),
+      getStoredWeights: (hash) => storedWeights.getStoredWeights(db, hash),
+      startWith: (hash) => storedWeights.startWith(db, hash),
       insertArchitecture: (architecture) => transaction(() => architectures.insertArchitecture(db, architecture)),
       addArchitectureVersion: (id, version) => transaction(() => architectures.addArchitectureVersion(db, id, version)),
       updateArchitecture: (id, patch) => transaction(() => architectures.updateArchitecture(db, id, patch)),

@@ -75,6 +75,7 @@ export {
   withoutRedundantBiases,
   withWidth,
 } from './graph/transforms/network.ts';
+export { withStem, type Prepended, type PrependOptions, type Stem } from './graph/transforms/prepend.ts';
 export { withBatchNorm, withDropout, type BatchNormPlace } from './graph/transforms.ts';
 
 export { initialValues } from './layers/initialize.ts';
@@ -105,11 +106,22 @@ export { printPlan } from './plan/print.ts';
 export { formatShape, sizeOf, type DType, type Shape, type TensorValues } from './tensor.ts';
 
 export { defaultPrecision, precisions, type Precision } from './backend.ts';
-export { decodeCheckpoint } from './train/checkpoint.ts';
+export { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from './train/checkpoint.ts';
+export { carriesPlateau, carriesStopping, forkFaults, trainingOf, type ForkedTraining } from './train/fork.ts';
 export { prepareTraining, type PreparedTraining } from './train/prepare.ts';
 export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './train/safetensors.ts';
 export { learningRateFactor } from './train/schedules.ts';
-export { stageFaults, stageShape, stageSpans, type StageSettings, type StageSpan } from './train/stages.ts';
+export { stageFaults, stageOfStep, stageShape, stageSpans, type StageSettings, type StageSpan } from './train/stages.ts';
+export { prependStages, type PrependStagesOptions } from './train/prependStages.ts';
+export { decodeWeights, type JobStart, type StartSettings, type StoredWeights } from './train/start.ts';
+export {
+  matchTensors,
+  transferFaults,
+  transferReport,
+  type SourceTensor,
+  type TransferReport,
+  type TransferSettings,
+} from './train/transfer.ts';
 export type { LossSettings, OptimizerSettings, ScheduleSettings } from './train/settings.ts';
 export {
   chooseBackend,

@@ -18,6 +18,9 @@ import { RunQueue } from './runs/queue.ts';
 import { recalibrationHandlers } from './runs/recalibrate.ts';
 import { RunVerifier } from './runs/verify.ts';
 import { specHandlers } from './spec/handlers.ts';
+import { transferHandlers } from './transfer/handlers.ts';
+import { withStartWeights } from './transfer/jobs.ts';
+import { StartWeights } from './transfer/weights.ts';
 
 /** What the lab is built from. Only the ports are required; everything else has a default. */
 export interface LabOptions {
@@ -91,21 +94,24 @@ export function createLab(options: LabOptions): Lab {
   };
   const settings = { ...defaultSettings, ...options.settings };
   const engineVersion = options.engineVersion ?? options.version;
-  const queue = new RunQueue({ ...options, settings, engineVersion, emit });
+  const weights = new StartWeights(options);
+  const jobs = withStartWeights(options.jobs, weights);
+  const queue = new RunQueue({ ...options, settings, engineVersion, weights, emit });
   const threads = (): number => queue.record().threadsPerRun;
-  const verifier = new RunVerifier({ ...options, engineVersion, threads, emit });
+  const verifier = new RunVerifier({ ...options, engineVersion, weights, threads, emit });
   const handlers = joinHandlers({
     app: appHandlers({ ...options, engineVersion, queue }),
     datasets: datasetHandlers(options.datasets),
-    architectures: architectureHandlers({ ...options, emit }),
-    spec: specHandlers(options.datasets),
-    preview: previewHandlers({ ...options, threads }),
-    recalibration: recalibrationHandlers({ ...options, threads, emit }),
-    rates: rateHandlers({ ...options, threads, emit }),
-    runs: runHandlers({ ...options, engineVersion, queue, verifier, emit }),
+    architectures: architectureHandlers({ ...options, weights, emit }),
+    spec: specHandlers({ ...options, weights }),
+    preview: previewHandlers({ ...options, jobs, weights, threads }),
+    recalibration: recalibrationHandlers({ ...options, jobs, threads, emit }),
+    rates: rateHandlers({ ...options, jobs, weights, threads, emit }),
+    runs: runHandlers({ ...options, engineVersion, weights, queue, verifier, emit }),
     compare: compareHandlers(options),
     diagnostics: diagnosticsHandlers(options),
-    analysis: analysisHandlers({ ...options, threads, emit }),
+    analysis: analysisHandlers({ ...options, jobs, threads, emit }),
+    transfer: transferHandlers({ ...options, weights }),
   });
   let closing: Promise<void> | null = null;
 

@@ -19,7 +19,7 @@ import type { Spec } from './spec/schema.ts';
 export type { StepProbe };
 
 /** Fields of a run that change while it lives. */
-export type RunPatch = Partial<Omit<RunRecord, 'id' | 'group' | 'seed' | 'createdAt' | 'specHash'>>;
+export type RunPatch = Partial<Omit<RunRecord, 'id' | 'group' | 'seed' | 'createdAt' | 'specHash' | 'start'>>;
 
 export interface RunFilter {
   readonly search?: string | undefined;
@@ -44,6 +44,16 @@ export interface CheckpointRecord {
   /** File name inside the checkpoints folder. */
   readonly file: string;
   readonly hash: string;
+  readonly bytes: number;
+  readonly createdAt: number;
+}
+
+/** A file of weights that runs start from. */
+export interface StoredWeightsRecord {
+  /** SHA-256 of its bytes, and its name. */
+  readonly hash: string;
+  /** File name inside the checkpoints folder. */
+  readonly file: string;
   readonly bytes: number;
   readonly createdAt: number;
 }
@@ -104,7 +114,7 @@ export interface Store {
   listRuns(filter: RunFilter): { runs: RunRecord[]; total: number };
   groupRuns(group: string): RunRecord[];
   markDeleted(ids: readonly string[], at: number | null): string[];
-  /** Removes runs deleted before `before` for good; returns the checkpoint files that nothing names any more. */
+  /** Removes runs deleted before `before` for good; returns the files that nothing names any more: checkpoints, stored weights. */
   purgeDeleted(before: number): string[];
   appendSeries(id: string, chunks: readonly SeriesChunk[]): void;
   /** Drops points after `step`, and what was seen at steps that a run going on from there makes again. */
@@ -121,8 +131,13 @@ export interface Store {
   getCheckpoint(id: string, role: 'last' | 'best'): CheckpointRecord | null;
   /** Forgets the checkpoints of a run; returns the files that nothing names any more. */
   dropCheckpoints(id: string): string[];
-  /** Every file that a record names, of deleted runs too. */
+  /** Every file that a record names, of deleted runs too: checkpoints and stored weights. */
   checkpointFiles(): string[];
+  /** Of the same hash there is one record. */
+  putStoredWeights(record: StoredWeightsRecord): void;
+  getStoredWeights(hash: string): StoredWeightsRecord | null;
+  /** How a run, deleted ones among them, came to start from these weights; null: none did. */
+  startWith(hash: string): RunRecord['start'];
   /** Throws LabError 'state' for a name that is taken. */
   insertArchitecture(architecture: NewArchitecture): void;
   /** A version is written once and never changed. */
@@ -149,6 +164,8 @@ export interface TrainRequest {
   readonly spec: Spec;
   readonly threads: number;
   readonly resumeFrom: Uint8Array | null;
+  /** Stored weights that the spec starts from; left out or null: it starts from none, or resumes from its own checkpoint. */
+  readonly start?: Uint8Array | null;
   /** Instead of what the spec asks for: where a run that goes on, or is replayed, was trained before. */
   readonly backend?: BackendName;
 }
@@ -169,6 +186,8 @@ export interface JobRequest {
   readonly spec: Spec;
   readonly threads: number;
   readonly checkpoint: Uint8Array | null;
+  /** Stored weights that the spec starts from; the lab adds them where a job needs them. */
+  readonly start?: Uint8Array | null;
 }
 /** What an analysis of a checkpoint gives. */
 export type AnalysisResult = JobOutput<'analysis'>;
@@ -192,13 +211,13 @@ export interface Jobs {
   close(): Promise<void>;
 }
 
-/** Checkpoint files: written to a temporary name, synced, renamed. */
+/** Files of checkpoints and stored weights: written to a temporary name, synced, renamed. */
 export interface CheckpointFiles {
   write(name: string, bytes: Uint8Array): Promise<void>;
   /** Throws a LabError that names the file when it is missing or cannot be read. */
   read(name: string): Promise<Uint8Array>;
   remove(name: string): Promise<void>;
-  /** Names of the checkpoints that lie there. */
+  /** Names of the checkpoints and stored weights of runs that lie there. */
   list(): Promise<string[]>;
 }
 

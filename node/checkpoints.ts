@@ -5,6 +5,9 @@ import { LabError } from '../lab/contract/errors.ts';
 import type { CheckpointFiles } from '../lab/ports.ts';
 import { diskError, errnoOf } from './diskError.ts';
 
+/** Checkpoints of runs, and weights that runs start from. Those of architectures are the library's. */
+const own = /^(r\w+-(last|best)-\d.*|weights-[0-9a-f]{64})\.safetensors$/;
+
 /**
  * Checkpoint files in one folder. A file is whole or not there: bytes go to a temporary name and are synced, then the
  * name is changed and the folder synced, so that a power cut at any moment leaves the old file or the new one.
@@ -56,7 +59,7 @@ export function createCheckpointFiles(folder: string): CheckpointFiles {
     },
 
     // only names that this program gives: whatever else someone keeps in the folder is theirs
-    list: async () => (await readdir(folder)).filter((name) => /^r\w+-(last|best)-\d.*\.safetensors$/.test(name)),
+    list: async () => (await readdir(folder)).filter((name) => own.test(name)),
   };
 }
 

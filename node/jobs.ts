@@ -57,10 +57,10 @@ class WarmWorkers implements Jobs {
     }
   }
 
-  async #training({ spec, threads, checkpoint }: JobRequest): Promise<TrainingJob> {
+  async #training({ spec, threads, checkpoint, start = null }: JobRequest): Promise<TrainingJob> {
     const images = await this.#options.datasets.images(spec.data.dataset);
     // no job takes probes, and compiling them costs time and memory
-    return { ...trainingJob({ spec, threads, resumeFrom: checkpoint }, images), diagnostics: null };
+    return { ...trainingJob({ spec, threads, resumeFrom: checkpoint, start }, images), diagnostics: null };
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import {
   onCpu,
   type BackendChoice,
   type ChoosingHost,
+  type JobStart,
   type TrainingCommand,
   type TrainingEvent,
   type TrainingJob,
@@ -12,6 +13,7 @@ import {
 import { toErrorRecord } from '../lab/contract/errors.ts';
 import type { Trainer, TrainingHandle, TrainRequest } from '../lab/ports.ts';
 import { effectiveGraph } from '../lab/spec/resolve.ts';
+import type { Spec } from '../lab/spec/schema.ts';
 import { stageSettings } from '../lab/spec/stages.ts';
 import type { DatasetImages, NodeDatasets } from './datasets.ts';
 import { askOnce, threadHost, type EngineHost, type EngineWorker } from './engineWorker.ts';
@@ -177,7 +179,7 @@ function acrossHosts(threads: EngineHost, gpu: EngineHost): ChoosingHost {
 
 /** Everything a training run needs, from the spec and the images. */
 export function trainingJob(
-  request: Pick<TrainRequest, 'spec' | 'threads' | 'resumeFrom' | 'backend'>,
+  request: Pick<TrainRequest, 'spec' | 'threads' | 'resumeFrom' | 'start' | 'backend'>,
   images: DatasetImages,
   checkpointSeconds = 30,
 ): TrainingJob {
@@ -217,6 +219,15 @@ export function trainingJob(
     precision: spec.backend.precision,
     threads: request.threads,
     checkpointSeconds,
+    start: spec.start && jobStart(spec.start, request.start ?? null),
     resumeFrom: request.resumeFrom,
   };
+}
+
+/** A start as the engine takes it. The lab has found the weights by then, and with them their hash. */
+function jobStart(
+  { weights: hash, map, fresh, carry }: NonNullable<Spec['start']>,
+  weights: Uint8Array | null,
+): JobStart {
+  return { hash: hash ?? '', weights, map, fresh, carry };
 }

@@ -6,7 +6,10 @@ import type { RunFilter, RunPatch } from '../../lab/ports.ts';
 import type { ReadableDb, SqlValue, WritableDb } from '../sql.ts';
 import { readEvents } from './events.ts';
 
-type Plain = Exclude<keyof RunRecord, 'metrics' | 'sparkline' | 'tags' | 'error' | 'backendChoice' | 'starred'>;
+type Plain = Exclude<
+  keyof RunRecord,
+  'metrics' | 'sparkline' | 'tags' | 'error' | 'backendChoice' | 'starred' | 'start'
+>;
 
 /** Fields that are stored as they are. */
 const plainColumns = {
@@ -55,7 +58,7 @@ const plainFields = Object.keys(plainColumns) as Plain[];
 const metricFields = Object.keys(metricColumns) as (keyof RunMetrics)[];
 const plainNames = plainFields.map((field) => plainColumns[field]);
 const metricNames = metricFields.map((field) => metricColumns[field]);
-const otherNames = ['sparkline', 'tags', 'error', 'backend_choice', 'starred'];
+const otherNames = ['sparkline', 'tags', 'error', 'backend_choice', 'start', 'starred'];
 const selected = [...plainNames, ...metricNames, ...otherNames].map((name) => `runs.${name}`).join(', ');
 
 /** SQLite has no NaN and turns it to null; infinities it keeps, JSON does not. */
@@ -77,6 +80,8 @@ function fromRow(row: readonly unknown[]): RunRecord {
   record['error'] = error === null ? null : (JSON.parse(error) as RunRecord['error']);
   const choice = row[at++] as string | null;
   record['backendChoice'] = choice === null ? null : (JSON.parse(choice) as RunRecord['backendChoice']);
+  const start = row[at++] as string | null;
+  record['start'] = start === null ? null : (JSON.parse(start) as RunRecord['start']);
   record['starred'] = row[at] === 1;
   return record as unknown as RunRecord;
 }
@@ -113,6 +118,10 @@ function toColumns(patch: Partial<RunRecord>): [string, SqlValue][] {
   if (patch.error !== undefined) out.push(['error', patch.error === null ? null : JSON.stringify(patch.error)]);
   if (patch.backendChoice !== undefined) {
     out.push(['backend_choice', patch.backendChoice === null ? null : JSON.stringify(patch.backendChoice)]);
+  }
+  if (patch.start !== undefined) {
+    out.push(['start', patch.start === null ? null : JSON.stringify(patch.start)]);
+    out.push(['start_weights', patch.start?.weights ?? null]);
   }
   if (patch.starred !== undefined) out.push(['starred', patch.starred ? 1 : 0]);
   return out;

@@ -1,13 +1,13 @@
 import type { Executable } from '../backend.ts';
 import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import { EngineError } from '../errors.ts';
-import { initialValues } from '../layers/initialize.ts';
 import type { TensorId } from '../ops/op.ts';
 import { sizeOf, type TensorValues } from '../tensor.ts';
 import { decodeCheckpoint } from '../train/checkpoint.ts';
 import { OpenStage } from '../train/openStage.ts';
 import { prepareTraining, type PlannedStage, type PreparedTraining } from '../train/prepare.ts';
 import { stageOfStep } from '../train/stages.ts';
+import { beginningOf, firstStepOf } from '../train/start.ts';
 import type { TrainingJob } from '../worker/protocol.ts';
 import { compileOptionsOf } from '../worker/jobs/compileOptions.ts';
 import type { JobContext } from '../worker/jobs/job.ts';
@@ -21,7 +21,7 @@ export interface AnalysedParameter {
   readonly values: Float32Array;
 }
 
-/** A network at a checkpoint (or its initial weights), ready to be evaluated and differentiated at other weights, too. */
+/** A network at a checkpoint (or the weights that its run begins with), ready to be evaluated and differentiated at other weights, too. */
 export interface Analysed {
   readonly executable: Executable;
   readonly prepared: PreparedTraining;
@@ -58,7 +58,7 @@ export async function analysed(
   const job: TrainingJob = { ...rest, data, ...still, earlyStopping: null, diagnostics };
   const prepared = prepareTraining(job);
   const checkpoint = training.resumeFrom === null ? null : decodeCheckpoint(training.resumeFrom);
-  const step = checkpoint?.step ?? 0;
+  const step = checkpoint?.step ?? firstStepOf(training);
   const stage = stageOfStep(prepared.stages, step);
   const { plan, checked } = stage;
   const { handles } = plan;
@@ -71,7 +71,7 @@ export async function analysed(
   }
   const values = checkpoint
     ? new Map<string, TensorValues>(checkpoint.tensors.map((tensor) => [tensor.name, tensor.values]))
-    : initialValues(checked.nodes, training.seed);
+    : beginningOf(training, checked, prepared.totalSteps).values;
   const valueOf = (id: TensorId): TensorValues => {
     const { name, shape } = plan.tensors[id]!;
     const found = values.get(name);

@@ -26,7 +26,8 @@ export interface Checkpoint {
   readonly best: readonly NamedTensor[];
 }
 
-const format = 'ablate.checkpoint';
+/** In the metadata of a checkpoint file. */
+export const checkpointFormat = 'ablate.checkpoint';
 const version = 1;
 /** Behind the name of a tensor of `best`. Names of the plan end in that of a parameter, buffer or state, none of which is this. */
 const bestSuffix = '.best';
@@ -35,7 +36,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer
   const { step, seconds, evaluatedStep, stopping, plateau, job, tensors, best } = checkpoint;
   const all = [...tensors, ...best.map((tensor) => ({ ...tensor, name: `${tensor.name}${bestSuffix}` }))];
   return encodeSafetensors(all, {
-    format,
+    format: checkpointFormat,
     version: String(version),
     step: String(step),
     seconds: String(seconds),
@@ -49,10 +50,10 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer
 /** Throws EngineError('checkpoint') that names what is wrong. */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(bytes);
-  if (metadata.format !== format) {
+  if (metadata.format !== checkpointFormat) {
     throw new EngineError(
       'checkpoint',
-      `This safetensors file is no checkpoint of a run (its metadata has no "format": "${format}"). Choose a checkpoint file.`,
+      `This safetensors file is no checkpoint of a run (its metadata has no "format": "${checkpointFormat}"). Choose a checkpoint file.`,
     );
   }
   if (metadata.version !== String(version)) {

@@ -9,14 +9,15 @@ import type { TrainingJob } from '../worker/protocol.ts';
  * What decides the result of a run, by part, each as canonical JSON. A checkpoint carries it, so that it is refused by a
  * run that differs, with the names of the parts. Threads, backend, checkpoint cadence and places on the canvas decide nothing.
  */
-export type JobDescription = Readonly<Record<JobPart, string>>;
+export type JobDescription = Readonly<Record<JobPart, string>> & { readonly start?: string };
 type JobPart = 'model' | 'data' | 'training' | 'seed';
 
-const partNames: Record<JobPart, string> = {
+const partNames: Record<JobPart | 'start', string> = {
   model: 'another model',
   data: 'other data or another preparation of it',
   training: 'other training settings',
   seed: 'another seed',
+  start: 'other weights to start from',
 };
 
 export function describeJob(job: TrainingJob): JobDescription {
@@ -50,6 +51,7 @@ export function describeJob(job: TrainingJob): JobDescription {
       ...precisionOf(job.precision),
     }),
     seed: canonical(job.seed),
+    ...startOf(job.start),
   };
 }
 
@@ -71,6 +73,14 @@ function optimizerOf(optimizer: TrainingJob['optimizer']): object {
   return rest;
 }
 
+/** Settings that say what is so anyway are left out. */
+function startOf(start: TrainingJob['start']): { readonly start?: string } {
+  if (!start) return {};
+  const { hash, map, fresh, carry } = start;
+  const others = Object.fromEntries(Object.entries(map).filter(([here, there]) => here !== there));
+  return { start: canonical({ hash, map: others, fresh: [...new Set(fresh)].sort(), carry }) };
+}
+
 function stoppingOf(stopping: TrainingJob['earlyStopping']): object | null {
   if (stopping === null || stopping.restoreBest === true) return stopping;
   const { restoreBest: _restoreBest, ...rest } = stopping;
@@ -89,10 +99,10 @@ function gradientOf(gradient: TrainingJob['gradient']): object {
 /** Throws EngineError('checkpoint') that names the parts in which the checkpoint's run and this one differ. */
 export function requireSameJob(checkpoint: JobDescription, job: JobDescription): void {
   const faults: Fault[] = [];
-  for (const part of Object.keys(partNames) as JobPart[]) {
+  for (const part of Object.keys(partNames) as (JobPart | 'start')[]) {
     if (checkpoint[part] === job[part]) continue;
     faults.push({
-      message: `The checkpoint belongs to a run with ${partNames[part]} (${difference(checkpoint[part], job[part])}).`,
+      message: `The checkpoint belongs to a run with ${partNames[part]} (${difference(checkpoint[part] ?? 'none', job[part] ?? 'none')}).`,
     });
   }
   if (faults.length === 0) return;

@@ -47,14 +47,17 @@ export class TrainingState {
     for (const { id, values } of this.tensors) executable.write(id, values);
   }
 
-  /** The state before the first step: parameters and buffers by name, all optimiser state of one value. */
-  begin(initial: ReadonlyMap<string, TensorValues>, optimizerState: number): void {
+  /**
+   * The state before the first step: parameters and buffers by name, and optimiser state, where none is given all of one value.
+   * `step`: that of the checkpoint which a fork goes on from.
+   */
+  begin(initial: ReadonlyMap<string, TensorValues>, optimizerState: number, step = 0): void {
     for (const { name, values, spec } of this.tensors) {
       const given = initial.get(name);
       if (given === undefined) values.fill(spec.role === 'optimizerState' ? optimizerState : 0);
       else values.set(given);
     }
-    this.step = 0;
+    this.step = step;
   }
 
   /** Takes over the values of a state that has these tensors, by name, and perhaps more. */

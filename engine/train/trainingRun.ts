@@ -1,5 +1,4 @@
 import type { Backend, CompileOptions, Executable } from '../backend.ts';
-import { initialValues } from '../layers/initialize.ts';
 import type { TrainingEvent, TrainingJob } from '../worker/protocol.ts';
 import { decodeCheckpoint, resultHash } from './checkpoint.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -22,6 +21,7 @@ import { recalibrateBatchNorm, type RecalibratedLayer } from './recalibrate.ts';
 import { plateauAfter, plateauOf, plateauStart } from './schedules.ts';
 import type { PlateauSettings, PlateauState } from './schedules.ts';
 import { stageOfStep } from './stages.ts';
+import { beginningOf, firstStepOf, type Beginning } from './start.ts';
 import { modelIds, TrainingState } from './state.ts';
 import { StepLog } from './stepLog.ts';
 import { readyEvent, stageEvent } from './tell.ts';
@@ -58,7 +58,7 @@ const usualSlice = 15;
 const saveEvery = 10_000;
 
 /**
- * One run, from initial weights (or a checkpoint) to the result, in slices: whoever drives it calls `advance` until
+ * One run, from initial weights, stored ones or a checkpoint to the result, in slices: whoever drives it calls `advance` until
  * `finished`, and may pause between two calls for as long as it likes. Knows no host, no thread and no timer.
  * All methods that return a promise are called one at a time.
  */
@@ -103,9 +103,9 @@ export class TrainingRun {
     open: OpenStage,
     options: TrainingRunOptions,
     description: JobDescription,
-    checkpoint: Checkpoint | null,
+    begin: Checkpoint | Beginning,
   ) {
-    const { plan, settings, checked } = open.stage;
+    const { plan, settings } = open.stage;
     this.#job = job;
     this.#description = description;
     this.#prepared = prepared;
@@ -113,25 +113,22 @@ export class TrainingRun {
     this.#open = open;
     this.#options = options;
     this.#checkpoints = new Checkpointing(options.emit);
-    this.#step = checkpoint?.step ?? 0;
-    this.#seconds = checkpoint?.seconds ?? 0;
-    this.#evaluatedStep = checkpoint?.evaluatedStep ?? 0;
-    this.#watch = new ValidationWatch(job.earlyStopping, checkpoint?.stopping);
+    this.#step = begin.step;
+    this.#seconds = 'seconds' in begin ? begin.seconds : 0;
+    this.#evaluatedStep = begin.evaluatedStep;
+    this.#watch = new ValidationWatch(job.earlyStopping, begin.stopping);
     this.#log = new StepLog(plan.handles.historySlots, settings.batchSize, this.#step);
     this.#probe = Probe.of(open.executable, plan, job.diagnostics, options.clock);
     this.#losses = lossReader(open);
     this.#state = new TrainingState(plan);
     this.#best = job.earlyStopping?.restoreBest === true ? new TrainingState(plan, modelIds(plan)) : null;
     this.#plateauSettings = plateauOf(job.schedule);
-    this.#plateau = this.#plateauSettings && (checkpoint?.plateau ?? plateauStart(1));
+    this.#plateau = this.#plateauSettings && (begin.plateau ?? plateauStart(1));
     open.runner.plateauFactor = this.#plateau?.learningRate ?? 1;
-    if (checkpoint) {
-      this.#state.load(checkpoint.tensors, checkpoint.step);
-      const { bestStep } = checkpoint.stopping;
-      if (bestStep !== null) this.#best?.load(checkpoint.best, bestStep);
-    } else {
-      this.#state.begin(initialValues(checked.nodes, job.seed), initialState(job.optimizer));
-    }
+    if ('tensors' in begin) this.#state.load(begin.tensors, begin.step);
+    else this.#state.begin(begin.values, initialState(job.optimizer), begin.step);
+    const { bestStep } = begin.stopping;
+    if (bestStep !== null && begin.best !== null) this.#best?.load(begin.best, bestStep);
     this.#state.restore(open.executable);
     const now = options.clock();
     this.#lastProgress = now;
@@ -147,13 +144,14 @@ export class TrainingRun {
     const checkpoint = job.resumeFrom === null ? null : decodeCheckpoint(job.resumeFrom);
     if (checkpoint) requireSameJob(checkpoint.job, description);
     // at the end of a stage it may be that its evaluation is still to come
-    const stage = stageOfStep(prepared.stages, checkpoint?.step ?? 0);
+    const stage = stageOfStep(prepared.stages, checkpoint?.step ?? firstStepOf(job));
     const open = await OpenStage.open(job, prepared, stage, backend, options.compile);
     try {
-      const run = new TrainingRun(job, prepared, backend, open, options, description, checkpoint);
+      const begin = checkpoint ?? beginningOf(job, stage.checked, prepared.totalSteps);
+      const run = new TrainingRun(job, prepared, backend, open, options, description, begin);
       const spoilt = checkpoint && run.#state.nonFinite();
       if (spoilt) throw nonFiniteCheckpoint(spoilt, run.step);
-      if (checkpoint === null && usesLsuv(stage.checked.nodes)) await run.#scaleWeights();
+      if ('values' in begin) await run.#scaleWeights(begin);
       options.emit(readyEvent(prepared, open, backend.name, run.step));
       run.#tellStage();
       return run;
@@ -279,15 +277,16 @@ export class TrainingRun {
     if (stages.length > 1 && stage.firstStep === this.#step) this.#options.emit(stageEvent(this.#open, stages.length));
   }
 
-  /** Begins anew with weights that the first batch has scaled. */
-  async #scaleWeights(): Promise<void> {
+  /** Has the first batch scale the weights that ask for it and were drawn; those that were taken over stay as they are. */
+  async #scaleWeights({ values, reused, step }: Beginning): Promise<void> {
     const open = this.#open;
     const { checked, plan } = open.stage;
-    const values = initialValues(checked.nodes, this.#job.seed);
+    const nodes = checked.nodes.filter(({ id }) => !reused.has(id));
+    if (!usesLsuv(nodes)) return;
     const compile = this.#options.compile ?? {};
-    const write = (executable: Executable): void => open.writeStep(executable, 0);
-    await scaleToUnitVariance({ plan, nodes: checked.nodes, backend: this.#backend, compile, write }, values);
-    this.#state.begin(values, initialState(this.#job.optimizer));
+    const write = (executable: Executable): void => open.writeStep(executable, step);
+    await scaleToUnitVariance({ plan, nodes, backend: this.#backend, compile, write }, values);
+    this.#state.begin(values, initialState(this.#job.optimizer), step);
     this.#state.restore(open.executable);
   }
 

@@ -4,6 +4,7 @@ import type { BackendName, Precision, Variant } from '../backend.ts';
 import type { StepProbe } from '../diagnostics/measures.ts';
 import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import type { GraphDocument } from '../graph/document.ts';
+import type { JobStart } from '../train/start.ts';
 import type { Length, StageSettings } from '../train/stages.ts';
 import type { GradientSettings, LossSettings, OptimizerSettings, ScheduleSettings } from '../train/settings.ts';
 import type { BackendChoice, BackendWish } from './backendChoice.ts';
@@ -74,7 +75,9 @@ export interface TrainingJob {
   readonly threads: number;
   /** Seconds between 'last' checkpoints; one more is made at pause, stop and end. Does not influence the result. */
   readonly checkpointSeconds: number;
-  /** Safetensors bytes to go on from, or null for a fresh start. */
+  /** Stored weights that the run begins with, or goes on from as a fork; left out or null: weights that the seed draws. */
+  readonly start?: JobStart | null;
+  /** Safetensors bytes of a checkpoint of this very run to go on from, or null for its beginning. */
   readonly resumeFrom: Uint8Array | null;
 }
 

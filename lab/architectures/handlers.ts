@@ -8,6 +8,8 @@ import type { Weights } from '../exports/model.ts';
 import { importModel, type Imported } from '../imports/index.ts';
 import type { CheckpointFiles, Clock, Datasets, Store } from '../ports.ts';
 import { findRun } from '../runs/find.ts';
+import { takenWeights } from '../transfer/taken.ts';
+import type { StartWeights } from '../transfer/weights.ts';
 import { templates } from './index.ts';
 import { cleanTags, recordOf, saveArchitecture } from './library.ts';
 import { findArchitecture, graphOf, resolveModel, type ResolvedModel } from './refs.ts';
@@ -18,6 +20,7 @@ export interface ArchitectureHandlersOptions {
   readonly datasets: Datasets;
   readonly checkpoints: CheckpointFiles;
   readonly clock: Clock;
+  readonly weights: StartWeights;
   readonly version: string;
   readonly emit: (event: LabEvent) => void;
 }
@@ -105,6 +108,8 @@ export function architectureHandlers(options: ArchitectureHandlersOptions): Hand
         );
       }
       const found = format === 'onnx' || format === 'safetensors' ? await weightsFor(model, wanted, options) : null;
+      const holds = format === 'onnx' || format === 'safetensors';
+      const taken = holds && !found ? await takenWeights(spec, dataset, options.weights) : null;
       const exported = exportAs(
         format,
         {
@@ -114,12 +119,14 @@ export function architectureHandlers(options: ArchitectureHandlersOptions): Hand
           spec,
           dataset,
           weights: found?.weights ?? null,
-          origin: found?.origin ?? `drawn by seed ${spec.seed}`,
+          taken: taken?.tensors ?? null,
+          origin: found?.origin ?? `${taken ? `${taken.words}, others ` : ''}drawn by seed ${spec.seed}`,
         },
         version,
       );
-      const drawn = (format === 'onnx' || format === 'safetensors') && !found;
-      const notes = [`Weights: ${found?.origin ?? `as seed ${spec.seed} draws them, before training`}.`];
+      const drawn = holds && !found;
+      const before = `${taken ? `${taken.words}, others ` : ''}as seed ${spec.seed} draws them, before training`;
+      const notes = [`Weights: ${found?.origin ?? before}.`];
       return {
         file: exported.file,
         mediaType: exported.mediaType,

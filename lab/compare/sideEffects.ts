@@ -105,9 +105,21 @@ function heldOutWords({ data }: Spec): string {
   return folds === null ? `${count(validation)} images ${drawn}` : `folds, 1 of ${folds.count}, ${drawn}`;
 }
 
+/** What an arm had learnt before its first step. */
+function beginning({ runs }: Arm): string {
+  const starts = runs.map(({ start }) => start).filter((start) => start !== null);
+  const [first] = starts;
+  if (first === undefined) return 'begins with drawn weights';
+  const verb = first.carry === 'everything' ? 'goes on from' : 'begins with';
+  const others = new Set(starts.map(({ weights }) => weights)).size - 1;
+  return `${verb} the ${first.words}${others > 0 ? `, and ${others} more of other seeds` : ''}`;
+}
+
 /** What should be the same in a fair comparison and is not. */
 function otherEffects(arm: Arm, baseline: Arm, label: string, baseLabel: string): string[] {
   const out: string[] = [];
+  const [mine, theirs] = [arm, baseline].map(beginning);
+  if (mine !== theirs) out.push(`${label} ${mine}, ${baseLabel} ${theirs}.`);
   const [held, baseHeld] = [heldOutWords(arm.spec), heldOutWords(baseline.spec)];
   if (held !== baseHeld) {
     out.push(

@@ -5,6 +5,7 @@ import { diagnosticsSchema, histogramsSchema, measureSchema } from './diagnostic
 import { specSchema } from '../spec/schema.ts';
 import { architectureMethods } from './architectureMethods.ts';
 import { activationPreviewSchema, stepTimingSchema } from './previewRecords.ts';
+import { transferMethods } from './transferMethods.ts';
 import { lrRangeSchema } from './lrRangeRecords.ts';
 import { recalibrationSchema } from './recalibrationRecords.ts';
 import {
@@ -32,6 +33,7 @@ const ticket = z.string().min(1).max(64);
  */
 export const methods = {
   ...architectureMethods,
+  ...transferMethods,
   'app.info': { input: nothing, output: appInfoSchema },
   /** The graphics adapter that WebGPU finds on this machine; `software`: it computes on the processor. */
   'machine.adapter': {

@@ -35,6 +35,27 @@ export const backendChoiceSchema = z.object({
   measured: z.array(z.object({ backend: z.enum(['cpu', 'webgpu', 'reference']), millisecondsPerStep: z.number() })),
 });
 
+/** Stored weights that a run began with. */
+export const runStartSchema = z.object({
+  /** SHA-256 of the file. */
+  weights: z.string(),
+  /** As in the spec, ids written out: "run:<id>:best", "group:<id>:last", "architecture:<id>@<version>"; null: nobody said. */
+  from: z.string().nullable(),
+  /** 'everything': a fork. */
+  carry: z.enum(['weights', 'everything']),
+  /** Ids of the run or architecture, which may be gone by now. */
+  run: z.string().nullable(),
+  architecture: z.string().nullable(),
+  checkpoint: z.enum(['best', 'last']).nullable(),
+  /** Of the checkpoint. */
+  step: z.number().nullable(),
+  /** Completed steps that the run began with: those of the checkpoint for a fork, else 0. Its curves begin behind it. */
+  firstStep: z.number(),
+  /** For people: "best weights of MNIST 784-100-10 (r1ab), step 400". */
+  words: z.string(),
+});
+export type RunStart = z.output<typeof runStartSchema>;
+
 export const runRecordSchema = z.object({
   id: z.string(),
   /** Runs that differ in nothing but seed and fold share it: the first 12 hex digits of the spec hash without them. */
@@ -76,6 +97,8 @@ export const runRecordSchema = z.object({
   dataHash: z.string().nullable(),
   engineVersion: z.string(),
   resultHash: z.string().nullable(),
+  /** Null: weights drawn by the seed. */
+  start: runStartSchema.nullable(),
   /** Step of the checkpoint a resume would start from; null: none yet. */
   checkpointStep: z.number().nullable(),
 });

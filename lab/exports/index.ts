@@ -27,6 +27,8 @@ export interface ExportSource {
   readonly dataset: DatasetRecord;
   /** As the model is drawn, for formats that keep it so. */
   readonly weights: Weights | null;
+  /** Tensors that a run of the spec takes from stored weights instead of drawing them; left out or null: none. */
+  readonly taken?: Weights | null;
   /** "run r1, step 400 (best)", told in files that hold weights. */
   readonly origin: string;
 }
@@ -76,11 +78,11 @@ function write(format: ExportFormat, source: ExportSource, version: string): Wri
       return { content, notes };
     }
     case 'onnx': {
-      const whole = { ...model, weights: model.weights ?? drawnWeights(model, source.spec.seed) };
+      const whole = { ...model, weights: model.weights ?? drawnWeights(model, source.spec.seed, source.taken) };
       return { content: encodeOnnx(whole, { version, metadata: metadataOf(source) }), notes: onnxNotes(model) };
     }
     case 'safetensors': {
-      const weights = model.weights ?? drawnWeights(model, source.spec.seed);
+      const weights = model.weights ?? drawnWeights(model, source.spec.seed, source.taken);
       const tensors = tensorsOf(model.checked).flatMap(({ name }) => weights.get(name) ?? []);
       const metadata = { 'ablate.name': source.name, ...metadataOf(source) };
       return { content: encodeSafetensors(tensors, metadata), notes: [] };
@@ -129,10 +131,13 @@ function onnxNotes({ checked }: ExportModel): string[] {
   ];
 }
 
-/** The weights that a run of this seed starts with. */
-export function drawnWeights({ checked, name }: ExportModel, seed: number): Weights {
+/** The weights that a run of this seed starts with: drawn, but for those that it takes over. */
+export function drawnWeights({ checked, name }: ExportModel, seed: number, taken: Weights | null = null): Weights {
   const data = checked.nodes.flatMap(({ id, props }) =>
-    (props as { readonly weightInit?: { readonly kind?: string } }).weightInit?.kind === 'lsuv' ? [id] : [],
+    (props as { readonly weightInit?: { readonly kind?: string } }).weightInit?.kind === 'lsuv' &&
+    taken?.has(`${id}.weight`) !== true
+      ? [id]
+      : [],
   );
   if (data.length > 0) {
     throw new LabError(
@@ -144,6 +149,8 @@ export function drawnWeights({ checked, name }: ExportModel, seed: number): Weig
   const tensors = checked.nodes.flatMap(({ id, parameters, buffers }) =>
     [...parameters, ...buffers].map((spec): NamedTensor => {
       const key = `${id}.${spec.name}`;
+      const given = taken?.get(key);
+      if (given) return given;
       const own = values.get(key)!;
       return { name: key, dtype: own instanceof Float32Array ? 'f32' : 'i32', shape: spec.shape, values: own };
     }),

@@ -38,6 +38,11 @@ export function notFollowed({ spec }: ExportTraining): string[] {
       notes.push(`${part}.${name} is ${canonicalJson(value).slice(0, 120)}; the program does without it.`);
     }
   }
+  if (spec.start) {
+    notes.push(
+      'start: the program draws its first weights. Those that the lab begins with can be exported as safetensors or ONNX, as the weights "initial".',
+    );
+  }
   const others = Object.entries(spec).filter(([name]) => !Object.hasOwn(bare, name));
   for (const [name] of others) notes.push(`${name}: the program does without it.`);
   if (!knownPreprocessing.includes(spec.data.preprocessing)) {

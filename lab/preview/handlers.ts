@@ -5,7 +5,8 @@ import type { ActivationPreviewRecord } from '../contract/previewRecords.ts';
 import type { CheckpointFiles, Datasets, Jobs, Store } from '../ports.ts';
 import { findRun } from '../runs/find.ts';
 import { readCheckpoint } from '../runs/resume.ts';
-import { requireSpec } from '../spec/check.ts';
+import { requireWithStart } from '../transfer/check.ts';
+import type { StartWeights } from '../transfer/weights.ts';
 import { chooseImages } from './images.ts';
 
 export interface PreviewHandlersOptions {
@@ -13,6 +14,7 @@ export interface PreviewHandlersOptions {
   readonly datasets: Datasets;
   readonly checkpoints: CheckpointFiles;
   readonly jobs: Jobs;
+  readonly weights: StartWeights;
   /** Threads of a run whose spec does not say. */
   readonly threads: () => number;
 }
@@ -21,10 +23,11 @@ export interface PreviewHandlersOptions {
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 /** Looks at networks without training them: what they make of images, and what a step costs. */
-export function previewHandlers({ store, datasets, checkpoints, jobs, threads }: PreviewHandlersOptions): Handlers {
+export function previewHandlers(options: PreviewHandlersOptions): Handlers {
+  const { store, datasets, checkpoints, jobs, threads } = options;
   return {
     'models.preview': async ({ spec: json, run, checkpoint: role, images: count, focus, channels }) => {
-      const { spec, dataset } = requireSpec(json, await datasets.list());
+      const { spec, dataset } = await requireWithStart(json, await datasets.list(), options);
       const images = await chooseImages(datasets, dataset, count);
       const checkpoint = run === undefined ? null : await checkpointOf(run, role);
       const place = Math.min(focus, images.length - 1);
@@ -58,7 +61,7 @@ export function previewHandlers({ store, datasets, checkpoints, jobs, threads }:
     },
 
     'models.timing': async ({ spec: json, milliseconds }) => {
-      const { spec } = requireSpec(json, await datasets.list());
+      const { spec } = await requireWithStart(json, await datasets.list(), options);
       const own = spec.backend.threads > 0 ? spec.backend.threads : threads();
       return jobs.run('timing', { spec, threads: own, checkpoint: null }, { milliseconds });
     },

@@ -1,23 +1,27 @@
 import type { Handlers } from '../app.ts';
 import type { LabEvent } from '../contract/client.ts';
 import { LabError } from '../contract/errors.ts';
-import type { Datasets, Jobs } from '../ports.ts';
-import { requireSpec } from '../spec/check.ts';
+import type { Datasets, Jobs, Store } from '../ports.ts';
+import { requireWithStart } from '../transfer/check.ts';
+import type { StartWeights } from '../transfer/weights.ts';
 
 export interface RateHandlersOptions {
+  readonly store: Store;
   readonly datasets: Datasets;
   readonly jobs: Jobs;
+  readonly weights: StartWeights;
   /** Threads of a run whose spec does not say. */
   readonly threads: () => number;
   readonly emit: (event: LabEvent) => void;
 }
 
 /** Looks for a learning rate. */
-export function rateHandlers({ datasets, jobs, threads, emit }: RateHandlersOptions): Handlers {
+export function rateHandlers(given: RateHandlersOptions): Handlers {
+  const { datasets, jobs, threads, emit } = given;
   const running = new Map<string, AbortController>();
   return {
     'models.lrRange': async ({ spec: json, ticket, ...options }) => {
-      const { spec } = requireSpec(json, await datasets.list());
+      const { spec } = await requireWithStart(json, await datasets.list(), given);
       if (options.highest <= options.lowest) {
         throw new LabError(
           'invalid',

@@ -1,14 +1,17 @@
 import type { DatasetRecord, RunRecord } from '../contract/records.ts';
-import type { SpecCheck, requireSpec } from '../spec/check.ts';
+import type { CheckedSpec, SpecCheck } from '../spec/check.ts';
 import { groupHash, specHash } from '../spec/hash.ts';
 import { imagesAfter } from '../spec/resolve.ts';
 import type { Spec } from '../spec/schema.ts';
+import type { ResolvedStart } from '../transfer/weights.ts';
 import { newRunId } from './id.ts';
 import { noMetrics } from './progress.ts';
 
 export interface NewRun {
   readonly run: RunRecord;
   readonly spec: Spec;
+  /** Stored weights that it starts from. */
+  readonly start: ResolvedStart | null;
 }
 
 /** What tells the runs of a group apart. */
@@ -20,14 +23,14 @@ export interface Replicate {
 
 /** The record of a run that has just been put into the queue. `taken` says whether an id is in use. */
 export async function newRun(
-  check: ReturnType<typeof requireSpec>,
+  check: CheckedSpec & { readonly start: ResolvedStart | null },
   { seed, fold }: Replicate,
   options: { tags: readonly string[]; now: number; engineVersion: string; taken: (id: string) => boolean },
 ): Promise<NewRun> {
-  const { dataset, checked, length } = check;
+  const { dataset, checked, length, start } = check;
   const { count } = check.spec.data.folds ?? {};
   const folds = fold === null || count === undefined ? check.spec.data.folds : { count, fold };
-  const spec: Spec = { ...check.spec, data: { ...check.spec.data, folds }, seed };
+  const spec: Spec = { ...check.spec, data: { ...check.spec.data, folds }, seed, start: start?.start ?? null };
   let id = newRunId();
   while (options.taken(id)) id = newRunId();
   const run: RunRecord = {
@@ -43,7 +46,7 @@ export async function newRun(
     createdAt: options.now,
     startedAt: null,
     endedAt: null,
-    step: 0,
+    step: start?.record.firstStep ?? 0,
     totalSteps: length.totalSteps,
     stepsPerEpoch: length.stepsPerEpoch,
     // of a run in stages: the mean over its steps
@@ -65,9 +68,10 @@ export async function newRun(
     dataHash: null,
     engineVersion: options.engineVersion,
     resultHash: null,
+    start: start?.record ?? null,
     checkpointStep: null,
   };
-  return { run, spec };
+  return { run, spec, start };
 }
 
 type Checked = NonNullable<SpecCheck['checked']>;

@@ -1,9 +1,12 @@
 import type { Handlers } from '../app.ts';
 import type { LabEvent } from '../contract/client.ts';
 import { LabError } from '../contract/errors.ts';
-import type { RunDetails, RunRecord } from '../contract/records.ts';
-import type { Clock, Datasets, Store } from '../ports.ts';
-import { requireSpec } from '../spec/check.ts';
+import type { RunDetails, RunRecord, RunStart } from '../contract/records.ts';
+import type { Clock, Datasets, Store, StoredWeightsRecord } from '../ports.ts';
+import { requireWithStart } from '../transfer/check.ts';
+import type { Spec } from '../spec/schema.ts';
+import { changeWords, forkSpec } from '../transfer/fork.ts';
+import type { StartWeights } from '../transfer/weights.ts';
 import { newRun, type NewRun, type Replicate } from './create.ts';
 import { findRun } from './find.ts';
 import type { RunQueue } from './queue.ts';
@@ -18,13 +21,14 @@ export interface RunHandlersOptions {
   readonly datasets: Datasets;
   readonly clock: Clock;
   readonly engineVersion: string;
+  readonly weights: StartWeights;
   readonly queue: RunQueue;
   readonly verifier: RunVerifier;
   readonly emit: (event: LabEvent) => void;
 }
 
 export function runHandlers(options: RunHandlersOptions): Handlers {
-  const { store, datasets, clock, engineVersion, queue, verifier, emit } = options;
+  const { store, datasets, clock, engineVersion, weights, queue, verifier, emit } = options;
 
   const details = (text: string): RunDetails => {
     const id = findRun(store, text);
@@ -37,32 +41,76 @@ export function runHandlers(options: RunHandlersOptions): Handlers {
     return record;
   };
 
-  return {
-    'runs.create': async ({ spec: json, seeds, folds, tags = [] }) => {
-      const check = requireSpec(folds === undefined ? json : withFolds(json, folds), await datasets.list());
-      const made: NewRun[] = [];
-      const taken = (id: string): boolean => made.some(({ run }) => run.id === id) || store.findRuns(id).length > 0;
-      const replicates = (seeds ?? [check.spec.seed]).flatMap((seed): Replicate[] =>
-        folds === undefined ? [{ seed, fold: null }] : Array.from({ length: folds }, (_, i) => ({ seed, fold: i + 1 })),
+  /** One run per seed, with the weights that it starts from; none of them is in the store yet. */
+  const make = async (
+    json: unknown,
+    { seeds, folds }: { readonly seeds?: readonly number[] | undefined; readonly folds?: number | undefined },
+    tags: readonly string[],
+  ): Promise<NewRun[]> => {
+    const known = await datasets.list();
+    const folded = folds === undefined ? json : withFolds(json, folds);
+    const check = await requireWithStart(seeds ? withSeed(folded, seeds[0]!) : folded, known, options);
+    const paired = check.spec.start?.from?.startsWith('group:') === true;
+    const made: NewRun[] = [];
+    const taken = (id: string): boolean => made.some(({ run }) => run.id === id) || store.findRuns(id).length > 0;
+    const replicates = (seeds ?? [check.spec.seed]).flatMap((seed): Replicate[] =>
+      folds === undefined ? [{ seed, fold: null }] : Array.from({ length: folds }, (_, i) => ({ seed, fold: i + 1 })),
+    );
+    if (replicates.length > mostReplicates) {
+      throw new LabError(
+        'invalid',
+        `runs.create: ${replicates.length} runs at once are too many (seeds times folds); make at most ${mostReplicates}.`,
       );
-      if (replicates.length > mostReplicates) {
+    }
+    for (const [i, replicate] of replicates.entries()) {
+      // each seed starts from the run of its own seed
+      const own = paired && i > 0 ? await requireWithStart(replicateOf(check.spec, replicate), known, options) : check;
+      made.push(await newRun(own, replicate, { tags, now: clock.now(), engineVersion, taken }));
+    }
+    return made;
+  };
+
+  /** Puts runs into the store, the weights that they start from along, and into the queue. */
+  const enqueue = async (made: readonly NewRun[], text: (run: RunRecord) => string): Promise<RunRecord[]> => {
+    const files = new Map<string, StoredWeightsRecord>();
+    for (const { start } of made) {
+      const hash = start?.record.weights;
+      if (start && hash !== undefined && !files.has(hash)) files.set(hash, await weights.write(start.bytes, hash));
+    }
+    store.transaction(() => {
+      for (const file of files.values()) store.putStoredWeights(file);
+      for (const { run, spec } of made) {
+        store.insertRun(run, spec);
+        store.appendEvent(run.id, { at: run.createdAt, step: run.step, kind: 'created', text: text(run) });
+      }
+    });
+    for (const { run } of made) emit({ name: 'run.changed', data: { run } });
+    queue.add(made.map(({ run }) => run.id));
+    return made.map(({ run }) => run);
+  };
+
+  return {
+    'runs.create': async ({ spec, seeds, folds, tags = [] }) =>
+      enqueue(await make(spec, { seeds, folds }, tags), ({ start }) =>
+        start === null ? 'Put into the queue.' : `Put into the queue. It ${startWords(start)}.`,
+      ),
+
+    'runs.fork': async ({ id, tags = [], ...wish }) => {
+      const parent = details(id);
+      const checkpoint = store.getCheckpoint(parent.id, wish.checkpoint);
+      if (!checkpoint) {
         throw new LabError(
-          'invalid',
-          `runs.create: ${replicates.length} runs at once are too many (seeds times folds); make at most ${mostReplicates}.`,
+          'state',
+          `Run ${parent.id} has no ${wish.checkpoint} checkpoint yet to go on from; let it train.`,
         );
       }
-      for (const replicate of replicates) {
-        made.push(await newRun(check, replicate, { tags, now: clock.now(), engineVersion, taken }));
-      }
-      store.transaction(() => {
-        for (const { run, spec } of made) {
-          store.insertRun(run, spec);
-          store.appendEvent(run.id, { at: run.createdAt, step: 0, kind: 'created', text: 'Put into the queue.' });
-        }
-      });
-      for (const { run } of made) emit({ name: 'run.changed', data: { run } });
-      queue.add(made.map(({ run }) => run.id));
-      return made.map(({ run }) => run);
+      const made = await make(forkSpec(parent, checkpoint.step, wish), {}, tags);
+      const changes = changeWords(parent.spec, made[0]!.spec);
+      const [fork] = await enqueue(made, ({ start }) => `Put into the queue. It ${startWords(start!)}: ${changes}.`);
+      const at = clock.now();
+      const text = `Run ${fork!.id} goes on from step ${fork!.step}: ${changes}.`;
+      store.appendEvent(parent.id, { at, step: fork!.step, kind: 'forked', text });
+      return fork!;
     },
 
     'runs.list': (filter) => store.listRuns(filter),
@@ -129,5 +177,28 @@ export function runHandlers(options: RunHandlersOptions): Handlers {
 function withFolds(json: unknown, count: number): unknown {
   const data: unknown = typeof json === 'object' && json !== null ? (json as { data?: unknown }).data : undefined;
   if (typeof data !== 'object' || data === null) return json;
-  return { ...(json as object), data: { ...data, folds: { count, fold: 1 } } };
+  return { ...unpinned(json as object), data: { ...data, folds: { count, fold: 1 } } };
 }
+
+/** The document with another seed, whatever it is otherwise: which weights of a group it starts from depends on it. */
+function withSeed(json: unknown, seed: number): unknown {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
+  return (json as { seed?: unknown }).seed === seed ? json : { ...unpinned(json), seed };
+}
+
+/** Of a start from a group: which of its weights are meant is asked anew. */
+function unpinned(json: object): object {
+  const { start } = json as { start?: { from?: unknown } | null };
+  const paired = typeof start?.from === 'string' && start.from.startsWith('group:');
+  return paired ? { ...json, start: { ...start, weights: null } } : json;
+}
+
+/** The spec for another run of its group, whose weights are those of its own counterpart in the group that it starts from. */
+function replicateOf(spec: Spec, { seed, fold }: Replicate): Spec {
+  const { folds } = spec.data;
+  const data = fold === null || folds === null ? spec.data : { ...spec.data, folds: { ...folds, fold } };
+  return { ...spec, seed, data, start: { ...spec.start!, weights: null } };
+}
+
+const startWords = ({ carry, words, firstStep }: RunStart): string =>
+  carry === 'everything' ? `goes on from the ${words}, behind step ${firstStep}` : `starts from the ${words}`;

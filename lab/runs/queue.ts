@@ -3,6 +3,7 @@ import type { LabEvent } from '../contract/client.ts';
 import { LabError, toErrorRecord as plain } from '../contract/errors.ts';
 import type { QueueRecord, RunDetails, RunRecord } from '../contract/records.ts';
 import type { CheckpointFiles, Clock, Datasets, Machine, RunPatch, Store, Trainer } from '../ports.ts';
+import type { StartWeights } from '../transfer/weights.ts';
 import { chooseCheckpoint, readCheckpoint, rewind } from './resume.ts';
 import { RunSession } from './session.ts';
 
@@ -10,6 +11,7 @@ export interface QueueOptions {
   readonly store: Store;
   readonly trainer: Trainer;
   readonly checkpoints: CheckpointFiles;
+  readonly weights: StartWeights;
   readonly datasets: Datasets;
   readonly clock: Clock;
   readonly machine: Machine;
@@ -269,7 +271,9 @@ export class RunQueue {
     if (!run) return;
     try {
       const bytes = await readCheckpoint(run, store, checkpoints);
-      const { data } = run.spec;
+      const { data, start } = run.spec;
+      // one that goes on from its own checkpoint needs them no more
+      const weights = bytes === null && start?.weights ? await this.#options.weights.read(start.weights) : null;
       const dataset = (await this.#options.datasets.list()).find((each) => each.id === data.dataset);
       if (!dataset)
         throw new LabError('data', `There is no data set ${data.dataset} any more, on which run ${id} trains.`);
@@ -301,7 +305,7 @@ export class RunQueue {
       });
       this.#sessions.set(id, session);
       const wanted = run.spec.backend.threads;
-      session.start(run, wanted > 0 ? wanted : this.#threadsPerRun(), bytes);
+      session.start(run, wanted > 0 ? wanted : this.#threadsPerRun(), bytes, weights);
     } catch (error) {
       const record = plain(error);
       this.#note(run, { status: 'failed', error: record, endedAt: clock.now() }, 'failed', record.message);

@@ -55,7 +55,9 @@ export function chooseCheckpoint(run: RunRecord, store: Store, from: 'last' | 'b
 
 /** Brings record and curves back to the checkpoint that a run goes on from; returns its step. */
 export function rewind(run: RunRecord, store: Store): { step: number; patch: RunPatch } {
-  const step = store.getCheckpoint(run.id, 'last')?.step ?? 0;
+  // a fork that begins anew does so behind its step
+  const step = store.getCheckpoint(run.id, 'last')?.step ?? run.start?.firstStep ?? 0;
+  const saved = store.getCheckpoint(run.id, 'last') !== null;
   // no checkpoint: not even what belongs to step 0 counts
   store.truncateSeries(run.id, step === 0 ? -1 : step);
   const series = store.readSeries(run.id);
@@ -66,7 +68,7 @@ export function rewind(run: RunRecord, store: Store): { step: number; patch: Run
     patch: {
       step,
       seconds,
-      checkpointStep: step === 0 ? null : step,
+      checkpointStep: saved && step > 0 ? step : null,
       resultHash: null,
       reason: null,
       error: null,

@@ -92,12 +92,12 @@ export class RunSession {
   }
 
   /** Starts the worker. `startedAt` and the status have been recorded by then. */
-  start(run: RunDetails, threads: number, resumeFrom: Uint8Array | null): void {
+  start(run: RunDetails, threads: number, resumeFrom: Uint8Array | null, start: Uint8Array | null = null): void {
     try {
       const { trainer } = this.#options;
       // what went on one backend goes on there: only so is the result that of an uninterrupted run
       const same = resumeFrom === null ? {} : sameBackend(run);
-      this.#handle = trainer.start({ runId: run.id, spec: run.spec, threads, resumeFrom, ...same }, (event) =>
+      this.#handle = trainer.start({ runId: run.id, spec: run.spec, threads, resumeFrom, start, ...same }, (event) =>
         this.#hear(event),
       );
     } catch (error) {

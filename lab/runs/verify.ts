@@ -3,6 +3,7 @@ import type { LabEvent } from '../contract/client.ts';
 import { fromErrorRecord, LabError, toErrorRecord } from '../contract/errors.ts';
 import type { RunDetails, Verification } from '../contract/records.ts';
 import type { Clock, Datasets, Store, Trainer, TrainingHandle } from '../ports.ts';
+import type { StartWeights } from '../transfer/weights.ts';
 import { sameBackend } from './backend.ts';
 import { ReplayComparison } from './replay.ts';
 
@@ -10,6 +11,7 @@ export interface VerifierOptions {
   readonly store: Store;
   readonly trainer: Trainer;
   readonly datasets: Datasets;
+  readonly weights: StartWeights;
   readonly clock: Clock;
   readonly engineVersion: string;
   /** Threads of a run whose spec does not say. */
@@ -67,7 +69,9 @@ export class RunVerifier {
     const lastStep = steps ?? run.step;
     const comparison = new ReplayComparison(store.readSeries(run.id), lastStep);
     const begun = clock.now();
-    const outcome = await this.#replay(run, steps, comparison);
+    const { start } = run.spec;
+    const weights = start?.weights ? await this.#options.weights.read(start.weights) : null;
+    const outcome = await this.#replay(run, steps, comparison, weights);
     const sameHash = steps !== undefined || outcome.resultHash === run.resultHash;
     const verification: Verification = {
       run: run.id,
@@ -112,7 +116,12 @@ export class RunVerifier {
     }
   }
 
-  #replay(run: RunDetails, steps: number | undefined, comparison: ReplayComparison): Promise<Outcome> {
+  #replay(
+    run: RunDetails,
+    steps: number | undefined,
+    comparison: ReplayComparison,
+    start: Uint8Array | null,
+  ): Promise<Outcome> {
     const { trainer, emit, clock } = this.#options;
     const threads = run.spec.backend.threads > 0 ? run.spec.backend.threads : this.#options.threads();
     if (this.#closed) return Promise.reject(interrupted());
@@ -155,7 +164,7 @@ export class RunVerifier {
       try {
         // what is seen inside the layers does not change the result, and is not compared
         const spec = { ...run.spec, training: { ...run.spec.training, diagnostics: null } };
-        handle = trainer.start({ runId: run.id, spec, threads, resumeFrom: null, ...sameBackend(run) }, hear);
+        handle = trainer.start({ runId: run.id, spec, threads, resumeFrom: null, start, ...sameBackend(run) }, hear);
       } catch (error) {
         end(() => reject(error instanceof Error ? error : new Error(String(error))));
       }
@@ -174,6 +183,13 @@ function requireRecord(run: RunDetails, steps: number | undefined): void {
   }
   if (run.status === 'running') {
     throw new LabError('state', `Run ${run.id} is still running; pause or stop it, or wait for its end.`);
+  }
+  const first = run.start?.firstStep ?? 0;
+  if (first > 0 && steps <= first) {
+    throw new LabError(
+      'invalid',
+      `Run ${run.id} is a fork that begins behind step ${first}, so there is nothing to compare up to step ${steps}; ask for more.`,
+    );
   }
   if (steps > run.step) {
     throw new LabError(

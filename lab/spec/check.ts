@@ -29,7 +29,10 @@ export interface SpecCheck {
   readonly length: RunLength | null;
 }
 
-/** Checks any JSON as a spec against the data sets there are. Never throws. */
+/**
+ * Checks any JSON as a spec against the data sets there are. Never throws. What a spec starts from is not looked at: that takes files
+ * (lab/transfer/check.ts).
+ */
 export function checkSpec(json: unknown, datasets: readonly DatasetRecord[]): SpecCheck {
   const none = { spec: null, dataset: null, graph: null, checked: null, length: null };
   const upgraded = upgradeSpec(json);
@@ -68,16 +71,26 @@ export function checkSpec(json: unknown, datasets: readonly DatasetRecord[]): Sp
   };
 }
 
+/** A spec without faults. */
+export interface CheckedSpec extends SpecCheck {
+  readonly spec: Spec;
+  readonly dataset: DatasetRecord;
+  readonly checked: CheckedGraph;
+  readonly length: RunLength;
+}
+
 /** The same, for callers that go on only with a good spec. */
-export function requireSpec(
-  json: unknown,
-  datasets: readonly DatasetRecord[],
-): SpecCheck & { spec: Spec; dataset: DatasetRecord; checked: CheckedGraph; length: RunLength } {
+export function requireSpec(json: unknown, datasets: readonly DatasetRecord[]): CheckedSpec {
   const check = checkSpec(json, datasets);
   const { ok, spec, dataset, checked, length, faults } = check;
   if (ok && spec && dataset && checked && length) return { ...check, spec, dataset, checked, length };
+  throw faultsError(faults);
+}
+
+/** All faults of a spec in one error. */
+export function faultsError(faults: readonly LabFault[]): LabError {
   const head = faults.length === 1 ? 'The spec has a fault' : `The spec has ${faults.length} faults`;
-  throw new LabError('spec', `${head}:\n${faults.map(({ message }) => `- ${message}`).join('\n')}`, faults);
+  return new LabError('spec', `${head}:\n${faults.map(({ message }) => `- ${message}`).join('\n')}`, faults);
 }
 
 interface ModelCheck {

@@ -1,5 +1,6 @@
 import { canonicalJson } from './hash.ts';
 import type { Spec } from './schema.ts';
+import { startWords } from './start.ts';
 
 export interface SpecDifference {
   readonly path: string;
@@ -40,9 +41,12 @@ function missingNodes(specs: readonly Spec[]): Set<string> {
 
 function flatten(spec: Spec): Map<string, unknown> {
   const out = new Map<string, unknown>();
-  const { name: _name, ablate: _ablate, model, data: own, ...rest } = spec;
+  const { name: _name, ablate: _ablate, model, data: own, start, ...rest } = spec;
   const { validation: _validation, ...folded } = own;
   const { nodes, blocks: _blocks, ...switches } = model;
+  // a spec that something else than a spec was stored as may lack it
+  out.set('start', startWords(start ?? null));
+  if (start) leaves({ start: { map: start.map, ...(start.fresh.length > 0 && { fresh: start.fresh }) } }, '', out);
   // with folds the number of images held out elsewhere says nothing
   leaves({ data: (own.folds ?? null) === null ? own : folded, ...rest, model: switches }, '', out);
   for (const node of nodes) {

@@ -1,11 +1,18 @@
 import type { Handlers } from '../app.ts';
-import type { Datasets } from '../ports.ts';
-import { checkSpec } from './check.ts';
+import type { Datasets, Store } from '../ports.ts';
+import { checkWithStart } from '../transfer/check.ts';
+import type { StartWeights } from '../transfer/weights.ts';
 
-export function specHandlers(datasets: Datasets): Handlers {
+export interface SpecHandlersOptions {
+  readonly store: Store;
+  readonly datasets: Datasets;
+  readonly weights: StartWeights;
+}
+
+export function specHandlers(options: SpecHandlersOptions): Handlers {
   return {
     'spec.check': async ({ spec: json }) => {
-      const { ok, faults, spec } = checkSpec(json, await datasets.list());
+      const { ok, faults, spec } = await checkWithStart(json, await options.datasets.list(), options);
       return { ok, faults: [...faults], spec };
     },
   };

@@ -1,5 +1,6 @@
 import { defaultPrecision } from '../../engine/index.ts';
 import type { Spec } from './schema.ts';
+import type { SpecStart } from './start.ts';
 
 /** JSON with the keys of every object in code unit order and no blanks: one text for equal values. Undefined is left out. */
 export function canonicalJson(value: unknown): string {
@@ -38,6 +39,7 @@ export const laterFields: Readonly<Record<string, unknown>> = {
   'training.recalibrateBatchNorm': 0,
   'training.earlyStopping.restoreBest': false,
   'backend.precision': defaultPrecision,
+  start: null,
 };
 
 /** A copy without the later fields that hold their default. */
@@ -55,17 +57,18 @@ function withoutLaterDefaults(spec: Spec): Spec {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
-type Essence = Omit<Spec, 'name' | 'backend' | 'training'> & {
+type Essence = Omit<Spec, 'name' | 'backend' | 'training' | 'start'> & {
+  start?: object;
   training: Omit<Spec['training'], 'diagnostics'>;
   backend?: Pick<Spec['backend'], 'precision'>;
 };
 
 /**
  * What decides the result: no name, of the backend only a precision that is not the default, no diagnostics, no blocks, titles and
- * places of nodes, no later field at its default.
+ * places of nodes, no later field at its default; of a start not where its weights came from.
  */
 function essence(spec: Spec): Essence {
-  const { name: _name, backend, ...rest } = withoutLaterDefaults(spec);
+  const { name: _name, backend, start: _start, ...rest } = withoutLaterDefaults(spec);
   const nodes = spec.model.nodes.map(({ position: _position, title: _title, ...node }) => node);
   const { diagnostics: _diagnostics, ...training } = rest.training;
   const { blocks: _blocks, ...model } = rest.model;
@@ -80,7 +83,14 @@ function essence(spec: Spec): Essence {
     training: spec.training.stages.length > 0 ? (staged as Essence['training']) : training,
     model: { ...model, nodes },
     ...(backend.precision === undefined ? {} : { backend: { precision } }),
+    ...(spec.start ? { start: essentialStart(spec.start) } : {}),
   };
+}
+
+/** Names of tensors that mean the same whether they are written or not are left out. */
+function essentialStart({ from: _from, map, fresh, ...start }: SpecStart): object {
+  const others = Object.entries(map).filter(([here, there]) => here !== there);
+  return { ...start, map: Object.fromEntries(others), fresh: [...new Set(fresh)].sort() };
 }
 
 /** Hash of everything in a spec that has an influence on the result of the cpu backend. */
@@ -93,8 +103,11 @@ const groupDigits = 12;
 
 /** The group of a run: runs share it that differ in nothing but the seed, and in which fold of a cross-validation they hold out. */
 export async function groupHash(spec: Spec): Promise<string> {
-  const { seed: _seed, ...rest } = essence(spec);
+  const { seed: _seed, ...whole } = essence(spec);
   const { folds } = spec.data;
-  const data = folds === null ? rest.data : { ...rest.data, folds: { count: folds.count } };
-  return (await sha256(canonicalJson({ ...rest, data }))).slice(0, groupDigits);
+  const data = folds === null ? whole.data : { ...whole.data, folds: { count: folds.count } };
+  // where every seed starts from the run of its own seed, the weights differ as the seeds do
+  const paired = spec.start?.from?.startsWith('group:') === true;
+  const start = paired ? { start: { ...whole.start, weights: spec.start!.from } } : {};
+  return (await sha256(canonicalJson({ ...whole, data, ...start }))).slice(0, groupDigits);
 }

@@ -6,6 +6,7 @@ import { lossSchema } from './loss.ts';
 import { clipSchema, optimizerSchema } from './optimizer.ts';
 import { scheduleSchema } from './schedule.ts';
 import { lengthSchema, stagesSchema } from './stages.ts';
+import { startSchema } from './start.ts';
 
 /** Version of the spec format; a document of an older one is upgraded on reading (upgrade.ts). */
 export const specVersion = 1;
@@ -134,6 +135,7 @@ export const specSchema = z.strictObject({
   name: z.string().max(200).default(''),
   data: dataSchema,
   model: modelSchema,
+  start: startSchema,
   training: trainingSchema,
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1),
   backend: z

@@ -74,6 +74,7 @@ export function makeRun(change: Partial<RunRecord> = {}): RunRecord {
     macsPerImage: 79_400,
     backend: 'cpu',
     backendChoice: null,
+    start: null,
     threads: 2,
     metrics: {
       trainLoss: 0.2,

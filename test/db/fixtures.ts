@@ -50,6 +50,7 @@ export function run(id: string, more: Partial<RunRecord> = {}): RunRecord {
     macsPerImage: 89400,
     backend: null,
     backendChoice: null,
+    start: null,
     threads: null,
     metrics: {
       trainLoss: null,

@@ -7,6 +7,9 @@ import {
   type RangePoint,
   type RangeSuggestion,
 } from '../../train/lrRange.ts';
+import { prepareTraining } from '../../train/prepare.ts';
+import { stageOfStep } from '../../train/stages.ts';
+import { firstStepOf } from '../../train/start.ts';
 import { TrainingRun } from '../../train/trainingRun.ts';
 import type { TrainingEvent, TrainingJob } from '../protocol.ts';
 import { compileOptionsOf } from './compileOptions.ts';
@@ -33,8 +36,9 @@ export interface LrRange extends RangeSuggestion {
 const slice = 15;
 
 /**
- * Trains from initial weights with a rate that grows exponentially, in the order of batches and with the draws of the spec's own
- * run, and throws the weights away. A pure function of the job: the points are those of the same steps on any number of threads.
+ * Trains from the weights that the run begins with, at a rate that grows exponentially, in the order of batches and with the draws of
+ * the spec's own run, and throws the weights away. Of a fork it takes the weights alone: the sweep begins at step 0, with an empty
+ * state of the optimiser, in the stage in which the fork goes on. A pure function of the job: the points are those of the same steps on any number of threads.
  */
 export async function runLrRange(input: LrRangeInput, context: JobContext): Promise<LrRange> {
   const { lowest, highest, steps, smoothing, divergence } = input;
@@ -76,14 +80,17 @@ export async function runLrRange(input: LrRangeInput, context: JobContext): Prom
 
 /** The same run with an exponential schedule and nothing that ends it, changes it or is evaluated on the way. */
 function sweepOf(training: TrainingJob, learningRate: number, gamma: number, steps: number): TrainingJob {
+  const { start } = training;
   // one step more than is looked at: the end of a run, with its evaluations, is never reached
   const length = { steps: steps + 1 };
   // of a run in stages the first one is swept; its factor of the rate is left out, so that the rates are those that are shown
-  const stages = training.stages?.slice(0, 1).map((stage) => ({ ...stage, length, learningRateFactor: 1 }));
+  const first = firstStageOf(training);
+  const stages = training.stages?.slice(first, first + 1).map((stage) => ({ ...stage, length, learningRateFactor: 1 }));
   return {
     ...training,
     length,
     ...(stages === undefined ? {} : { stages }),
+    ...(start ? { start: { ...start, carry: 'weights' as const } } : {}),
     diagnostics: null,
     optimizer: { ...training.optimizer, learningRate },
     schedule: { kind: 'exponential', gamma },
@@ -92,4 +99,10 @@ function sweepOf(training: TrainingJob, learningRate: number, gamma: number, ste
     checkpointSeconds: 1e9,
     resumeFrom: null,
   };
+}
+
+/** Place of the stage that the run begins in: the first one, but for a fork. */
+function firstStageOf(training: TrainingJob): number {
+  if (training.start?.carry !== 'everything' || training.stages === undefined || training.stages.length === 0) return 0;
+  return stageOfStep(prepareTraining(training).stages, firstStepOf(training)).index;
 }

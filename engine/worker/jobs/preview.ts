@@ -6,18 +6,18 @@ import { saturation } from '../../diagnostics/saturation.ts';
 import { summarise } from '../../diagnostics/summary.ts';
 import { EngineError } from '../../errors.ts';
 import type { CheckedNode } from '../../graph/check.ts';
-import { initialValues } from '../../layers/initialize.ts';
 import { randomSize, randomSlot } from '../../ops/op.ts';
 import { lowerForwardOnly } from '../../plan/forwardOnly.ts';
 import { formatShape, sizeOf, type Shape, type TensorValues } from '../../tensor.ts';
 import { decodeCheckpoint } from '../../train/checkpoint.ts';
 import { prepareTraining } from '../../train/prepare.ts';
 import { stageOfStep } from '../../train/stages.ts';
+import { beginningOf, firstStepOf } from '../../train/start.ts';
 import type { TrainingJob } from '../protocol.ts';
 import type { JobContext } from './job.ts';
 
 export interface PreviewInput {
-  /** `resumeFrom`: the checkpoint whose weights are looked at; null: initial weights. */
+  /** `resumeFrom`: the checkpoint whose weights are looked at; null: those that the run begins with. */
   readonly training: TrainingJob;
   /** Positions in the training file, at most 256. Statistics are over all of them. */
   readonly images: readonly number[];
@@ -72,15 +72,18 @@ const mostPicturedUnits = 1024;
 /** Runs a few images through the network and tells what every node makes of them. One pass forward, on one thread. */
 export async function runPreview(input: PreviewInput, context: JobContext): Promise<ActivationPreview> {
   const { training, images, focus, channels } = input;
-  const { stages, transform, whitening } = prepareTraining(training);
+  const { stages, transform, whitening, totalSteps } = prepareTraining(training);
   const checkpoint = training.resumeFrom === null ? null : decodeCheckpoint(training.resumeFrom);
-  const { checked, settings } = stageOfStep(stages, checkpoint?.step ?? 0);
+  const step = checkpoint?.step ?? firstStepOf(training);
+  const { checked, settings } = stageOfStep(stages, step);
+  const begin = checkpoint ? null : beginningOf(training, checked, totalSteps);
   // weights that have not met any data have no running statistics to speak of
-  const statistics = checkpoint ? 'running' : 'batch';
+  const met = checked.nodes.every(({ id, buffers }) => buffers.length === 0 || begin?.reused.has(id) === true);
+  const statistics = checkpoint || (training.start && met) ? 'running' : 'batch';
   const plan = lowerForwardOnly(checked, images.length, statistics === 'batch' ? 'train' : 'evaluate');
   const values = checkpoint
     ? new Map<string, TensorValues>(checkpoint.tensors.map((tensor) => [tensor.name, tensor.values]))
-    : initialValues(checked.nodes, training.seed);
+    : begin!.values;
   const backend = await context.backend('cpu');
   const executable = await backend.compile(plan);
   try {
@@ -106,7 +109,7 @@ export async function runPreview(input: PreviewInput, context: JobContext): Prom
       await context.turn();
       if (context.cancelled) break;
     }
-    return { statistics, step: checkpoint?.step ?? 0, images: images.length, nodes };
+    return { statistics, step, images: images.length, nodes };
   } finally {
     await executable.dispose();
   }

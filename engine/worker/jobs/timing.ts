@@ -1,7 +1,7 @@
-import { initialValues } from '../../layers/initialize.ts';
 import { OpenStage } from '../../train/openStage.ts';
 import { initialState } from '../../train/optimizers.ts';
 import { prepareTraining, type PlannedStage, type PreparedTraining } from '../../train/prepare.ts';
+import { beginningOf, firstStepOf } from '../../train/start.ts';
 import { TrainingState } from '../../train/state.ts';
 import type { TrainingJob } from '../protocol.ts';
 import { compileOptionsOf } from './compileOptions.ts';
@@ -32,15 +32,21 @@ export interface StepTiming {
 const warmUpSteps = 4;
 const leastSteps = 3;
 
-/** Trains a few steps of each stage from initial weights and throws them away. */
+/**
+ * Trains a few steps of each stage from the weights that the run begins with and throws them away. Of a fork, what lies before its
+ * first step is left out.
+ */
 export async function runTiming({ training, milliseconds }: TimingInput, context: JobContext): Promise<StepTiming> {
   const prepared = prepareTraining(training);
-  const { stages, totalSteps } = prepared;
+  const { totalSteps } = prepared;
+  const firstStep = Math.min(firstStepOf(training), totalSteps - 1);
+  const stages = prepared.stages.filter(({ endStep }) => endStep > firstStep);
   const share = milliseconds / stages.length;
   let [steps, threads, planBytes, secondsOfTraining, epochs, images] = [0, 0, 0, 0, 0, 0];
-  for (const stage of stages) {
-    const measured = await timeStage(training, prepared, stage, share, context);
-    const stageSteps = stage.endStep - stage.firstStep;
+  for (const [i, stage] of stages.entries()) {
+    const tell = (done: number): void => context.progress((i + done) / stages.length);
+    const measured = await timeStage(training, prepared, stage, share, context, tell);
+    const stageSteps = stage.endStep - Math.max(stage.firstStep, firstStep);
     steps += measured.times.length;
     threads = measured.threads;
     planBytes = Math.max(planBytes, measured.planBytes);
@@ -49,7 +55,7 @@ export async function runTiming({ training, milliseconds }: TimingInput, context
     images += stageSteps * stage.settings.batchSize;
   }
   return {
-    millisecondsPerStep: (1000 * secondsOfTraining) / totalSteps,
+    millisecondsPerStep: (1000 * secondsOfTraining) / (totalSteps - firstStep),
     steps,
     stepsPerEpoch: stages[0]!.stepsPerEpoch,
     secondsPerEpoch: secondsOfTraining / epochs,
@@ -77,6 +83,7 @@ async function timeStage(
   stage: PlannedStage,
   milliseconds: number,
   context: JobContext,
+  tell: (done: number) => void,
 ): Promise<StageTimes> {
   // who wants to know how fast 'auto' is asks backendChoice.ts; here it is the backend that every machine has
   const backend = await context.backend(training.backend === 'auto' ? 'cpu' : training.backend);
@@ -85,7 +92,7 @@ async function timeStage(
     const { executable, runner } = open;
     const { handles } = stage.plan;
     const state = new TrainingState(stage.plan);
-    state.begin(initialValues(stage.checked.nodes, training.seed), initialState(training.optimizer));
+    state.begin(beginningOf(training, stage.checked, prepared.totalSteps).values, initialState(training.optimizer));
     state.restore(executable);
     const history = new Float32Array(handles.historySlots * 2);
     const times: number[] = [];
@@ -99,8 +106,7 @@ async function timeStage(
       if (step >= warmUpSteps) times.push(now - before);
       if (times.length >= leastSteps && now - begin >= milliseconds) break;
       if (step % 16 === 0) {
-        const done = Math.min(1, (now - begin) / milliseconds);
-        context.progress((stage.index + done) / prepared.stages.length);
+        tell(Math.min(1, (now - begin) / milliseconds));
         await context.turn();
         if (context.cancelled) break;
       }
