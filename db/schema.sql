@@ -146,6 +146,13 @@ CREATE TABLE settings (
   value TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE stored_weights (
+  hash TEXT PRIMARY KEY,
+  file TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+
 CREATE UNIQUE INDEX architectures_by_name ON architectures (name_key) WHERE deleted_at IS NULL;
 
 CREATE INDEX probe_histograms_by_step ON probe_histograms (run_id, step);
@@ -155,3 +162,5 @@ CREATE INDEX run_events_by_run ON run_events (run_id, number);
 CREATE INDEX runs_by_creation ON runs (deleted_at, created_at, number);
 
 CREATE INDEX runs_by_group ON runs (run_group);
+
+CREATE INDEX runs_by_start ON runs (start_weights) WHERE start_weights IS NOT NULL;

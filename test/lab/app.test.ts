@@ -58,6 +58,7 @@ describe('calls', () => {
       'models.timing': { spec: smallSpec },
       'models.lrRange': { spec: smallSpec },
       'models.cancelLrRange': { ticket: 'none' },
+      'transfer.preview': { spec: { ...smallSpec, start: { from: id } } },
       'runs.create': { spec: smallSpec },
       'runs.get': { id },
       'runs.series': { id, maxPoints: 5 },
@@ -69,8 +70,11 @@ describe('calls', () => {
       'compare.get': { arms: [run!.group] },
       'queue.set': { concurrency: 1 },
     });
-    // verify.test.ts calls runs.verify, which answers only once its worker has; architectures.library.test.ts calls the library
+    // verify.test.ts calls runs.verify, which answers only once its worker has; architectures.library.test.ts calls the library;
+    // transfer/*.test.ts call what takes weights that were trained for real
     const later = new Set([
+      'models.prepend',
+      'runs.fork',
       'runs.verify',
       'runs.analyse',
       'runs.recalibrate',
