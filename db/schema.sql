@@ -125,7 +125,7 @@ CREATE TABLE runs (
   checkpoint_step INTEGER,
   search_text TEXT NOT NULL,
   deleted_at INTEGER
-, backend_choice TEXT, fold INTEGER, folds INTEGER) STRICT;
+, backend_choice TEXT, fold INTEGER, folds INTEGER, start TEXT, start_weights TEXT REFERENCES stored_weights (hash)) STRICT;
 
 CREATE TABLE series_chunks (
   number INTEGER PRIMARY KEY,

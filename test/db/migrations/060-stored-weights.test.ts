@@ -50,9 +50,12 @@ it('runs of earlier formats began with drawn weights; files stay while a run nam
   store.insertRun(run('r8', { start }), spec);
   store.insertRun(run('r9', { start: { ...start, words: 'the same again' } }), spec);
   expect(store.getRun('r8')!.start).toEqual(start);
-  expect(store.listRuns({}).runs.map((each) => each.start?.words ?? null).sort()).toEqual(
-    [start.words, 'the same again', null].sort(),
-  );
+  expect(
+    store
+      .listRuns({})
+      .runs.map((each) => each.start?.words ?? null)
+      .sort(),
+  ).toEqual([start.words, 'the same again', null].sort());
   expect(store.startWith(file.hash)).toEqual(start);
   expect(store.checkpointFiles()).toEqual([file.file]);
 

@@ -79,7 +79,11 @@ export async function realLab(home = mkdtempSync(join(tmpdir(), 'ablate-transfer
     jobs,
     trainer: createTrainer({ datasets, entry, checkpointSeconds: 600 }),
     checkpoints: createCheckpointFiles(folder),
-    datasets: { list: () => Promise.resolve([stripes]), samples: () => Promise.reject(new Error('not asked for')) },
+    datasets: {
+      list: () => Promise.resolve([stripes]),
+      samples: () => Promise.reject(new Error('not asked for')),
+      labels: () => Promise.reject(new Error('not asked for')),
+    },
     clock: { now: () => Date.now() },
     machine: { cores: 2, platform: 'test', home, backend: 'cpu' },
     version: '1.2.3',
