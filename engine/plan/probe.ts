@@ -2,7 +2,7 @@ import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import type { CheckedNode } from '../graph/check.ts';
 import { layers } from '../layers/index.ts';
 import { inPlaceOf } from '../ops/index.ts';
-import { compareSize, statisticCount, type TensorId } from '../ops/op.ts';
+import { augmentationSize, compareSize, statisticCount, type TensorId } from '../ops/op.ts';
 import { withOperands } from '../ops/operands.ts';
 import type { LossSettings } from '../train/settings.ts';
 import { appendBackward } from './backward.ts';
@@ -49,6 +49,8 @@ export interface ProbeHandles {
   /** Norms of the gradient of all parameters: on the whole batch ('probe'), and on as many images as `indices` has ('probeHalf'). */
   readonly noise?: {
     readonly indices: TensorId;
+    /** What happens to those images, where the step changes them: f32 [images, augmentationSize]. */
+    readonly augmentation?: TensorId;
     readonly images: number;
     readonly whole: readonly TensorId[];
     readonly half: readonly TensorId[];
@@ -291,8 +293,8 @@ function keepStatistics({ builder, named }: Shared, node: CheckedNode): ProbeHan
 }
 
 /**
- * The gradient of half as many images, beside that of the whole batch. Mixed images depend on one another, so that of a step that mixes
- * both are measured on images as they are.
+ * The gradient of half as many images, beside that of the whole batch. Both see the images as the step changes them. Mixed images
+ * depend on one another, so that of a step that mixes both are measured on images that are not mixed.
  */
 function lowerNoise(
   shared: Shared,
@@ -301,10 +303,11 @@ function lowerNoise(
   ofStep: ReadonlyMap<TensorId, TensorId>,
 ): NonNullable<ProbeHandles['noise']> {
   const { builder } = shared;
+  const unmixed = { ...shared, mixing: undefined };
   const whole =
     shared.mixing === undefined
       ? ofStep
-      : appendPass({ ...shared, mixing: undefined, augmentation: undefined }, loss, {
+      : appendPass(unmixed, loss, {
           segment: 'probe',
           prefix: 'probe/plain/',
           indices: shared.trainIndices,
@@ -314,7 +317,9 @@ function lowerNoise(
         });
   const images = Math.max(1, Math.floor(builder.shape(shared.trainIndices)[0]! / 2));
   const indices = builder.tensor('probe/indices', [images], 'i32', 'input');
-  const half = appendPass(shared, loss, {
+  const augmentation =
+    shared.augmentation && builder.tensor('probe/augmentation', [images, augmentationSize], 'f32', 'input');
+  const half = appendPass({ ...unmixed, trainIndices: indices, augmentation }, loss, {
     segment: 'probeHalf',
     indices,
     parameter: (tensor) => tensor,
@@ -325,6 +330,7 @@ function lowerNoise(
     compareOp(builder, segment, `norm/${builder.spec(gradient).name}`, gradient, gradient);
   return {
     indices,
+    ...(augmentation !== undefined && { augmentation }),
     images,
     whole: parameters.map((tensor) => norm('probe', whole.get(tensor)!)),
     half: parameters.map((tensor) => norm('probeHalf', half.get(tensor)!)),

@@ -100,6 +100,11 @@ export class StepRunner {
     return this.hyper[hyperSlot.learningRate]!;
   }
 
+  /** f32 [images of a part, augmentationSize]: what happens to the images of the part that was prepared last; empty: nothing. */
+  get augmentation(): Float32Array {
+    return this.#augmentation.now;
+  }
+
   /** What evaluations have made of the rate (reduceOnPlateau). */
   set plateauFactor(factor: number) {
     this.#factor = this.#stageFactor * factor;

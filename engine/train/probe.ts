@@ -8,7 +8,7 @@ import {
 } from '../diagnostics/measures.ts';
 import type { StepProbe } from '../diagnostics/measures.ts';
 import { isDeep, isProbed, type DiagnosticsSettings } from '../diagnostics/settings.ts';
-import { compareSize, compareSlot, statisticCount, statisticSlot, type TensorId } from '../ops/op.ts';
+import { augmentationSize, compareSize, compareSlot, statisticCount, statisticSlot, type TensorId } from '../ops/op.ts';
 import type { ProbeHandles, ProbeTap } from '../plan/probe.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
 
@@ -25,6 +25,7 @@ export class Probe {
   readonly #trainIndices: TensorId;
   readonly #images: number;
   readonly #clock: () => number;
+  readonly #firstStep: number;
   readonly #statistics = new Float32Array(statisticCount);
   readonly #compared = new Float32Array(compareSize);
   readonly #percentiles = new Float32Array(3);
@@ -34,14 +35,14 @@ export class Probe {
   /** Step that has been looked at before it was made, and whether the costly measures are due. */
   #open: { readonly step: number; readonly deep: boolean; milliseconds: number } | null = null;
 
-  /** Null for a plan without probes. */
+  /** Null for a plan without probes. `firstStep` of the stage that the plan is for is looked at too: what changes with it shows there. */
   static of(
     executable: Executable,
-    plan: TrainingPlan,
+    { plan, firstStep }: { readonly plan: TrainingPlan; readonly firstStep: number },
     settings: DiagnosticsSettings | null | undefined,
     clock: () => number,
   ): Probe | null {
-    return settings && plan.probe ? new Probe(executable, plan, plan.probe, settings, clock) : null;
+    return settings && plan.probe ? new Probe(executable, plan, plan.probe, settings, clock, firstStep) : null;
   }
 
   private constructor(
@@ -50,7 +51,9 @@ export class Probe {
     handles: ProbeHandles,
     settings: DiagnosticsSettings,
     clock: () => number,
+    firstStep: number,
   ) {
+    this.#firstStep = firstStep;
     this.#executable = executable;
     this.#handles = handles;
     this.#trainIndices = plan.handles.trainIndices;
@@ -60,11 +63,14 @@ export class Probe {
   }
 
   isDue(step: number): boolean {
-    return isProbed(this.#settings, step);
+    return step === this.#firstStep || isProbed(this.#settings, step);
   }
 
-  /** The step's batch, hyperparameters and random words have been written; its update has not been made. */
-  async before(step: number, batch: Int32Array): Promise<void> {
+  /**
+   * The step's batch, hyperparameters and random words have been written; its update has not been made.
+   * `augmentation`: what happens to the images of the batch, or of its first part.
+   */
+  async before(step: number, batch: Int32Array, augmentation: Float32Array): Promise<void> {
     const begun = this.#clock();
     // of a batch that is taken in parts the first one is looked at
     const indices = batch.subarray(0, this.#images);
@@ -75,7 +81,7 @@ export class Probe {
     this.#executable.run('probe');
     for (const tap of this.#handles.taps) await this.#readTap(tap);
     for (const each of this.#handles.batchNorms) await this.#readBatchNorm(each);
-    if (deep && this.#handles.noise) await this.#readNoise(this.#handles.noise, indices);
+    if (deep && this.#handles.noise) await this.#readNoise(this.#handles.noise, indices, augmentation);
     this.#open = { step, deep, milliseconds: this.#clock() - begun };
   }
 
@@ -179,7 +185,11 @@ export class Probe {
   }
 
   /** The simple noise scale from two batch sizes (McCandlish et al. 2018, appendix A.1), from the batch and its halves. */
-  async #readNoise(noise: NonNullable<ProbeHandles['noise']>, indices: Int32Array): Promise<void> {
+  async #readNoise(
+    noise: NonNullable<ProbeHandles['noise']>,
+    indices: Int32Array,
+    augmentation: Float32Array,
+  ): Promise<void> {
     const squares = async (results: readonly TensorId[]): Promise<number> => {
       let sum = 0;
       for (const result of results) {
@@ -195,6 +205,10 @@ export class Probe {
     let halves = 0;
     for (const from of [0, images]) {
       this.#executable.write(noise.indices, indices.subarray(from, from + images));
+      if (noise.augmentation !== undefined) {
+        const rows = augmentation.subarray(from * augmentationSize, (from + images) * augmentationSize);
+        this.#executable.write(noise.augmentation, rows);
+      }
       this.#executable.run('probeHalf');
       halves += (await squares(noise.half)) / 2;
     }

@@ -118,7 +118,7 @@ export class TrainingRun {
     this.#evaluatedStep = begin.evaluatedStep;
     this.#watch = new ValidationWatch(job.earlyStopping, begin.stopping);
     this.#log = new StepLog(plan.handles.historySlots, settings.batchSize, this.#step);
-    this.#probe = Probe.of(open.executable, plan, job.diagnostics, options.clock);
+    this.#probe = Probe.of(open.executable, open.stage, job.diagnostics, options.clock);
     this.#losses = lossReader(open);
     this.#state = new TrainingState(plan);
     this.#best = job.earlyStopping?.restoreBest === true ? new TrainingState(plan, modelIds(plan)) : null;
@@ -306,7 +306,7 @@ export class TrainingRun {
     this.#best = this.#best && this.#best.for(stage.plan);
     this.#state.restore(this.#open.executable);
     this.#open.runner.plateauFactor = this.#plateau?.learningRate ?? 1;
-    this.#probe = Probe.of(this.#open.executable, stage.plan, this.#job.diagnostics, this.#options.clock);
+    this.#probe = Probe.of(this.#open.executable, stage, this.#job.diagnostics, this.#options.clock);
     this.#losses = lossReader(this.#open);
     this.#log.batchSize = stage.settings.batchSize;
   }
@@ -339,7 +339,7 @@ export class TrainingRun {
     if (!this.#log.hasRoom) this.#emitProgress();
     if (probed) {
       runner.give(this.#step);
-      await probed.before(this.#step, runner.indices);
+      await probed.before(this.#step, runner.indices, runner.augmentation);
     }
     const begin = clock();
     const before = this.#seconds;

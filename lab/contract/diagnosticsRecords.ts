@@ -47,6 +47,8 @@ export const diagnosticsSchema = z.object({
       measures: z.partialRecord(measureSchema, z.array(z.number().nullable())),
     }),
   ),
+  /** Where the stages of a run with several begin, in order: completed steps before each, and what it is in words. */
+  stages: z.array(z.object({ step: z.number(), text: z.string() })),
   findings: z.array(findingSchema),
   healthy: z.array(rangeSchema),
 });

@@ -58,11 +58,12 @@ export function diagnosticsOf(
   const stored = store.readProbes(run.id, filter);
   const kinds = new Map<string, string>(checked.nodes.map(({ id, layer }) => [id, layer]));
   const order = [...kinds.keys(), wholeNetwork];
+  const stages = stagesOf(run);
   const layers = stored.layers
     .map(({ layer, measures }) => ({
       id: layer,
       kind: kinds.get(layer) ?? '',
-      measures: withDrift(curvesOf(measures)),
+      measures: withDrift(curvesOf(measures), stored.steps, stages),
     }))
     .sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
   const share = run.seconds > 0 ? stored.seconds / run.seconds : null;
@@ -86,7 +87,15 @@ export function diagnosticsOf(
       Object.entries(measures).filter(([name]) => wanted === undefined || wanted.includes(name as Measure)),
     ),
   }));
-  return { run: run.id, ...seen, layers: kept, seconds: stored.seconds, findings, healthy: [...healthyRanges] };
+  const { seconds } = stored;
+  return { run: run.id, ...seen, layers: kept, seconds, stages, findings, healthy: [...healthyRanges] };
+}
+
+/** Told when a stage begins. A run that went on on another backend tells it once more. */
+function stagesOf({ events }: RunDetails): Diagnostics['stages'] {
+  const found = new Map<number, string>();
+  for (const { kind, step, text } of events) if (kind === 'stage') found.set(step, text);
+  return [...found].map(([step, text]) => ({ step, text })).sort((a, b) => a.step - b.step);
 }
 
 type Curves = Partial<Record<Measure, (number | null)[]>>;
@@ -102,14 +111,17 @@ function curvesOf(rows: readonly (Float32Array | null)[]): Curves {
 
 /**
  * Adds how far the 15th, 50th and 85th percentile have moved since the value before, on average, as a part of the band between the
- * outer two: the shift that figure 1 of Ioffe & Szegedy 2015 shows. Null for a band without width.
+ * outer two: the shift that figure 1 of Ioffe & Szegedy 2015 shows. Null for a band without width, and across the beginning of a
+ * stage: other images move the values, not what was learnt.
  */
-function withDrift(curves: Curves): Curves {
+function withDrift(curves: Curves, steps: readonly number[], stages: Diagnostics['stages']): Curves {
   const { p15, p50, p85 } = curves;
   if (!p15 || !p50 || !p85) return curves;
   const drift = p50.map((_, i) => {
     const [before, now] = [i - 1, i].map((at) => [p15[at], p50[at], p85[at]]);
-    if (i === 0 || [...before!, ...now!].some((value) => value === null || value === undefined)) return null;
+    const isNewStage = stages.some(({ step }) => step > steps[i - 1]! && step <= steps[i]!);
+    if (i === 0 || isNewStage || [...before!, ...now!].some((value) => value === null || value === undefined))
+      return null;
     const band = (before![2]! - before![0]! + now![2]! - now![0]!) / 2;
     const moved = now!.reduce<number>((sum, value, k) => sum + Math.abs(value! - before![k]!), 0) / 3;
     return band > 0 ? moved / band : null;

@@ -59,6 +59,7 @@ export function checkSpec(json: unknown, datasets: readonly DatasetRecord[]): Sp
   const staged = parsed.success && dataset && graph?.checked?.ok ? checkStages(parsed.data, dataset) : null;
   if (staged) faults.push(...staged);
   const spec = parsed.success ? parsed.data : null;
+  if (spec && graph?.checked?.ok) faults.push(...watchedFaults(spec, graph.checked));
   if (spec && dataset) faults.push(...crossFaults(spec, dataset));
   return {
     ok: faults.length === 0,
@@ -123,6 +124,20 @@ function checkStages({ model, training }: Spec, dataset: DatasetRecord): readonl
   });
   if (faults.length > 0 || models.length === 0) return faults;
   return stageFaults(stages, models, dataset.imageShape);
+}
+
+/** Nodes to look at that the model does not have; those of the network-wide switches count. */
+function watchedFaults({ training }: Spec, { nodes }: CheckedGraph): readonly LabFault[] {
+  const known = nodes.filter(({ layer }) => layer !== 'input').map(({ id }) => id);
+  return (training.diagnostics?.layers ?? []).flatMap((id, i) =>
+    known.includes(id)
+      ? []
+      : [
+          {
+            message: `training.diagnostics.layers[${i}]: the model has no layer ${JSON.stringify(id.slice(0, 80))} to look at.${suggestion(id, known)}`,
+          },
+        ],
+  );
 }
 
 /** Faults inside a node carry its id, so that the canvas can show them there. */

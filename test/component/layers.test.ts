@@ -4,7 +4,7 @@ import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
 import App from '../../renderer/App.svelte';
 import type { Diagnostics, Finding } from '../../lab/contract/diagnosticsRecords.ts';
-import { columnX, extentOf, placeAt, positiveLimits } from '../../renderer/views/layers/draw.ts';
+import { columnX, extentOf, placeAt, positiveLimits, stagePlaces } from '../../renderer/views/layers/draw.ts';
 import { groupFindings } from '../../renderer/views/layers/groupFindings.ts';
 import { FakeLab, fakeLink, makeRun, makeSpec } from './fakeLab.ts';
 
@@ -44,6 +44,7 @@ const seen: Diagnostics = {
       advice: 'Try BatchNorm before the activation.',
     },
   ],
+  stages: [],
   healthy: [{ measure: 'updateRatio', low: 1e-4, high: 1e-2, why: '' }],
 };
 
@@ -94,6 +95,26 @@ describe('the layers of a run', () => {
     await page.getByRole('slider', { name: 'Step' }).fill('1');
     await expect.poll(() => text('.grid')).toMatch(/30\s%\ssaturated/);
     await expect.poll(() => text('.grid')).toContain('0.100');
+  });
+
+  it('mark where a stage begins, and name the stage of the step that is looked at', async () => {
+    const stages = [
+      { step: 0, text: 'Stage 1 of 2: 14×14 pixels, batches of 60.' },
+      { step: 100, text: 'Stage 2 of 2: 28×28 pixels, batches of 60.' },
+    ];
+    expect(stagePlaces(steps, stages)).toEqual([2]);
+    expect(stagePlaces([0, 1], stages)).toEqual([]);
+    await openLayers();
+    const canvas = (): HTMLCanvasElement =>
+      document.querySelector<HTMLCanvasElement>('[aria-label="Percentiles of dense1"] canvas')!;
+    await expect.poll(() => inkOf(canvas())).toBeGreaterThan(100);
+    const plain = inkOf(canvas());
+    lab.answers = { ...lab.answers, 'diagnostics.get': ({ id }: { id: string }) => ({ ...seen, run: id, stages }) };
+    await openLayers();
+    await expect.element(page.getByText(/^Stage 2 of 2: 28×28 pixels/)).toBeVisible();
+    await expect.poll(() => inkOf(canvas())).toBeGreaterThan(plain);
+    await page.getByRole('slider', { name: 'Step' }).fill('0');
+    await expect.element(page.getByText(/^Stage 1 of 2: 14×14 pixels/)).toBeVisible();
   });
 
   it('show the histograms of the layer that is chosen', async () => {

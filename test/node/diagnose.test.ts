@@ -49,6 +49,14 @@ describe('diagnose', () => {
     store.insertRun(run('seen', { status: 'finished', seconds: 2 }), spec);
     store.insertRun(run('blind', { status: 'finished' }), spec);
     store.appendProbes('seen', [probe(0, 0.1), probe(100, 0.68)]);
+    store.insertRun(run('staged', { status: 'finished' }), spec);
+    store.appendProbes('staged', [probe(0, 0.1), probe(50, 0.1), probe(100, 0.2), probe(150, 0.3)]);
+    const stage = (step: number, text: string): void =>
+      store.appendEvent('staged', { at: step, step, kind: 'stage', text });
+    stage(0, 'Stage 1 of 2: 14×14 pixels, batches of 60.');
+    stage(100, 'Stage 2 of 2: 28×28 pixels, batches of 60.');
+    // told once more by another backend, from a checkpoint
+    stage(100, 'Stage 2 of 2: 28×28 pixels, batches of 60.');
     store.close();
   });
   afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -77,6 +85,16 @@ describe('diagnose', () => {
     // only p15 moved, by 1, and the band is 2 wide before and 1 after
     expect(seen.layers[0]!.measures.drift).toEqual([null, expect.closeTo(1 / 3 / 1.5, 6)]);
     expect(seen.layers[0]!.measures.gradientNorm).toBeUndefined();
+  });
+
+  it('tells where stages begin, and counts no drift from one to the next', async () => {
+    const seen = await jsonHere<Diagnostics>('diagnose', 'staged', '--home', home);
+    expect(diagnosticsSchema.parse(seen)).toEqual(seen);
+    expect(seen.stages.map(({ step }) => step)).toEqual([0, 100]);
+    const drift = seen.layers.find(({ id }) => id === 'tanh1')!.measures.drift!;
+    expect(drift.map((value) => value === null)).toEqual([true, false, true, false]);
+    const { out } = await runHere('diagnose', 'staged', '--home', home);
+    expect(out).toContain('from step 100  Stage 2 of 2: 28×28 pixels, batches of 60.');
   });
 
   it('says what to do about a run that was not looked into, and about a wrong id', async () => {

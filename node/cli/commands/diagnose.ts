@@ -52,7 +52,9 @@ function print(run: RunRecord, seen: Diagnostics, out: Stream): void {
     return;
   }
   const cost = seen.share === null ? '' : `, ${percent(seen.share)} of the training time`;
-  out.write(`${counted(seen.probes, 'probe')} in ${duration(seen.seconds)}${cost}; values at step ${whole(last)}\n\n`);
+  out.write(`${counted(seen.probes, 'probe')} in ${duration(seen.seconds)}${cost}; values at step ${whole(last)}\n`);
+  for (const { step, text } of seen.stages) out.write(`${style.dim(`from step ${whole(step)}  ${text}`)}\n`);
+  out.write('\n');
   if (seen.findings.length === 0) out.write(`${style.good('✓')} Nothing stands out.\n`);
   for (const finding of seen.findings)
     out.write(`${mark(finding, out)} ${finding.text} ${style.dim(finding.advice)}\n`);

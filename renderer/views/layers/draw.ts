@@ -50,6 +50,33 @@ function cursorLine({ context, width, height, palette }: Surface, place: number,
   context.stroke();
 }
 
+/** The places of the first probes of each stage but the first: what jumps there, jumps because the images are others. */
+export function stagePlaces(steps: readonly number[], stages: readonly { readonly step: number }[]): number[] {
+  const places = stages.flatMap(({ step }) => (step > 0 ? [steps.findIndex((probed) => probed >= step)] : []));
+  return [...new Set(places)].filter((place) => place > 0);
+}
+
+/** A drawing with a dashed line where a stage begins. */
+export function withStages(draw: Draw, places: readonly number[], count: number): Draw {
+  return (surface) => {
+    draw(surface);
+    const { context, width, height, palette } = surface;
+    context.globalAlpha = 1;
+    context.strokeStyle = palette.quiet;
+    context.lineWidth = 1;
+    context.setLineDash([2, 2]);
+    for (const place of places) {
+      // between the last probe of one stage and the first of the next
+      const x = Math.round((columnX(place - 1, count, width) + columnX(place, count, width)) / 2) + 0.5;
+      context.beginPath();
+      context.moveTo(x, 0);
+      context.lineTo(x, height);
+      context.stroke();
+    }
+    context.setLineDash([]);
+  };
+}
+
 /** Draws a line with gaps where there is no value. */
 function line({ context, width }: Surface, values: Values, y: (value: number) => number): void {
   context.beginPath();

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cpuBackend } from '../../../engine/cpu/index.ts';
+import { defaultDiagnostics, measureGroups, type DiagnosticsSettings } from '../../../engine/diagnostics/settings.ts';
 import { all } from './jobs.ts';
 import { train } from './drive.ts';
 import { jobChoices, jobOf, type JobChoices } from './randomJobs.ts';
@@ -20,6 +21,23 @@ test('a run ends with the same hash on 1, 2 and 3 threads', limit, async () => {
       const [one, two, three] = [1, 2, 3].map((threads) => train(jobOf(choices), cpuBackend, { threads, slice: 4 }));
       const { hash } = await one!;
       expect([(await two!).hash, (await three!).hash]).toEqual([hash, hash]);
+    }),
+    { seed, numRuns: runs, endOnFailure: true },
+  );
+});
+
+test('a run that is watched ends as one that is not', limit, async () => {
+  const diagnostics: DiagnosticsSettings = {
+    ...defaultDiagnostics,
+    every: 2,
+    deepEvery: 4,
+    measures: [...measureGroups],
+  };
+  await fc.assert(
+    fc.asyncProperty(jobChoices, async (choices) => {
+      const job = jobOf(choices);
+      const { hash } = await train(job, cpuBackend, { slice: 4 });
+      expect((await train({ ...job, diagnostics }, cpuBackend, { threads: 2, slice: 4 })).hash).toBe(hash);
     }),
     { seed, numRuns: runs, endOnFailure: true },
   );

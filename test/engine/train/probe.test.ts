@@ -9,11 +9,13 @@ import {
   measureGroups,
   type DiagnosticsSettings,
 } from '../../../engine/diagnostics/settings.ts';
+import type { GraphDocument } from '../../../engine/graph/document.ts';
 import { initialValues } from '../../../engine/layers/initialize.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { prepareTraining } from '../../../engine/train/prepare.ts';
+import type { StageSettings } from '../../../engine/train/stages.ts';
 import type { TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
-import { cnn, mlp, smallJob } from './jobs.ts';
+import { cnn, mlp, smallJob, stripes } from './jobs.ts';
 import { train, type Outcome } from './drive.ts';
 
 const everything: DiagnosticsSettings = {
@@ -182,5 +184,51 @@ describe('values', () => {
       expect(value(probe, 'out', 'gradientShift')).toBe(0);
       expect(value(probe, 'out', 'gradientCosine')).toBe(1);
     }
+  });
+
+  it.each([0, 0.4])('of the noise scale come from the images as the step changes them, mixup %d', async (mixup) => {
+    // one weight and gradients of one sign: the gradient of a batch is the mean of its halves', in their lengths too
+    const graph: GraphDocument = {
+      nodes: [
+        { id: 'image', layer: 'input' },
+        { id: 'mean', layer: 'globalAvgPool2d' },
+        { id: 'out', layer: 'dense', props: { units: 1, bias: false, weightInit: { kind: 'constant', value: 0.01 } } },
+      ],
+    };
+    const augmentation = { shift: 2, flip: 0, rotation: 0, scale: 0, brightness: 0.4, contrast: 0, cutout: 0 };
+    const diagnostics: DiagnosticsSettings = { ...everything, every: 1, deepEvery: 1, measures: ['noiseScale'] };
+    const files = { train: stripes(90, [1, 6, 5], 1), test: stripes(31, [1, 6, 5], 1, 2), classes: 1 };
+    const probeOf = async (accumulate: number, mixed: number): Promise<StepProbe> => {
+      const job = smallJob(
+        { graph, length: { steps: 1 }, loss: { kind: 'mse' }, accumulate, diagnostics },
+        { ...files, preprocessing: 'unit', augmentation: { ...augmentation, mixup: mixed } },
+      );
+      return probesOf((await train(job, cpuBackend)).events)[0]!;
+    };
+    const probe = await probeOf(1, mixup);
+    const whole = value(probe, '', 'gradientNorm');
+    // of a step in two parts, the first half is what is looked at
+    const first = value(await probeOf(2, 0), '', 'gradientNorm');
+    const halves = (first ** 2 + (2 * whole - first) ** 2) / 2;
+    const signal = (8 * whole ** 2 - 4 * halves) / 4;
+    const variance = (halves - whole ** 2) / (1 / 4 - 1 / 8);
+    expect(value(probe, '', 'noiseScale')).toBeGreaterThan(0);
+    expect(value(probe, '', 'noiseScale')).toBeCloseTo(variance / signal, 3);
+  });
+
+  it('are taken at the first step of every stage too', async () => {
+    const stage: StageSettings = {
+      length: { steps: 3 },
+      imageSize: null,
+      batchSize: 8,
+      learningRateFactor: 1,
+      augmentationStrength: 1,
+      frozen: [],
+      frozenBatchNorm: 'running',
+    };
+    const stages = [stage, { ...stage, imageSize: [8, 8] as const }, stage];
+    const diagnostics = { ...everything, every: 100, early: false };
+    const { events } = await train(smallJob({ graph: cnn, stages, diagnostics }), cpuBackend);
+    expect(probesOf(events).map(({ step }) => step)).toEqual([0, 3, 6]);
   });
 });

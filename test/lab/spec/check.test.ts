@@ -83,6 +83,18 @@ describe('checking a spec', () => {
     expect(checkSpec(smallSpec, []).faults[0]?.message).toMatch(/The lab has none/);
   });
 
+  it('knows which layers there are to look at', () => {
+    const watch = (layers: string[]): string[] => messages(changed({ training: { diagnostics: { layers } } }));
+    const ids = checkSpec(smallSpec, datasets).checked!.nodes.map(({ id }) => id);
+    expect(watch([ids.at(-1)!])).toEqual([]);
+    expect(watch([ids.at(-1)!, 'densee1'])).toEqual([
+      expect.stringMatching(/^training\.diagnostics\.layers\[1\]: the model has no layer "densee1" to look at\./),
+    ]);
+    expect(watch([`${ids.at(-1)!}x`])[0]).toContain(`Did you mean ${ids.at(-1)!}`);
+    // an input is no layer whose outputs are learnt
+    expect(watch([ids[0]!])).toHaveLength(1);
+  });
+
   it('compares fields with one another and with the data', () => {
     expect(messages(changed({ data: { validation: 1000 } }))).toEqual([
       'data.validation: 1000 of the 1000 images of dots are held out, so none is left to train on; take fewer.',
