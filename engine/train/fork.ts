@@ -12,6 +12,8 @@ export interface ForkedTraining {
   readonly loss: LossSettings;
   readonly schedule: ScheduleSettings;
   readonly earlyStopping: EarlyStoppingSettings | null;
+  /** For the words of faults: of a run in stages they give its length. */
+  readonly stages?: readonly unknown[] | undefined;
 }
 
 interface ParentTraining {
@@ -77,7 +79,7 @@ export function forkFaults(
   const { totalSteps, optimizer, earlyStopping } = training;
   if (totalSteps <= step) {
     faults.push({
-      message: `training.length: the run ends after ${totalSteps} steps, but the fork begins behind step ${step}, as steps count from the start of the run that it goes on from; ask for more.`,
+      message: `${(training.stages?.length ?? 0) > 0 ? 'training.stages' : 'training.length'}: the run ends after ${totalSteps} steps, but the fork begins behind step ${step}, as steps count from the start of the run that it goes on from; ask for more.`,
     });
   }
   const { kind } = trainingOf(checkpoint).optimizer ?? optimizer;

@@ -24,14 +24,16 @@ export function forkSpec(parent: RunDetails, step: number, { checkpoint, spec, s
 }
 
 const most = 3;
+const longest = 80;
 
 /** "training.optimizer.learningRate 0.1 → 0.02", for the events of parent and fork. */
 export function changeWords(parent: Spec, fork: Spec): string {
   const differences = diffSpecs([parent, fork], ['start']);
   if (differences.length === 0) return 'nothing is changed';
-  const words = differences
-    .slice(0, most)
-    .map(({ path, values: [before, after] }) => `${path} ${show(before)} → ${show(after)}`);
+  const words = differences.slice(0, most).map(({ path, values: [before, after] }) => {
+    const change = `${show(before)} → ${show(after)}`;
+    return change.length > longest ? `${path} changed` : `${path} ${change}`;
+  });
   const more = differences.length > most ? `, and ${differences.length - most} more changes` : '';
   return `${words.join(', ')}${more}`;
 }

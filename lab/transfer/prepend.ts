@@ -20,7 +20,7 @@ import { effectiveGraph, lengthOf } from '../spec/resolve.ts';
 import type { Spec } from '../spec/schema.ts';
 import { checkWithStart, type StartCheck } from './check.ts';
 import { previewOf } from './preview.ts';
-import { findSource, type Source } from './source.ts';
+import { anyCounterpart, findSource, type Source } from './source.ts';
 import type { StartWeights } from './weights.ts';
 
 export interface PrependerOptions {
@@ -35,7 +35,7 @@ type Size = readonly [height: number, width: number];
 export async function prepend(input: Input, options: PrependerOptions): Promise<PrependedRecord> {
   const { store, datasets } = options;
   const known = await datasets.list();
-  const source = findSource(store, input.of, { seed: 1, fold: null }, 'weights');
+  const source = findSource(store, input.of, anyCounterpart(store, input.of), 'weights');
   const { spec: trained, dataset } = await trainedModel(source, options);
   const base = input.spec === undefined ? trained : requireDocument(input.spec, known);
   const target = known.find(({ id }) => id === base.data.dataset);

@@ -118,6 +118,18 @@ function ofGroup(
   };
 }
 
+/** A counterpart that a group surely has: its first finished run. For other sources it does not matter. */
+export function anyCounterpart(store: Store, text: string): Counterpart {
+  const wanted = text
+    .trim()
+    .toLowerCase()
+    .replace(/^group:/, '')
+    .replace(/:(best|last)$/, '');
+  const [group] = wanted === '' ? [] : store.findGroups(wanted);
+  const run = group === undefined ? undefined : store.groupRuns(group).find(({ status }) => status === 'finished');
+  return { seed: run?.seed ?? 0, fold: run?.fold ?? null };
+}
+
 function ofArchitecture(store: Store, text: string): Source {
   const named = store.findArchitectures(text).length > 0 ? null : /^(.+)@(\d{1,9})$/s.exec(text);
   const id = findArchitecture(store, named ? named[1]! : text);

@@ -72,6 +72,7 @@ function print(run: RunDetails, out: Stream): void {
   section('Experiment', [
     ['data', `${run.dataset}, ${whole(spec.data.validation)} images held out, ${spec.data.preprocessing}`],
     ['model', modelText(run)],
+    run.start === null ? null : ['start', startText(run.start)],
     [
       'optimiser',
       `${training.optimizer.kind}, learning rate ${training.optimizer.learningRate}, ${training.schedule.kind} schedule`,
@@ -79,7 +80,11 @@ function print(run: RunDetails, out: Stream): void {
     ['batch', String(training.batchSize)],
     [
       'length',
-      'steps' in training.length ? counted(training.length.steps, 'step') : counted(training.length.epochs, 'epoch'),
+      training.stages.length > 0
+        ? counted(training.stages.length, 'stage')
+        : 'steps' in training.length
+          ? counted(training.length.steps, 'step')
+          : counted(training.length.epochs, 'epoch'),
     ],
     run.backend === null ? null : ['backend', backendText(run)],
   ]);
@@ -104,6 +109,10 @@ function backendText({ backend, threads, backendChoice }: RunDetails): string {
   const where = backend === 'webgpu' ? (adapter ?? 'GPU') : counted(threads ?? 1, 'thread');
   const why = backendChoice?.asked === 'auto' ? `; chosen: ${backendChoice.reason}` : '';
   return `${backend}, ${where}${why}`;
+}
+
+function startText({ carry, words, firstStep }: NonNullable<RunDetails['start']>): string {
+  return printable(carry === 'everything' ? `goes on from the ${words}, behind step ${whole(firstStep)}` : words);
 }
 
 function modelText(run: RunDetails): string {
