@@ -15,7 +15,7 @@ export {
   type SplitSettings,
 } from './data/split.ts';
 export { classCounts } from './data/stratify.ts';
-export { mostWhitened } from './data/whiten.ts';
+export { mostWhitened } from './data/limits.ts';
 export { decodeIdx, decodeIdxImages, type IdxArray, type IdxPair } from './data/idx.ts';
 export {
   measureNames,

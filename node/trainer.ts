@@ -188,6 +188,7 @@ export function trainingJob(
   return {
     graph: effectiveGraph(spec.model),
     data: {
+      hash: images.record.hash,
       train: images.train,
       test: images.test,
       imageShape: images.record.imageShape,

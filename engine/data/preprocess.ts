@@ -1,5 +1,6 @@
 import type { Preprocessing } from '../worker/protocol.ts';
-import { pixelSums, whiteningMatrix, type PixelSums } from './whiten.ts';
+import { fits } from './fits.ts';
+import type { PixelSums } from './whiten.ts';
 
 /** x = (pixel - offset) * scale. One value each for the whole image, or one per feature [C*H*W]. */
 export interface PixelTransform {
@@ -11,6 +12,9 @@ export interface PixelTransform {
 export function isPerFeature(kind: Preprocessing, channels: number): boolean {
   return (kind === 'standardise' && channels > 1) || kind === 'standardiseFeatures' || isWhitening(kind);
 }
+
+/** Whether the transform follows from the images. */
+export const isFitted = (kind: Preprocessing): boolean => kind !== 'raw' && kind !== 'unit';
 
 /** Whether a matrix follows the transform. */
 export function isWhitening(kind: Preprocessing): kind is 'pcaWhitening' | 'zcaWhitening' {
@@ -78,39 +82,60 @@ function fitFeatures(kind: Preprocessing, pixels: Uint8Array, indices: Int32Arra
 
 /**
  * Matrices of a whitening, one for each size that images are resized to. Fitted on the training split when the first one is asked
- * for, as that takes seconds; then kept.
+ * for, as that takes a moment; then kept. The arithmetic is loaded then, too: it is the cpu backend's.
  */
 export class Whitening {
   readonly #kind: 'pca' | 'zca';
   readonly #eps: number;
-  readonly #fit: () => PixelSums;
+  readonly #pixels: Uint8Array;
+  readonly #indices: Int32Array;
   readonly #imageShape: readonly [number, number, number];
-  readonly #matrices = new Map<string, Float32Array>();
-  #sums: PixelSums | undefined;
+  readonly #key: string | null;
+  readonly #matrices = new Map<string, Promise<Float32Array>>();
 
+  /** @param key names pixels and images in words that nothing else has, so that fits are remembered (fits.ts); null: they are not */
   constructor(
     kind: 'pcaWhitening' | 'zcaWhitening',
     eps: number,
     pixels: Uint8Array,
     indices: Int32Array,
     imageShape: readonly [number, number, number],
+    key: string | null = null,
   ) {
     this.#kind = kind === 'pcaWhitening' ? 'pca' : 'zca';
     this.#eps = eps;
+    this.#pixels = pixels;
+    this.#indices = indices;
     this.#imageShape = imageShape;
-    this.#fit = () => pixelSums(pixels, indices, imageShape[0] * imageShape[1] * imageShape[2]);
+    this.#key = key;
   }
 
-  /** f32 [F, F] for images of this height and width. */
-  matrix(size: readonly [number, number]): Float32Array {
-    const key = size.join('×');
-    let matrix = this.#matrices.get(key);
+  /** f32 [F, F] for images of this height and width. Not for writing. */
+  matrix(size: readonly [number, number]): Promise<Float32Array> {
+    const name = size.join('×');
+    let matrix = this.#matrices.get(name);
     if (matrix === undefined) {
-      this.#sums ??= this.#fit();
-      matrix = whiteningMatrix(this.#sums, this.#kind, this.#eps, this.#imageShape, size);
-      this.#matrices.set(key, matrix);
+      matrix = this.#fit(size);
+      this.#matrices.set(name, matrix);
     }
     return matrix;
+  }
+
+  async #fit(size: readonly [number, number]): Promise<Float32Array> {
+    const { pixelSums, whiteningMatrix } = await import('./whiten.ts');
+    const key = this.#key;
+    const features = this.#imageShape[0] * this.#imageShape[1] * this.#imageShape[2];
+    const sums = (): PixelSums =>
+      fits.take(
+        key === null ? null : `${key} sums`,
+        () => pixelSums(this.#pixels, this.#indices, features),
+        (value) => value.products.byteLength + value.sums.byteLength,
+      );
+    return fits.take(
+      key === null ? null : `${key} ${this.#kind} ${this.#eps} ${size.join('×')}`,
+      () => whiteningMatrix(sums(), this.#kind, this.#eps, this.#imageShape, size),
+      (value) => value.byteLength,
+    );
   }
 }
 

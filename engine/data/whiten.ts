@@ -1,8 +1,6 @@
 import { symmetricEigen } from '../diagnostics/symmetricEigen.ts';
+import { productSums } from '../cpu/productSums.ts';
 import { resizeTaps, type Taps } from '../ops/resample.ts';
-
-/** Largest number of pixels that whitening takes: its time grows with the third power of it. */
-export const mostWhitened = 1024;
 
 /** Sums over images, exact: pixel values are whole numbers. */
 export interface PixelSums {
@@ -15,11 +13,22 @@ export interface PixelSums {
 
 /**
  * Sums of all pixels and of the products of all pairs of pixels, of the images that `indices` names. Whole numbers below 2^53, so
- * their order does not matter. Black pixels add nothing and are passed over, which is most of the work of such images.
+ * their order does not matter.
  *
  * @param pixels u8 [M, F]
  */
 export function pixelSums(pixels: Uint8Array, indices: Int32Array, features: number): PixelSums {
+  const products = productSums(pixels, indices, features);
+  if (products === null) return plainPixelSums(pixels, indices, features);
+  const sums = new Float64Array(features);
+  for (const index of indices) {
+    for (let i = 0; i < features; i++) sums[i]! += pixels[index * features + i]!;
+  }
+  return { count: indices.length, sums, products };
+}
+
+/** The same, pair by pair: what `pixelSums` must give, and does without SIMD. Black pixels add nothing and are passed over. */
+export function plainPixelSums(pixels: Uint8Array, indices: Int32Array, features: number): PixelSums {
   const sums = new Float64Array(features);
   const products = new Float64Array(features * features);
   const places = new Int32Array(features);

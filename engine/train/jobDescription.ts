@@ -21,7 +21,7 @@ const partNames: Record<JobPart | 'start', string> = {
 };
 
 export function describeJob(job: TrainingJob): JobDescription {
-  const { train, test, augmentation, split, folds, validation, ...data } = job.data;
+  const { train, test, hash: _hash, augmentation, split, folds, validation, ...data } = job.data;
   const { nodes } = job.graph;
   return {
     model: canonical(

@@ -19,7 +19,13 @@ export class OpenStage {
   readonly data: readonly (readonly [TensorId, TensorValues])[];
   #disposed = false;
 
-  private constructor(job: TrainingJob, prepared: PreparedTraining, stage: PlannedStage, executable: Executable) {
+  private constructor(
+    job: TrainingJob,
+    prepared: PreparedTraining,
+    stage: PlannedStage,
+    executable: Executable,
+    matrix: Float32Array | null,
+  ) {
     const { plan, order, settings } = stage;
     const { augmentation, imageShape } = job.data;
     this.stage = stage;
@@ -47,7 +53,7 @@ export class OpenStage {
     });
     this.validation = new Evaluation(executable, plan, 'validation', prepared.validationImages);
     this.test = new Evaluation(executable, plan, 'test', prepared.testImages);
-    this.data = dataOf(job, prepared, stage);
+    this.data = dataOf(job, prepared, stage, matrix);
     for (const [tensor, values] of this.data) executable.write(tensor, values);
   }
 
@@ -59,9 +65,11 @@ export class OpenStage {
     backend: Backend,
     options?: CompileOptions,
   ): Promise<OpenStage> {
+    const [, height, width] = job.data.imageShape;
+    const matrix = (await prepared.whitening?.matrix(stage.settings.imageSize ?? [height, width])) ?? null;
     const executable = await backend.compile(stage.plan, options);
     try {
-      return new OpenStage(job, prepared, stage, executable);
+      return new OpenStage(job, prepared, stage, executable, matrix);
     } catch (error) {
       await executable.dispose();
       throw error;
@@ -97,18 +105,16 @@ export class OpenStage {
 
 function dataOf(
   job: TrainingJob,
-  { transform, whitening }: PreparedTraining,
-  { plan: { handles }, settings }: PlannedStage,
+  { transform }: PreparedTraining,
+  { plan: { handles } }: PlannedStage,
+  matrix: Float32Array | null,
 ): (readonly [TensorId, TensorValues])[] {
   const { train, test } = job.data;
   const { offset, scale } = transform;
   const { loss } = job;
   const weights = loss.kind === 'crossEntropy' ? loss.classWeight : undefined;
-  const [, height, width] = job.data.imageShape;
   return [
-    ...(handles.whitening !== undefined && whitening
-      ? [[handles.whitening, whitening.matrix(settings.imageSize ?? [height, width])] as const]
-      : []),
+    ...(handles.whitening !== undefined && matrix ? [[handles.whitening, matrix] as const] : []),
     ...(handles.classWeight !== undefined && weights
       ? [[handles.classWeight, Float32Array.from(weights)] as const]
       : []),

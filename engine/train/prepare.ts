@@ -1,10 +1,11 @@
 import { augments } from '../data/augment.ts';
 import { mixupAlpha } from '../data/mixup.ts';
 import { BatchOrder } from '../data/batches.ts';
-import { fitPreprocessing, isPerFeature, isWhitening, Whitening } from '../data/preprocess.ts';
+import { fits } from '../data/fits.ts';
+import { fitPreprocessing, isFitted, isPerFeature, isWhitening, Whitening } from '../data/preprocess.ts';
 import type { PixelTransform } from '../data/preprocess.ts';
 import { range, splitTrainingFile, type Split } from '../data/split.ts';
-import { mostWhitened } from '../data/whiten.ts';
+import { mostWhitened } from '../data/limits.ts';
 import { EngineError, type Fault } from '../errors.ts';
 import { checkGraph } from '../graph/check.ts';
 import type { CheckedGraph } from '../graph/check.ts';
@@ -12,6 +13,7 @@ import { lowerTraining } from '../plan/lower.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
 import { sizeOf } from '../tensor.ts';
 import type { ImageFile, TrainingJob } from '../worker/protocol.ts';
+import { canonical } from './jobDescription.ts';
 import { stageFaults, stagePath, stageShape, stageSpans, stepsOf, type StageSpan } from './stages.ts';
 
 /** Rows of the history ring: a step's loss is read back at the latest so many steps later. */
@@ -71,17 +73,29 @@ export function prepareTraining(job: TrainingJob): PreparedTraining {
   }
   const split = splitTrainingFile(train.labels, { ...job.data, seed: job.seed });
   const stages = planStages(job, split);
+  const key = fitKey(job);
   return {
     stages,
-    transform: fitPreprocessing(preprocessing, train.pixels, split.train, imageShape),
+    transform: fits.take(
+      isFitted(preprocessing) ? key : null,
+      () => fitPreprocessing(preprocessing, train.pixels, split.train, imageShape),
+      ({ offset, scale }) => offset.byteLength + scale.byteLength,
+    ),
     whitening: isWhitening(preprocessing)
-      ? new Whitening(preprocessing, job.data.whiteningEps ?? 0.01, train.pixels, split.train, imageShape)
+      ? new Whitening(preprocessing, job.data.whiteningEps ?? 0.01, train.pixels, split.train, imageShape, key)
       : null,
     trainImages: split.train,
     validationImages: split.validation,
     testImages: range(test.count),
     totalSteps: stages.at(-1)!.endStep,
   };
+}
+
+/** Names what a transform is fitted to, and as what; null for data without a name. */
+function fitKey({ data, seed }: TrainingJob): string | null {
+  const { hash, imageShape, preprocessing, validation, trainImages, split, folds } = data;
+  if (hash === undefined) return null;
+  return canonical({ hash, imageShape, preprocessing, validation, trainImages, split, folds, seed });
 }
 
 function planStages(job: TrainingJob, split: Split): readonly PlannedStage[] {

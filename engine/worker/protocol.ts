@@ -25,6 +25,8 @@ export type Preprocessing = 'raw' | 'unit' | 'standardise' | 'standardiseFeature
 export interface TrainingJob {
   readonly graph: GraphDocument;
   readonly data: {
+    /** SHA-256 over the data set's files: names the data, so that what is fitted to it is remembered. Left out: it is not. */
+    readonly hash?: string;
     readonly train: ImageFile;
     readonly test: ImageFile;
     /** [C, H, W] */

@@ -115,6 +115,8 @@ export const i32x4Ops = {
   shrU: [0xfd, 173, 1],
   add: [0xfd, 174, 1],
   sub: [0xfd, 177, 1],
+  /** Products of eight i16 lanes each, added in pairs. */
+  dot: [0xfd, 186, 1],
   extmulLowU: [0xfd, 222, 1],
   extmulHighU: [0xfd, 223, 1],
   widenLowU8: [0xfd, 137, 1],

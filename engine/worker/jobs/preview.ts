@@ -93,7 +93,7 @@ export async function runPreview(input: PreviewInput, context: JobContext): Prom
     const [, height, width] = imageShape;
     const size = settings.imageSize ?? ([height, width] as const);
     const resized = resizeImages(seen, imageShape, size);
-    executable.write(plan.handles.input, whitening ? whiten(resized, whitening.matrix(size)) : resized);
+    executable.write(plan.handles.input, whitening ? whiten(resized, await whitening.matrix(size)) : resized);
     const random = new Int32Array(randomSize);
     random[randomSlot.seedLow] = training.seed | 0;
     random[randomSlot.seedHigh] = Math.floor(training.seed / 4294967296) | 0;

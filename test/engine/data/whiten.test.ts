@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { resizeImages } from '../../../engine/data/resizeImages.ts';
 import { applyTransform, fitPreprocessing, whiten, Whitening } from '../../../engine/data/preprocess.ts';
 import { range } from '../../../engine/data/split.ts';
-import { pixelSums } from '../../../engine/data/whiten.ts';
+import { pixelSums, plainPixelSums } from '../../../engine/data/whiten.ts';
 import { cpuBackend } from '../../../engine/cpu/index.ts';
 import { covariance } from '../../../engine/diagnostics/covariance.ts';
 import { fitWhitening } from '../../../engine/diagnostics/whitening.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
+import { RandomStream, streamKind } from '../../../engine/random.ts';
 import { prepareTraining } from '../../../engine/train/prepare.ts';
 import type { StageSettings } from '../../../engine/train/stages.ts';
 import { curve, cnn, smallJob, stripes } from '../train/jobs.ts';
@@ -39,6 +40,22 @@ describe('sums of pixels', () => {
     }
     expect(pixelSums(file.pixels, images.slice().reverse(), 40)).toEqual({ sums, products, count });
   });
+
+  // below, at and above a block of 1024 images, and numbers of pixels that fill no tile
+  it.each([
+    [1, 1],
+    [7, 5],
+    [1024, 12],
+    [1025, 13],
+    [2500, 29],
+  ])('are those of the plain form, of %i images with %i pixels', (count, features) => {
+    const stream = new RandomStream(count, streamKind.noise);
+    const pixels = Uint8Array.from({ length: 3 * count * features }, () =>
+      stream.below(4) === 0 ? 0 : 255 - stream.below(9),
+    );
+    const chosen = Int32Array.from({ length: count }, () => stream.below(3 * count));
+    expect(pixelSums(pixels, chosen, features)).toEqual(plainPixelSums(pixels, chosen, features));
+  });
 });
 
 describe('standardising every pixel', () => {
@@ -58,36 +75,36 @@ describe('standardising every pixel', () => {
 });
 
 describe.each(['pcaWhitening', 'zcaWhitening'] as const)('%s', (kind) => {
-  it('makes the pixels of the training split uncorrelated with variance l / (l + eps)', () => {
+  it('makes the pixels of the training split uncorrelated with variance l / (l + eps)', async () => {
     const transform = fitPreprocessing(kind, file.pixels, images, shape);
-    const y = whiten(applyTransform(transform, picked(), 40), white(kind, 1e-8).matrix([5, 4]));
+    const y = whiten(applyTransform(transform, picked(), 40), await white(kind, 1e-8).matrix([5, 4]));
     const { covariance: matrix } = covariance({ values: y, features: 40 });
     matrix.forEach((value, at) => expect(value).toBeCloseTo(at % 41 === 0 ? 1 : 0, 3));
   });
 
-  it('is the whitening of the reference data', () => {
+  it('is the whitening of the reference data', async () => {
     const unit = Float64Array.from(picked(), (value) => value / 255);
     const expected = fitWhitening(
       { values: unit, features: 40 },
       { kind: kind === 'pcaWhitening' ? 'pca' : 'zca', eps: 0.01 },
     );
-    const matrix = white(kind, 0.01).matrix([5, 4]);
+    const matrix = await white(kind, 0.01).matrix([5, 4]);
     expected.matrix.forEach((value, i) => expect(matrix[i]).toBeCloseTo(value, 4));
   });
 
-  it('is fitted to resized images without resizing any', () => {
+  it('is fitted to resized images without resizing any', async () => {
     const transform = fitPreprocessing(kind, file.pixels, images, shape);
     const small = resizeImages(applyTransform(transform, picked(), 40), shape, [3, 2]);
-    const y = whiten(small, white(kind, 1e-8).matrix([3, 2]));
+    const y = whiten(small, await white(kind, 1e-8).matrix([3, 2]));
     const { covariance: matrix } = covariance({ values: y, features: 12 });
     matrix.forEach((value, at) => expect(value).toBeCloseTo(at % 13 === 0 ? 1 : 0, 3));
   });
 
-  it('looks at the training split only', () => {
+  it('looks at the training split only', async () => {
     const other = file.pixels.slice();
     for (let n = 0; n < 300; n += 3) other.fill(255, n * 40, n * 40 + 40);
-    const again = new Whitening(kind, 0.01, other, images, shape).matrix([5, 4]);
-    expect([...again]).toEqual([...white(kind, 0.01).matrix([5, 4])]);
+    const again = await new Whitening(kind, 0.01, other, images, shape).matrix([5, 4]);
+    expect([...again]).toEqual([...(await white(kind, 0.01).matrix([5, 4]))]);
   });
 
   it('trains in stages of any size, alike on both backends and on any number of threads', async () => {
