@@ -31,6 +31,8 @@ export interface CompileOptions {
   readonly threads?: number;
   /** Needed when threads > 1. */
   readonly spawn?: SpawnHelper;
+  /** Forms of kernels that were chosen before (`Executable.forms`), for the same bits. Others are chosen anew. */
+  readonly forms?: Readonly<Record<string, string>>;
   /** Bytes of memory that the plan may take, as far as the host knows; a plan that needs more is refused. */
   readonly memoryLimit?: number;
 }
@@ -48,6 +50,11 @@ export interface Executable {
   readonly queued?: boolean;
   /** The graphics adapter that it runs on, where it runs on one. */
   readonly adapter?: AdapterDescription;
+  /**
+   * By the class of an op: the form of its kernel, where a backend has measured which one is the fastest. Decides the bits of a
+   * result, so a checkpoint keeps it.
+   */
+  readonly forms?: Readonly<Record<string, string>>;
   /** How the backend's kernels were made, where there is more than one way. */
   readonly variant?: Variant;
   /** A data tensor's values may be kept as they are: they must not change as long as the executable is used. */

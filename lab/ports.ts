@@ -168,6 +168,8 @@ export interface TrainRequest {
   readonly start?: Uint8Array | null;
   /** Instead of what the spec asks for: where a run that goes on, or is replayed, was trained before. */
   readonly backend?: BackendName;
+  /** Of a replay: the forms of kernels that the run recorded, so that sums have the same order. */
+  readonly forms?: Readonly<Record<string, string>>;
 }
 export interface TrainingHandle {
   pause(): void;

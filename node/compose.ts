@@ -64,6 +64,8 @@ export async function compose(options: ComposeOptions = {}): Promise<Composition
       // beside everything else; what is remembered counts at once, before the first run can start
       void setUpRevectorize(home.folder, run).catch(() => undefined);
     }
+    // read by the threads that start from here on (engine/host/backends.node.ts)
+    process.env['ABLATE_KERNEL_FORMS'] = join(home.folder, 'kernelForms.json');
     const entry = options.workerEntry ?? new URL('../engine/worker/entry.node.ts', import.meta.url);
     const lab = createLab({
       store,

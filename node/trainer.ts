@@ -179,7 +179,7 @@ function acrossHosts(threads: EngineHost, gpu: EngineHost): ChoosingHost {
 
 /** Everything a training run needs, from the spec and the images. */
 export function trainingJob(
-  request: Pick<TrainRequest, 'spec' | 'threads' | 'resumeFrom' | 'start' | 'backend'>,
+  request: Pick<TrainRequest, 'spec' | 'threads' | 'resumeFrom' | 'start' | 'backend' | 'forms'>,
   images: DatasetImages,
   checkpointSeconds = 30,
 ): TrainingJob {
@@ -218,6 +218,7 @@ export function trainingJob(
     backend: request.backend ?? spec.backend.kind,
     fallback: spec.backend.fallback,
     precision: spec.backend.precision,
+    ...(request.forms && { forms: request.forms }),
     threads: request.threads,
     checkpointSeconds,
     start: spec.start && jobStart(spec.start, request.start ?? null),

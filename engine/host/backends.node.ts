@@ -3,8 +3,11 @@ import { adapterOf } from '../webgpu/device.ts';
 import type { WebGpuBackend } from '../webgpu/index.ts';
 import type { GraphicsAdapter } from '../worker/backendChoice.ts';
 import { nodeGpu } from './gpu.node.ts';
+import { formFile } from './kernelForms.node.ts';
 import { isGpuWorthAsking, offerSoftwareGpu } from './vulkan.node.ts';
 
+/** Where the forms of kernels that were measured are kept: named by the host (node/compose.ts), for the threads that it starts. */
+const formsVariable = 'ABLATE_KERNEL_FORMS';
 /** Set by the host together with V8's flag (node/revectorize.ts); a thread takes it over when it starts. */
 const isWide = process.env['ABLATE_REVECTORIZE'] === 'on';
 
@@ -15,7 +18,11 @@ async function loadWebGpu(): Promise<WebGpuBackend> {
   const { webgpuBackend } = await import('../webgpu/index.ts');
   // whoever gets here has asked for the GPU by name, or `auto` has found one that is no software
   offerSoftwareGpu();
-  const backend = webgpuBackend(nodeGpu);
+  const file = process.env[formsVariable];
+  const backend = webgpuBackend(nodeGpu, {
+    tuner: { clock: () => performance.now() },
+    ...(file && { memory: formFile(file) }),
+  });
   await backend.device();
   return backend;
 }

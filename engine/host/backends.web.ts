@@ -11,7 +11,7 @@ let webgpu: Promise<WebGpuBackend> | undefined;
 /** One backend, and so one device, per thread. */
 async function loadWebGpu(): Promise<WebGpuBackend> {
   const { webgpuBackend } = await import('../webgpu/index.ts');
-  const backend = webgpuBackend(webGpu);
+  const backend = webgpuBackend(webGpu, { tuner: { clock: () => performance.now() } });
   await backend.device();
   return backend;
 }

@@ -21,6 +21,8 @@ export interface Checkpoint {
   /** State of reduceOnPlateau; null: the run has no such schedule. */
   readonly plateau: PlateauState | null;
   readonly job: JobDescription;
+  /** Forms of kernels that a backend has measured and chosen, for the same bits from here on; left out where there is no choice. */
+  readonly forms?: Readonly<Record<string, string>>;
   readonly tensors: readonly NamedTensor[];
   /** Parameters and buffers of the best evaluation, for runs that put them back at the end; else empty. */
   readonly best: readonly NamedTensor[];
@@ -33,7 +35,7 @@ const version = 1;
 const bestSuffix = '.best';
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
-  const { step, seconds, evaluatedStep, stopping, plateau, job, tensors, best } = checkpoint;
+  const { step, seconds, evaluatedStep, stopping, plateau, job, forms = {}, tensors, best } = checkpoint;
   const all = [...tensors, ...best.map((tensor) => ({ ...tensor, name: `${tensor.name}${bestSuffix}` }))];
   return encodeSafetensors(all, {
     format: checkpointFormat,
@@ -44,6 +46,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer
     stopping: canonical(stopping),
     ...(plateau === null ? {} : { plateau: canonical(plateau) }),
     job: canonical(job),
+    ...(Object.keys(forms).length === 0 ? {} : { forms: canonical(forms) }),
   });
 }
 
@@ -69,6 +72,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     stopping: stoppingState(metadata),
     plateau: plateauState(metadata),
     job: jobDescription(metadata),
+    ...(metadata['forms'] !== undefined && { forms: formsOf(metadata) }),
     tensors: tensors.filter(({ name }) => !name.endsWith(bestSuffix)),
     best: tensors
       .filter(({ name }) => name.endsWith(bestSuffix))
@@ -110,6 +114,14 @@ function stoppingState(metadata: Metadata): StoppingState {
     damaged('stopping', 'the state of early stopping');
   }
   return { best, bestStep, reference, waited: waited as number };
+}
+
+function formsOf(metadata: Metadata): Record<string, string> {
+  const forms = record(metadata, 'forms');
+  const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === 'string';
+  const entries = Object.entries(forms);
+  if (!entries.every(isText)) damaged('forms', 'a list of kernels');
+  return Object.fromEntries(entries);
 }
 
 function plateauState(metadata: Metadata): PlateauState | null {

@@ -70,6 +70,8 @@ export class TrainingRun {
   readonly #options: TrainingRunOptions;
   readonly #checkpoints: Checkpointing;
   readonly #log: StepLog;
+  /** Of all stages so far. */
+  #forms: Readonly<Record<string, string>>;
   readonly #watch: ValidationWatch;
   readonly #plateauSettings: PlateauSettings | null;
   readonly #pacer = new StepPacer();
@@ -109,6 +111,7 @@ export class TrainingRun {
     this.#job = job;
     this.#description = description;
     this.#prepared = prepared;
+    this.#forms = { ...('tensors' in begin ? begin.forms : job.forms), ...open.executable.forms };
     this.#backend = backend;
     this.#open = open;
     this.#options = options;
@@ -145,7 +148,8 @@ export class TrainingRun {
     if (checkpoint) requireSameJob(checkpoint.job, description);
     // at the end of a stage it may be that its evaluation is still to come
     const stage = stageOfStep(prepared.stages, checkpoint?.step ?? firstStepOf(job));
-    const open = await OpenStage.open(job, prepared, stage, backend, options.compile);
+    const forms = checkpoint?.forms ?? job.forms ?? {};
+    const open = await OpenStage.open(job, prepared, stage, backend, { ...options.compile, forms });
     try {
       const begin = checkpoint ?? beginningOf(job, stage.checked, prepared.totalSteps);
       const run = new TrainingRun(job, prepared, backend, open, options, description, begin);
@@ -159,6 +163,10 @@ export class TrainingRun {
       await open.dispose();
       throw error;
     }
+  }
+
+  get #compileOptions(): CompileOptions {
+    return { ...this.#options.compile, forms: this.#forms };
   }
 
   /** Completed steps. */
@@ -211,6 +219,7 @@ export class TrainingRun {
       stopping: this.#watch.state,
       plateau: this.#plateau,
       job: this.#description,
+      forms: this.#forms,
       tensors: this.#state.tensors,
       best: this.#watch.state.bestStep === null ? [] : (this.#best?.tensors ?? []),
     });
@@ -233,7 +242,7 @@ export class TrainingRun {
       plan: stage.plan,
       executable,
       backend: this.#backend,
-      compile: this.#options.compile ?? {},
+      compile: this.#compileOptions,
       batches: batches * runner.parts,
       writeData: (other) => {
         for (const [tensor, values] of data) other.write(tensor, values);
@@ -283,7 +292,7 @@ export class TrainingRun {
     const { checked, plan } = open.stage;
     const nodes = checked.nodes.filter(({ id }) => !reused.has(id));
     if (!usesLsuv(nodes)) return;
-    const compile = this.#options.compile ?? {};
+    const compile = this.#compileOptions;
     const write = (executable: Executable): void => open.writeStep(executable, step);
     await scaleToUnitVariance({ plan, nodes, backend: this.#backend, compile, write }, values);
     this.#state.begin(values, initialState(this.#job.optimizer), step);
@@ -301,7 +310,8 @@ export class TrainingRun {
   async #enter(stage: PlannedStage): Promise<void> {
     // first one, then the other: the images of a data set are not held twice
     await this.#open.dispose();
-    this.#open = await OpenStage.open(this.#job, this.#prepared, stage, this.#backend, this.#options.compile);
+    this.#open = await OpenStage.open(this.#job, this.#prepared, stage, this.#backend, this.#compileOptions);
+    this.#forms = { ...this.#forms, ...this.#open.executable.forms };
     this.#state = this.#state.for(stage.plan);
     this.#best = this.#best && this.#best.for(stage.plan);
     this.#state.restore(this.#open.executable);

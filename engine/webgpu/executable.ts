@@ -44,6 +44,7 @@ export class GpuExecutable implements Executable {
   readonly threads = 1;
   readonly queued = true;
   readonly adapter: AdapterDescription;
+  readonly forms: Readonly<Record<string, string>>;
   /** Only where there is something to look ahead for. */
   readonly lookAhead?: (pixels: TensorId, images: Int32Array) => void;
   /** Asked at every run where its pass notes the GPU's clock; for measurements (passTimer.ts). */
@@ -67,6 +68,7 @@ export class GpuExecutable implements Executable {
     placement: Placement,
     buffers: readonly GPUBuffer[],
     segments: ReadonlyMap<string, readonly PreparedDispatch[]>,
+    forms: Readonly<Record<string, string>>,
   ) {
     this.plan = plan;
     this.adapter = device.adapter;
@@ -74,6 +76,7 @@ export class GpuExecutable implements Executable {
     this.#placement = placement;
     this.#buffers = buffers;
     this.#segments = segments;
+    this.forms = forms;
     this.bytes = buffers.reduce((sum, buffer) => sum + buffer.size, 0);
     this.#inputs = new Uint8Array(placement.buffers[placement.inputs]!);
     this.#streams = placement.streams.map((stream) => this.#openStream(stream));

@@ -1,4 +1,4 @@
-import type { Plan } from '../plan/plan.ts';
+import type { OpInstance, Plan } from '../plan/plan.ts';
 import { sizeOf } from '../tensor.ts';
 import type { GpuLimits } from './device.ts';
 import type { GpuArray, GpuContext, GpuDispatch, GpuTensor, GpuTuning, ImageSource } from './kernel.ts';
@@ -29,7 +29,7 @@ export function lowerPlan(
   fusion: Fusion,
   placement: Placement,
   limits: GpuLimits,
-  tuning: GpuTuning,
+  tuningOf: (op: OpInstance) => GpuTuning,
 ): LoweredPlan {
   const tensors = plan.tensors.map(({ id, name, shape, dtype }): GpuTensor => {
     return { id, name, shape, dtype, size: sizeOf(shape), view: placement.views[id]! };
@@ -42,7 +42,7 @@ export function lowerPlan(
     let used = 0;
     const context: GpuContext = {
       limits,
-      tuning,
+      tuning: tuningOf(head),
       tensor: (id) => tensors[id]!,
       optional: (id) => (id === undefined ? undefined : tensors[id]!),
       chunks: (tensor) => chunksOf(tensor, placement),

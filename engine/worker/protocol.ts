@@ -74,6 +74,8 @@ export interface TrainingJob {
   readonly fallback?: boolean;
   /** How convolutions are computed. Left out: the default, 'fast'. */
   readonly precision?: Precision;
+  /** Forms of kernels that a run which is repeated has recorded (its checkpoint has them). Left out: the backend chooses. */
+  readonly forms?: Readonly<Record<string, string>>;
   readonly threads: number;
   /** Seconds between 'last' checkpoints; one more is made at pause, stop and end. Does not influence the result. */
   readonly checkpointSeconds: number;

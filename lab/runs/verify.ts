@@ -1,17 +1,19 @@
-import type { TrainingEvent } from '../../engine/index.ts';
+import { decodeCheckpoint, type TrainingEvent } from '../../engine/index.ts';
 import type { LabEvent } from '../contract/client.ts';
 import { fromErrorRecord, LabError, toErrorRecord } from '../contract/errors.ts';
 import type { RunDetails, Verification } from '../contract/records.ts';
-import type { Clock, Datasets, Store, Trainer, TrainingHandle } from '../ports.ts';
+import type { CheckpointFiles, Clock, Datasets, Store, Trainer, TrainingHandle } from '../ports.ts';
 import type { StartWeights } from '../transfer/weights.ts';
 import { sameBackend } from './backend.ts';
 import { ReplayComparison } from './replay.ts';
+import { readCheckpoint } from './resume.ts';
 
 export interface VerifierOptions {
   readonly store: Store;
   readonly trainer: Trainer;
   readonly datasets: Datasets;
   readonly weights: StartWeights;
+  readonly checkpoints: CheckpointFiles;
   readonly clock: Clock;
   readonly engineVersion: string;
   /** Threads of a run whose spec does not say. */
@@ -71,7 +73,7 @@ export class RunVerifier {
     const begun = clock.now();
     const { start } = run.spec;
     const weights = start?.weights ? await this.#options.weights.read(start.weights) : null;
-    const outcome = await this.#replay(run, steps, comparison, weights);
+    const outcome = await this.#replay(run, steps, comparison, weights, await this.#formsOf(run));
     const sameHash = steps !== undefined || outcome.resultHash === run.resultHash;
     const verification: Verification = {
       run: run.id,
@@ -116,11 +118,23 @@ export class RunVerifier {
     }
   }
 
+  /** Forms of kernels that the run's backend had measured and chosen; they decide the order of sums. */
+  async #formsOf(run: RunDetails): Promise<Readonly<Record<string, string>> | undefined> {
+    try {
+      const bytes = await readCheckpoint(run, this.#options.store, this.#options.checkpoints);
+      return bytes === null ? undefined : decodeCheckpoint(bytes).forms;
+    } catch {
+      // the checkpoint is gone or damaged: what the backend chooses now may be the same, and the comparison will tell
+      return undefined;
+    }
+  }
+
   #replay(
     run: RunDetails,
     steps: number | undefined,
     comparison: ReplayComparison,
     start: Uint8Array | null,
+    forms: Readonly<Record<string, string>> | undefined,
   ): Promise<Outcome> {
     const { trainer, emit, clock } = this.#options;
     const threads = run.spec.backend.threads > 0 ? run.spec.backend.threads : this.#options.threads();
@@ -164,7 +178,8 @@ export class RunVerifier {
       try {
         // what is seen inside the layers does not change the result, and is not compared
         const spec = { ...run.spec, training: { ...run.spec.training, diagnostics: null } };
-        handle = trainer.start({ runId: run.id, spec, threads, resumeFrom: null, start, ...sameBackend(run) }, hear);
+        const choices = { ...sameBackend(run), ...(forms && { forms }) };
+        handle = trainer.start({ runId: run.id, spec, threads, resumeFrom: null, start, ...choices }, hear);
       } catch (error) {
         end(() => reject(error instanceof Error ? error : new Error(String(error))));
       }

@@ -126,7 +126,9 @@ describe('fused chains', () => {
     const [fused, single] = [true, false].map((fuses) => {
       const fusion = fusePlan(plan, limits.maxStorageBuffersPerShaderStage, fuses);
       const placement = placeTensors(plan, fusion, limits);
-      const programs = lowerPlan(plan, fusion, placement, limits, defaultTuning(limits, false)).segments.get('train')!;
+      const programs = lowerPlan(plan, fusion, placement, limits, () => defaultTuning(limits, false)).segments.get(
+        'train',
+      )!;
       const bytes = programs.flatMap(({ bindings }) => bindings.map(({ view }) => view.bytes));
       return { count: programs.length, bytes: bytes.reduce((sum, each) => sum + each, 0) };
     });
@@ -139,11 +141,7 @@ describe('fused chains', () => {
     for (const most of [6, 8, 12]) {
       const within = { ...limits, maxStorageBuffersPerShaderStage: most };
       const fusion = fusePlan(plan, most);
-      const { segments } = lowerPlan(
-        plan,
-        fusion,
-        placeTensors(plan, fusion, within),
-        within,
+      const { segments } = lowerPlan(plan, fusion, placeTensors(plan, fusion, within), within, () =>
         defaultTuning(within, false),
       );
       // batch norm alone binds seven
