@@ -31,6 +31,8 @@ const limitNames = [
   'minStorageBufferOffsetAlignment',
 ] as const satisfies readonly (keyof GpuLimits)[];
 
+const usefulFeatures: readonly GPUFeatureName[] = ['timestamp-query', 'subgroups'];
+
 /** Where WebGPU comes from: `navigator.gpu`, or Dawn's object in Node. The engine itself reaches for neither. */
 export type GpuSource = () => GPU | undefined | Promise<GPU | undefined>;
 
@@ -115,7 +117,7 @@ export class GpuDevice {
     const requiredLimits = Object.fromEntries(limitNames.map((name) => [name, adapter.limits[name]]));
     const description = describe(adapter);
     try {
-      const requiredFeatures: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
+      const requiredFeatures = usefulFeatures.filter((feature) => adapter.features.has(feature));
       return new GpuDevice(await adapter.requestDevice({ requiredLimits, requiredFeatures }), description);
     } catch (cause) {
       throw new EngineError(

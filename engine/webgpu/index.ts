@@ -9,6 +9,7 @@ import { classOf, withForm } from './forms.ts';
 import { fusePlan } from './fuse.ts';
 import type { GpuTuning } from './kernel.ts';
 import { placeTensors } from './memory.ts';
+import { subgroupSizeOf } from './subgroups.ts';
 import { defaultTuning, within } from './tuning.ts';
 
 /** What the host, a test or a measurement may choose; the adapter decides otherwise. */
@@ -21,6 +22,8 @@ export interface WebGpuOptions {
   readonly dataBytes?: number;
   /** Whether what is element by element is computed where its input is written, and small dispatches share one. Default true. */
   readonly fuse?: boolean;
+  /** Whether sums go through subgroups where the adapter has them. Default: not on one that computes on the processor. */
+  readonly subgroups?: boolean;
   /** Measures which form of a product is the fastest on a GPU. Left out: all take their usual one. */
   readonly tuner?: Tuner;
   /** Remembers what was measured. Left out: as long as this backend. */
@@ -70,7 +73,9 @@ async function compile(
 ): Promise<GpuExecutable> {
   const { limits } = device;
   const fast = wish.precision !== 'exact';
-  const usual: GpuTuning = { ...defaultTuning(limits, device.adapter.isSoftware), ...options.tuning };
+  const { isSoftware } = device.adapter;
+  const subgroup = (options.subgroups ?? !isSoftware) ? await subgroupSizeOf(device) : 0;
+  const usual: GpuTuning = { ...defaultTuning(limits, isSoftware), subgroup, ...options.tuning };
   const forms = await chooseForms(plan, device, {
     fast,
     given: wish.forms ?? {},

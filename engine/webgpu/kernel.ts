@@ -64,6 +64,8 @@ export interface GpuTuning {
   readonly own: 1 | 2 | 4;
   /** Depth of a matrix tile. */
   readonly depth: number;
+  /** Invocations of a subgroup that sums go through, a power of two; 0: they go through workgroup memory alone. */
+  readonly subgroup: number;
   /** Extent of the tiles by which 3x3 convolutions of stride 1 are transformed (Winograd); 0: they are not. */
   readonly winograd: 0 | 2 | 4;
 }

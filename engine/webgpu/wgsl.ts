@@ -1,6 +1,6 @@
 import type { DType } from '../tensor.ts';
 import type { BindingAccess } from './device.ts';
-import type { GpuArray, GpuDispatch } from './kernel.ts';
+import type { GpuArray, GpuDispatch, GpuTuning } from './kernel.ts';
 import type { GpuView } from './memory.ts';
 
 /** A float32 literal. */
@@ -70,7 +70,8 @@ export function programOf(dispatch: GpuDispatch, mostPerDimension: number): Prog
   const plane = z === 1 ? '' : `workgroup.z * ${x * y}u + `;
   const number = y === 1 ? 'workgroup.x' : `${plane}workgroup.y * ${x}u + workgroup.x`;
   const guard = x * y * z === groups ? '' : `\n  if (group >= ${groups}u) { return; }`;
-  const code = `${lines.join('\n')}
+  const enable = functions.includes('subgroupShuffleXor') ? 'enable subgroups;\n' : '';
+  const code = `${enable}${lines.join('\n')}
 ${functions}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lid: u32) {
@@ -81,8 +82,26 @@ ${body}
   return { label, code, bindings: bindings.map(({ view, access }) => ({ view, access })), workgroups: [x, y, z] };
 }
 
-/** Declares `sum_all(lid, value)`: the sum over the workgroup's invocations, the same in all of them, in a fixed order. */
-export function sumAll(threads: number): string {
+/**
+ * Declares `sum_all(lid, value)`: the sum over the workgroup's invocations, the same in all of them, in an order that the number of
+ * invocations decides, and with subgroups their size: halves by halves in a subgroup, then subgroup by subgroup.
+ */
+export function sumAll({ rowThreads: threads, subgroup }: Pick<GpuTuning, 'rowThreads' | 'subgroup'>): string {
+  if (subgroup > 1 && subgroup <= threads) {
+    const halves = Array.from({ length: Math.log2(subgroup) }, (_, i) => subgroup >> (i + 1));
+    return `
+var<workgroup> shares: array<f32, ${threads / subgroup}>;
+fn sum_all(lid: u32, value: f32) -> f32 {
+  var part = value;
+${halves.map((distance) => `  part += subgroupShuffleXor(part, ${distance}u);`).join('\n')}
+  if (lid % ${subgroup}u == 0u) { shares[lid / ${subgroup}u] = part; }
+  workgroupBarrier();
+  var sum = shares[0];
+  for (var s = 1u; s < ${threads / subgroup}u; s++) { sum += shares[s]; }
+  workgroupBarrier();
+  return sum;
+}`;
+  }
   return `
 var<workgroup> shares: array<f32, ${threads}>;
 fn sum_all(lid: u32, value: f32) -> f32 {

@@ -40,7 +40,7 @@ export const batchNorm: GpuKernel<'batchNorm'> = ({ attrs, inputs, outputs }, co
     label: 'batchNorm statistics',
     read: { x, ...(isWhole && { tracked }) },
     ...(isWhole ? kept : { write: { parts } }),
-    functions: channels.functions + sumAll(threads),
+    functions: channels.functions + sumAll(context.tuning),
     body: `
   let c = group / ${slices}u;
   let values = f32(min(${length}u, ${count}u - group % ${slices}u * ${length}u));
@@ -145,7 +145,7 @@ function gradientSums(context: GpuContext, of: Backward): ReturnType<GpuContext[
     label: 'batchNormGrad sums',
     read: { x, dy, mean, variance },
     write: isWhole ? kept : { parts },
-    functions: channels.functions + sumAll(threads),
+    functions: channels.functions + sumAll(context.tuning),
     body: `
   let c = group / ${slices}u;
   let m = mean(c);

@@ -49,7 +49,7 @@ export function channelSums(context: GpuContext, label: string, x: GpuTensor, ou
     label,
     read: { x },
     write: { sums },
-    functions: channels.functions + sumAll(threads),
+    functions: channels.functions + sumAll(context.tuning),
     body: `
   let c = group / ${channels.slices}u;
   var sum = 0.0;${sliceLoop(channels, threads, 'sum += x(at);')}

@@ -21,7 +21,7 @@ export const clipGradientNorm: GpuKernel<'clipGradientNorm'> = ({ attrs, inputs,
       label: 'clipGradientNorm squares',
       read: { gradient },
       update: { parts },
-      functions: sumAll(threads),
+      functions: sumAll(context.tuning),
       body: `
   var sum = 0.0;
   for (var i = group * ${slice}u + lid; i < min((group + 1u) * ${slice}u, ${size}u); i += ${threads}u) { sum += gradient(i) * gradient(i); }
@@ -36,7 +36,7 @@ export const clipGradientNorm: GpuKernel<'clipGradientNorm'> = ({ attrs, inputs,
     label: 'clipGradientNorm norm',
     read: { parts },
     write: { norm },
-    functions: sumAll(threads),
+    functions: sumAll(context.tuning),
     body: `
   var sum = 0.0;
   for (var i = lid; i < ${sliceCount}u; i += ${threads}u) { sum += parts(i); }

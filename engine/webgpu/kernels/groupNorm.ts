@@ -43,7 +43,7 @@ function normalize(context: GpuContext, label: string, tensors: Forward, section
     label,
     read: { x, gamma, beta },
     write: { y, mean, variance },
-    functions: affine + sumAll(threads),
+    functions: affine + sumAll(context.tuning),
     body: `
   var sum = 0.0;${loop(length, threads, 'sum += x(at);')}
   let mu = sum_all(lid, sum) / ${f32(length)};
@@ -69,7 +69,7 @@ function normalizeGrad(context: GpuContext, label: string, tensors: Backward, se
     label,
     read: { x, dy, gamma, mean, variance },
     write: { dx },
-    functions: affine + sumAll(threads),
+    functions: affine + sumAll(context.tuning),
     body: `
   let mu = mean(group);
   let inverse = 1.0 / sqrt(variance(group) + ${f32(eps)});

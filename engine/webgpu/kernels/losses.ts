@@ -37,7 +37,7 @@ function rowLoss(context: GpuContext, of: RowLoss): void {
       label,
       read,
       write: { ...gradient, loss },
-      functions: functions + sumAll(threads),
+      functions: functions + sumAll(context.tuning),
       body: `${divide}
   let n = lid;
   var value = 0.0;
@@ -57,7 +57,7 @@ ${of.row}
     label,
     read,
     write: { ...gradient, values },
-    functions: functions + sumAll(threads),
+    functions: functions + sumAll(context.tuning),
     body: `${divide}
   let n = group * ${threads}u + lid;
   if (n >= ${rows}u) { return; }
@@ -71,7 +71,7 @@ ${of.row}
     label: `${label} sum`,
     read: { ...read, values },
     write: { loss },
-    functions: functions + sumAll(threads),
+    functions: functions + sumAll(context.tuning),
     body: `${divide}
   var sum = 0.0;
   for (var r = lid; r < ${rows}u; r += ${threads}u) { sum += values(r); }
@@ -230,7 +230,7 @@ export const countCorrect: GpuKernel<'countCorrect'> = ({ inputs, outputs }, con
     label: 'countCorrect',
     read: { logits, classes: context.tensor(inputs.target) },
     write: { correct: context.tensor(outputs.correct) },
-    functions: `${sumAll(threads)}
+    functions: `${sumAll(context.tuning)}
 /** The first largest logit is the target's; a row with a NaN has no largest. */
 fn wins(n: u32, t: u32) -> bool {
   let score = logits(n * ${classes}u + t);

@@ -42,7 +42,7 @@ function statisticsOf(context: GpuContext, x: GpuTensor, statistics: GpuTensor, 
     label: 'summarise slices',
     read: { x },
     write: { parts },
-    functions: `${values}${sumAll(threads)}
+    functions: `${values}${sumAll(context.tuning)}
 var<workgroup> lows: array<f32, ${threads}>;
 var<workgroup> highs: array<f32, ${threads}>;`,
     body: `
@@ -244,7 +244,7 @@ function insideOf(context: GpuContext, x: GpuTensor, inside: GpuTensor, [low, hi
     label: 'summarise inside',
     read: { x },
     write: { inside },
-    functions: sumAll(threads),
+    functions: sumAll(context.tuning),
     body: `
   var count = 0.0;
   for (var e = lid; e < ${perUnit}u; e += ${threads}u) {
@@ -269,7 +269,7 @@ export const compare: GpuKernel<'compare'> = ({ inputs, outputs }, context) => {
     label: 'compare slices',
     read: { a, b },
     write: { parts },
-    functions: sumAll(threads),
+    functions: sumAll(context.tuning),
     body: `
 ${names.map((name) => `  var ${name} = 0.0;`).join('\n')}${loop(
       cut,
