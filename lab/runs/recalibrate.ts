@@ -1,4 +1,5 @@
 import type { Handlers } from '../app.ts';
+import { count } from '../compare/sideEffects.ts';
 import type { LabEvent } from '../contract/client.ts';
 import { LabError } from '../contract/errors.ts';
 import type { CheckpointFiles, Clock, Jobs, Store } from '../ports.ts';
@@ -40,7 +41,7 @@ export function recalibrationHandlers(options: RecalibrationHandlersOptions): Ha
       }
       const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
       const { before, after, images } = found;
-      const said = `Statistics of batch norm taken anew over ${images} images: test accuracy ${percent(before.test.accuracy)} before, ${percent(after.test.accuracy)} after (${after.test.images} images). The run stays as it is.`;
+      const said = `Statistics of batch norm taken anew over ${count(images)} images: test accuracy ${percent(before.test.accuracy)} before, ${percent(after.test.accuracy)} after (${count(after.test.images)} images). The run stays as it is.`;
       store.appendEvent(id, { at: clock.now(), step: run.step, kind: 'recalibrated', text: said });
       return { run: id, ...found, layers: [...found.layers] };
     },

@@ -10,6 +10,7 @@ import {
   type RunRecord,
   type Verification,
 } from '../../lab/contract/records.ts';
+import { recalibrationSchema } from '../../lab/contract/recalibrationRecords.ts';
 import { jsonHere, runHere } from './cliHere.ts';
 import { Shell, tinySpec } from './cliProcess.ts';
 
@@ -161,6 +162,46 @@ describe('run, list, show, compare', () => {
     const { code, err } = await here('show', plain[0]!.id[0]!);
     expect(code).toBe(4);
     expect(err).toMatch(/6 runs begin with/);
+  });
+
+  it('measures a finished run with statistics of batch norm that are taken anew', async () => {
+    const id = normalised[0]!.id;
+    const { code, out, err } = await here('recalibrate', id, '--batches', '5');
+    expect({ code, err }).toMatchObject({ code: 0 });
+    expect(out).toMatch(/as trained +\d+\.\d\d % +\d+\.\d\d %/);
+    expect(out).toMatch(/taken anew +\d+\.\d\d % +\d+\.\d\d %/);
+    expect(out).toMatch(/statistics over 5 batches, \d+ images/);
+    expect(out).toMatch(/off by a factor of up to [\d.]+ \(/);
+    const found = recalibrationSchema.parse(await json('recalibrate', id, '--batches', '5'));
+    expect(found.run).toBe(id);
+    // as trained it is what the run said itself, and the run still says it
+    expect(found.before.test.accuracy).toBeCloseTo(normalised[0]!.metrics.testAccuracy!, 6);
+    const { code: shown, out: after } = await here('show', id);
+    expect(shown).toBe(0);
+    expect(after).toContain(normalised[0]!.resultHash!.slice(0, 16));
+    expect(after).toContain('Statistics of batch norm taken anew');
+    const refused = await here('recalibrate', plain[0]!.id);
+    expect(refused.code).not.toBe(0);
+    expect(refused.err).toContain('no batch norm');
+  });
+
+  it('trains once per fold and speaks of folds', async () => {
+    const { code, out, err } = await here('run', spec, '--folds', '3', '--set', 'data.split=stratified');
+    expect({ code, err }).toMatchObject({ code: 0 });
+    for (const fold of [1, 2, 3]) expect(out).toContain(`${fold} of 3`);
+    expect(out).toMatch(
+      /Validation accuracy over 3 folds: \d+\.\d\d % on average, standard deviation \d+\.\d\d points/,
+    );
+    expect(err).toMatch(/Compare with the arm before|Look at the folds together/);
+    const { runs } = await json<{ runs: RunRecord[] }>('list');
+    const folds = runs.filter((run) => run.fold !== null);
+    expect(folds.map(({ fold }) => fold).sort()).toEqual([1, 2, 3]);
+    expect(new Set(folds.map(({ group }) => group)).size).toBe(1);
+    const compared = await here('compare', folds[0]!.group);
+    expect(compared.out).toContain('1: folds 1, 2, 3 of 3');
+    const wrong = await here('run', spec, '--folds', '1');
+    expect(wrong.code).toBe(2);
+    expect(wrong.err).toContain('--folds');
   });
 });
 

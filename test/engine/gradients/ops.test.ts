@@ -322,7 +322,7 @@ const withoutGradient: Readonly<Record<string, string>> = {
   gatherImages: 'reads data',
   gatherLabels: 'reads data',
   augmentImages: 'changes data',
-  mixRows: 'changes data, and losses that give their own gradient',
+  mixRows: 'changes data, and losses that give their own gradient; mixup.test.ts differentiates through it',
   dropoutMask: 'draws',
   noise: 'draws',
   softmaxCrossEntropy: 'loss',
