@@ -121,7 +121,9 @@ export class TrainingRun {
     this.#evaluatedStep = begin.evaluatedStep;
     this.#watch = new ValidationWatch(job.earlyStopping, begin.stopping);
     this.#log = new StepLog(plan.handles.historySlots, settings.batchSize, this.#step);
-    this.#probe = Probe.of(open.executable, open.stage, job.diagnostics, options.clock);
+    // a fork shows its network as it takes it over
+    const firstStep = 'values' in begin ? begin.step : open.stage.firstStep;
+    this.#probe = Probe.of(open.executable, { plan, firstStep }, job.diagnostics, options.clock);
     this.#losses = lossReader(open);
     this.#state = new TrainingState(plan);
     this.#best = job.earlyStopping?.restoreBest === true ? new TrainingState(plan, modelIds(plan)) : null;
