@@ -16,7 +16,7 @@ import type { transferMethods } from '../contract/transferMethods.ts';
 import type { Prepended as PrependedRecord } from '../contract/transferRecords.ts';
 import type { Datasets, Store } from '../ports.ts';
 import { checkSpec, faultsError } from '../spec/check.ts';
-import { effectiveGraph, lengthOf } from '../spec/resolve.ts';
+import { type effectiveGraph, lengthOf } from '../spec/resolve.ts';
 import type { Spec } from '../spec/schema.ts';
 import { checkWithStart, type StartCheck } from './check.ts';
 import { previewOf } from './preview.ts';
@@ -146,7 +146,7 @@ function withStages(spec: Spec, input: Input, size: Size | null, reused: readonl
         imageSize: stage.imageSize === null ? null : [...stage.imageSize],
         batchSize: null,
         frozen: [...stage.frozen],
-      })) as Spec['training']['stages'],
+      })),
     },
   };
 }

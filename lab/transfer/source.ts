@@ -35,9 +35,9 @@ export type Carry = 'weights' | 'everything';
 export function findSource(store: Store, text: string, replicate: Counterpart, carry: Carry): Source {
   const trimmed = text.trim();
   const [, kind, rest] = /^(run|group|architecture):(.*)$/s.exec(trimmed) ?? [undefined, undefined, trimmed];
-  const [, name, role] = /^(.*?)(?::(best|last))?$/s.exec(rest!)! as unknown as [string, string, Role | undefined];
-  if (kind === 'architecture' || (kind === undefined && isArchitecture(store, rest!)))
-    return ofArchitecture(store, rest!);
+  const [, name, role] = /^(.*?)(?::(best|last))?$/s.exec(rest)! as unknown as [string, string, Role | undefined];
+  if (kind === 'architecture' || (kind === undefined && isArchitecture(store, rest)))
+    return ofArchitecture(store, rest);
   const wanted = name.toLowerCase();
   const groups = kind === 'run' || wanted === '' ? [] : store.findGroups(wanted);
   if (kind === 'group' || (groups.length > 0 && (wanted === groups[0] || store.findRuns(wanted).length === 0))) {
