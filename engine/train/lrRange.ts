@@ -61,8 +61,9 @@ export class RangeCurve {
 const leastFall = 0.02;
 /** What it began with: the mean loss over this part of the sweep, whose rates are too low to change anything. */
 const startPart = 0.1;
-/** Steps on either side over which the slope is taken. */
-const reach = 2;
+/** Part of the sweep on either side over which the slope is fitted: over a few steps it would follow the noise of their batches. */
+const reachPart = 0.05;
+const leastReach = 2;
 
 /** Reads the curve. Slopes are taken up to the least loss alone: behind it, a fall is the end of a bump. */
 export function suggestRate(points: readonly RangePoint[]): RangeSuggestion {
@@ -76,11 +77,11 @@ export function suggestRate(points: readonly RangePoint[]): RangeSuggestion {
       'The loss falls at no rate of the range. Try more steps or a range that reaches higher; if that does not help either, look at the initial weights and the preprocessing.';
     return { steepest: null, tenthOfLeast: null, suggestion: null, reason };
   }
+  const reach = Math.max(leastReach, Math.round(points.length * reachPart));
   let steepest: number | null = null;
   let slope = 0;
   for (let i = Math.max(reach, begin.length); i + reach < points.length && i <= least; i++) {
-    const [before, after] = [points[i - reach]!, points[i + reach]!];
-    const rise = (after.smoothed - before.smoothed) / Math.log(after.learningRate / before.learningRate);
+    const rise = slopeOf(points.slice(i - reach, i + reach + 1));
     if (rise < slope) {
       slope = rise;
       steepest = points[i]!.learningRate;
@@ -89,6 +90,18 @@ export function suggestRate(points: readonly RangePoint[]): RangeSuggestion {
   const tenthOfLeast = points[least]!.learningRate / 10;
   const suggestion = Math.min(steepest ?? Infinity, tenthOfLeast);
   return { steepest, tenthOfLeast, suggestion, reason: reasonOf(points[least]!, steepest, tenthOfLeast) };
+}
+
+/** Least-squares slope of the smoothed loss against the logarithm of the rate. */
+function slopeOf(points: readonly RangePoint[]): number {
+  const x = points.map(({ learningRate }) => Math.log(learningRate));
+  const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
+  let [above, below] = [0, 0];
+  points.forEach(({ smoothed }, i) => {
+    above += (x[i]! - mean) * smoothed;
+    below += (x[i]! - mean) ** 2;
+  });
+  return above / below;
 }
 
 function reasonOf(least: RangePoint, steepest: number | null, tenth: number): string {

@@ -41,6 +41,21 @@ describe('the curve', () => {
     expect(rangeGrowth(1, 10, 1)).toBe(1);
   });
 
+  it('takes the slope over a stretch, so that batches that happen to be easy at rates that train nothing do not count', () => {
+    const range = new RangeCurve(0.9, 4);
+    const growth = rangeGrowth(1e-5, 10, 200);
+    for (let i = 0; i < 200; i++) {
+      const learningRate = 1e-5 * growth ** i;
+      // three hard batches at low rates, whose weight in the average then falls; the network learns from 3e-3 on
+      const hard = i >= 27 && i < 30 ? 0.6 : 0;
+      const learnt = 0.5 / (1 + (1e-2 / learningRate) ** 2);
+      range.add(learningRate, 2.4 + hard - learnt + 0.05 * Math.sin(37 * i));
+    }
+    const { steepest } = suggestRate(range.points);
+    expect(steepest).toBeGreaterThan(3e-3);
+    expect(steepest).toBeLessThan(1e-1);
+  });
+
   /** A curve that falls by 1.5 around `middle` decades and rises again behind `end`. */
   const valley = (middle: number, end: number) =>
     Array.from({ length: 100 }, (_, i) => {
