@@ -4,6 +4,7 @@ import { cnnFashion } from './cnnFashion.ts';
 import { globalPooling } from './globalPooling.ts';
 import { lenet } from './lenet.ts';
 import { mlpSigmoid } from './mlpSigmoid.ts';
+import { prependSmall } from './prependSmall.ts';
 import { residual } from './residual.ts';
 import type { TemplateSource } from './template.ts';
 import { vggSmall } from './vggSmall.ts';
@@ -16,6 +17,7 @@ export const templateSources: readonly TemplateSource[] = [
   vggSmall,
   residual,
   globalPooling,
+  prependSmall,
 ];
 
 /** Whole specs to start from, defaults filled in. */

@@ -7,8 +7,10 @@ import {
   DarkIcon,
   DeleteIcon,
   ExportIcon,
+  ForkIcon,
   ImportIcon,
   PauseIcon,
+  PrependIcon,
   RateIcon,
   ResumeIcon,
   RunIcon,
@@ -18,6 +20,7 @@ import {
   StopIcon,
   StudyIcon,
   TemplateIcon,
+  WeightsIcon,
 } from '../parts/icons.ts';
 import { resumable } from '../parts/status.ts';
 import type { AppState } from '../state/app.svelte.ts';
@@ -26,6 +29,7 @@ import type { Action } from './action.ts';
 import { chooseFile } from '../library/open.ts';
 import { canvasActions } from './canvas.ts';
 import { exportSpec } from './files.ts';
+import { startFrom } from '../start/open.ts';
 import { runDraft, seeBatchNorm, sigmoidTemplate } from './start.ts';
 
 const targets = (app: AppState): RunRecord[] => app.targets.flatMap((id) => app.runs.get(id) ?? []);
@@ -35,6 +39,11 @@ const what = (app: AppState): string => (app.route.current.view === 'run' ? 'run
 const connected = (app: AppState): string | null => (app.connection === 'open' ? null : 'The lab is not connected');
 const ready = (app: AppState): string | null =>
   connected(app) ?? (app.starting ? 'Runs are being started' : sigmoidTemplate(app) ? null : 'Templates are loading');
+
+const onRun = (app: AppState): boolean => app.targets.length === 1;
+/** For what goes on from the weights of the run. */
+const trained = (app: AppState): string | null =>
+  connected(app) ?? (targets(app)[0]?.checkpointStep === null ? 'This run has saved no weights yet' : null);
 
 /** One action per run of the targets that is in the right state. */
 function each(
@@ -228,6 +237,37 @@ export const actions = {
       app.draft.open(spec);
       app.draft.setSeeds(String(spec.seed));
       app.route.go('build');
+    },
+  },
+  startFrom: {
+    name: 'run.startFrom',
+    label: 'Start from these weights',
+    group: 'Run',
+    icon: WeightsIcon,
+    visible: onRun,
+    reason: trained,
+    perform: (app) => startFrom(app, app.targets[0]!),
+  },
+  fork: {
+    name: 'run.fork',
+    label: 'Fork this run ...',
+    group: 'Run',
+    icon: ForkIcon,
+    visible: onRun,
+    reason: trained,
+    perform: (app) => {
+      app.continuing = { how: 'fork', run: app.targets[0]! };
+    },
+  },
+  prepend: {
+    name: 'run.prepend',
+    label: 'Prepend a stem ...',
+    group: 'Run',
+    icon: PrependIcon,
+    visible: onRun,
+    reason: trained,
+    perform: (app) => {
+      app.continuing = { how: 'prepend', run: app.targets[0]! };
     },
   },
   delete: {

@@ -44,7 +44,7 @@ export async function seeBatchNorm(app: AppState): Promise<void> {
             run.engineVersion === app.info?.engineVersion &&
             ['queued', 'running', 'finished'].includes(run.status),
         );
-        const id = there?.id ?? (await app.start(spec, [seed], [demonstrationTag]))?.[0];
+        const id = there?.id ?? (await app.startRuns(spec, [seed], [demonstrationTag]))?.[0];
         const run = id === undefined ? undefined : app.runs.get(id);
         if (!run) return;
         groups.add(run.group);
@@ -63,7 +63,7 @@ export async function runDraft(app: AppState): Promise<void> {
   if (!spec || app.draft.reason !== null || app.starting) return;
   app.starting = true;
   try {
-    const ids = await app.start(spec, parsedSeeds.seeds, [], app.draft.foldRuns);
+    const ids = await app.startRuns(spec, parsedSeeds.seeds, [], app.draft.foldRuns);
     if (ids?.[0] !== undefined) app.route.go('run', [ids[0]]);
   } finally {
     app.starting = false;

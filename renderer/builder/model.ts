@@ -25,6 +25,7 @@ import {
   type Repair,
   type RepairedFault,
 } from '../../engine/index.ts';
+import type { LabFault } from '../../lab/contract/errors.ts';
 import type { DatasetRecord } from '../../lab/contract/records.ts';
 import { stageSettings, type Spec } from '../../lab/contract/spec.ts';
 import { isSame } from '../state/patch.ts';
@@ -66,8 +67,14 @@ export function effectiveGraph(model: Spec['model']): GraphDocument {
   return graph;
 }
 
+/** Of one image as the last stage trains on it. */
+function inputShapeOf({ training }: Spec, { imageShape }: DatasetRecord): readonly number[] {
+  const size = stageSettings(training).at(-1)?.imageSize;
+  return size ? [imageShape[0]!, ...size] : imageShape;
+}
+
 export function inspectModel(spec: Spec, dataset: DatasetRecord): Inspection {
-  const options = { inputShape: dataset.imageShape, classes: dataset.classes.length };
+  const options = { inputShape: inputShapeOf(spec, dataset), classes: dataset.classes.length };
   const drawn = { nodes: spec.model.nodes } as GraphDocument;
   // the network-wide switches need a sound graph to work on; a faulty one is shown as it is drawn
   let graph = drawn;
@@ -109,6 +116,16 @@ function nodesOf(graph: GraphDocument, spec: Spec, checked: CheckedGraph, all: r
       repairs: faults.get(node.id)?.[0]?.repairs ?? [],
     };
   });
+}
+
+/** Faults that only the lab finds, such as weights that do not fit, on the nodes that they are about. */
+export function withLabFaults(inspection: Inspection, faults: readonly LabFault[]): Inspection {
+  if (inspection.faults.length > 0 || faults.every(({ node }) => node === undefined)) return inspection;
+  const nodes = inspection.nodes.map((node) => {
+    const own = faults.filter((fault) => fault.node === node.id);
+    return own.length === 0 ? node : { ...node, faults: own.map((fault) => ({ ...fault, repairs: [] })) };
+  });
+  return { ...inspection, nodes };
 }
 
 /** The same inspection with every node that says what it said before as the very same object, so that its card is left alone. */

@@ -8,6 +8,7 @@ import type { AppInfo, DatasetRecord, Template } from '../../lab/contract/record
 import type { Spec } from '../../lab/contract/spec.ts';
 import { RateState } from '../builder/rates/rates.svelte.ts';
 import { LibraryState } from '../library/library.svelte.ts';
+import { StartState } from '../start/start.svelte.ts';
 import type { Link, LinkState } from '../link/link.ts';
 import { BenchState } from './bench.svelte.ts';
 import { ColorState } from './colors.svelte.ts';
@@ -30,6 +31,7 @@ export class AppState {
   readonly bench: BenchState;
   readonly library: LibraryState;
   readonly rates: RateState;
+  readonly start: StartState;
 
   connection = $state<LinkState>('connecting');
   info = $state.raw<AppInfo | null>(null);
@@ -41,6 +43,8 @@ export class AppState {
   /** The dialog that names the model on the bench. */
   savingArchitecture = $state(false);
   studyOpen = $state(false);
+  /** The dialog about going on from a run. */
+  continuing = $state.raw<{ readonly how: 'fork' | 'prepend'; readonly run: string } | null>(null);
   /** True while a call is under way that starts runs; its buttons wait. */
   starting = $state(false);
 
@@ -51,6 +55,7 @@ export class AppState {
     this.bench = new BenchState(this.draft, this.notices);
     this.library = new LibraryState(link, this.notices);
     this.rates = new RateState(link);
+    this.start = new StartState(link);
     link.onState((state) => {
       this.connection = state;
       if (state === 'open') void this.#read();
@@ -66,7 +71,7 @@ export class AppState {
   }
 
   /** Puts runs of `spec` into the queue, one per seed (and fold, if so many are said); null when the lab refused, which was said then. */
-  async start(
+  async startRuns(
     spec: Spec,
     seeds: readonly number[],
     tags: readonly string[] = [],

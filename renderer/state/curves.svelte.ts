@@ -40,12 +40,14 @@ class Columns {
     while (this.length > 0 && this.#steps[this.length - 1]! > step) this.length--;
   }
 
-  points(x: XAxis, run: Pick<RunRecord, 'batchSize' | 'stepsPerEpoch'>): Points {
-    const values = this.#values.subarray(0, this.length);
-    if (x === 'seconds') return interleave(this.#seconds.subarray(0, this.length), values);
+  points(x: XAxis, run: Pick<RunRecord, 'batchSize' | 'stepsPerEpoch'>, until: number): Points {
+    let { length } = this;
+    while (length > 0 && this.#steps[length - 1]! > until) length--;
+    const values = this.#values.subarray(0, length);
+    if (x === 'seconds') return interleave(this.#seconds.subarray(0, length), values);
     const scale = x === 'epoch' ? 1 / (run.stepsPerEpoch ?? 1) : x === 'images' ? run.batchSize : 1;
     return interleave(
-      this.#steps.subarray(0, this.length).map((step) => step * scale),
+      this.#steps.subarray(0, length).map((step) => step * scale),
       values,
     );
   }
@@ -93,9 +95,14 @@ export class RunCurves {
     );
   }
 
-  /** Points of a series over the chosen axis; empty where there are none. */
-  points(name: SeriesName, x: XAxis, run: Pick<RunRecord, 'batchSize' | 'stepsPerEpoch'>): Points {
-    return this.#columns.get(name)?.points(x, run) ?? new Float64Array(0);
+  /** Points of a series over the chosen axis, up to and with step `until`; empty where there are none. */
+  points(
+    name: SeriesName,
+    x: XAxis,
+    run: Pick<RunRecord, 'batchSize' | 'stepsPerEpoch'>,
+    until = Number.POSITIVE_INFINITY,
+  ): Points {
+    return this.#columns.get(name)?.points(x, run, until) ?? new Float64Array(0);
   }
 
   close(): void {

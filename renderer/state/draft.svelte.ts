@@ -6,7 +6,7 @@
 import type { Spec } from '../../lab/contract/spec.ts';
 import type { DatasetRecord } from '../../lab/contract/records.ts';
 import type { LabFault } from '../../lab/contract/errors.ts';
-import { inspectModel, keepNodes, type Inspection } from '../builder/model.ts';
+import { inspectModel, keepNodes, withLabFaults, type Inspection } from '../builder/model.ts';
 import type { Link } from '../link/link.ts';
 import { BenchStore, markOf } from './benchStore.ts';
 import { History, type Moment } from './history.ts';
@@ -35,7 +35,7 @@ export class DraftState {
   readonly dataset = $derived(this.datasets.find((each) => each.id === this.spec?.data.dataset) ?? null);
   readonly inspection = $derived.by<Inspection | null>(() => {
     const next = this.spec && this.dataset ? inspectModel(this.spec, this.dataset) : null;
-    return (this.#inspected = keepNodes(this.#inspected, next));
+    return (this.#inspected = keepNodes(this.#inspected, next && withLabFaults(next, this.labFaults)));
   });
   readonly parsedSeeds = $derived(parseSeeds(this.seeds));
 

@@ -93,6 +93,23 @@ function heldOutWords({ validation, folds, split }: Spec['data']): string {
   return split === 'stratified' ? `${held}, class by class` : held;
 }
 
+type Stage = Spec['training']['stages'][number];
+
+/** "5 epochs at 14×14, rate × 0.1, 3 layers frozen" */
+export function stageWords({ length, imageSize, batchSize, learningRateFactor, frozen }: Stage): string {
+  const size = typeof imageSize === 'number' ? [imageSize, imageSize] : imageSize;
+  return [
+    `${lengthWords(length)}${size === null ? '' : ` at ${size.join('×')}`}`,
+    ...(batchSize === null ? [] : [`batches of ${integer(batchSize)}`]),
+    ...(learningRateFactor === 1 ? [] : [`rate × ${setting(learningRateFactor)}`]),
+    ...(frozen.length === 0 ? [] : [`${plural(frozen.length, 'layer')} frozen`]),
+  ].join(', ');
+}
+
+/** How long a run is, with or without stages. */
+export const runLengthWords = ({ length, stages }: Spec['training']): string =>
+  stages.length === 0 ? lengthWords(length) : stages.map(stageWords).join('; then ');
+
 export function specSummary(spec: Spec, datasetTitle: string): { label: string; value: string }[] {
   const { data, model, training } = spec;
   const hidden = model.nodes.filter((node) => node.layer !== 'input').length;
@@ -112,7 +129,9 @@ export function specSummary(spec: Spec, datasetTitle: string): { label: string; 
     ...(training.clip === null ? [] : [{ label: 'Clipping', value: clipWords(training.clip) }]),
     ...(training.l1 === 0 ? [] : [{ label: 'L1', value: setting(training.l1) }]),
     { label: 'Batch size', value: integer(training.batchSize) },
-    { label: 'Length', value: lengthWords(training.length) },
+    ...(training.stages.length === 0
+      ? [{ label: 'Length', value: lengthWords(training.length) }]
+      : training.stages.map((stage, i) => ({ label: `Stage ${i + 1}`, value: stageWords(stage) }))),
     ...(training.loss.kind === 'crossEntropy' && training.loss.labelSmoothing === 0 && !training.loss.classWeight
       ? []
       : [{ label: 'Loss', value: lossWords(training.loss) }]),

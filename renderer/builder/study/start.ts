@@ -18,7 +18,7 @@ export async function startStudy(
     const groups = new Set<string>();
     for (const seed of seeds) {
       for (const { spec } of arms) {
-        const id = (await app.start(spec, [seed], [tag], folds))?.[0];
+        const id = (await app.startRuns(spec, [seed], [tag], folds))?.[0];
         const run = id === undefined ? undefined : app.runs.get(id);
         if (!run) return;
         groups.add(run.group);

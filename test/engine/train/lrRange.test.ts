@@ -47,7 +47,7 @@ describe('the curve', () => {
     for (let i = 0; i < 200; i++) {
       const learningRate = 1e-5 * growth ** i;
       // three hard batches at low rates, whose weight in the average then falls; the network learns from 3e-3 on
-      const hard = i >= 27 && i < 30 ? 0.6 : 0;
+      const hard = i >= 27 && i < 30 ? 0.9 : 0;
       const learnt = 0.5 / (1 + (1e-2 / learningRate) ** 2);
       range.add(learningRate, 2.4 + hard - learnt + 0.05 * Math.sin(37 * i));
     }
