@@ -420,7 +420,11 @@ export class TrainingRun {
     if (result === undefined) return;
     this.#evaluation = undefined;
     const { split, images } = evaluation;
-    if (!Number.isFinite(result.loss)) throw nonFiniteEvaluation(split, this.#step);
+    if (!Number.isFinite(result.loss)) {
+      // a step since the last save may have spoilt a parameter: then that is what to tell
+      await this.#save();
+      throw nonFiniteEvaluation(split, this.#step);
+    }
     this.#options.emit({ kind: 'evaluation', split, step: this.#step, ...result, images, seconds: this.#seconds });
     if (split === 'test') {
       await this.#finish(this.#watch.exhausted ? 'earlyStopping' : 'completed');

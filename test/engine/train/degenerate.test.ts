@@ -4,7 +4,9 @@ import { EngineError } from '../../../engine/errors.ts';
 import type { GraphDocument, NodeDocument } from '../../../engine/graph/document.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../engine/train/checkpoint.ts';
-import type { ImageFile, TrainingJob } from '../../../engine/worker/protocol.ts';
+import type { StageSettings } from '../../../engine/train/stages.ts';
+import type { ImageFile, TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
+import { gpuBackend, missingGpu } from '../webgpu/device.ts';
 import { all, cnn, curve, mlp, smallJob, stripes } from './jobs.ts';
 import { train } from './drive.ts';
 
@@ -49,8 +51,16 @@ async function failure(run: Promise<unknown>): Promise<EngineError> {
   return error;
 }
 
-describe.each([referenceBackend, cpuBackend])('degenerate input on $name', (backend) => {
-  it.each(['raw', 'unit', 'standardise'] as const)(
+/** The device, where there is one; the last test says so where there is none. */
+const backends = [referenceBackend, cpuBackend, ...(missingGpu === undefined ? [gpuBackend()] : [])];
+
+it('degenerate input on webgpu', ({ skip }) => {
+  skip(missingGpu !== undefined, missingGpu);
+  expect(backends.map(({ name }) => name)).toContain('webgpu');
+});
+
+describe.each(backends)('degenerate input on $name', { timeout: 60_000 }, (backend) => {
+  it.each(['raw', 'unit', 'standardise', 'standardiseFeatures', 'pcaWhitening', 'zcaWhitening'] as const)(
     'constant images, %s: trains on what is left',
     async (preprocessing) => {
       for (const value of [0, 255]) {
@@ -118,6 +128,39 @@ describe.each([referenceBackend, cpuBackend])('degenerate input on $name', (back
     expect(error.code).toBe('nonFinite');
     expect(error.faults[0]!.node).toMatch(/hidden|out/);
     expect(error.message).toContain('Try a lower learning rate');
+  });
+
+  it('parameters that become infinite in the last step: found before they are saved', async () => {
+    const graph = deep(filled('hidden', 1e3));
+    const changes: Partial<TrainingJob> = { graph, optimizer: sgd(1e38), loss: { kind: 'mse' }, length: { steps: 1 } };
+    const last = job(changes, { preprocessing: 'raw' });
+    const events: TrainingEvent[] = [];
+    const error = await failure(train(last, backend, { events }));
+    expect(error.code).toBe('nonFinite');
+    expect(error.message).toContain('After step 1 ');
+    expect(error.faults[0]!.node).toMatch(/hidden|out/);
+    expect(all(events, 'checkpoint')).toEqual([]);
+  });
+
+  it('a test loss that is infinite though the training loss is not: names split and step', async () => {
+    // training images give the batch norm nothing but its mean, the test images are multiplied to more than 3e38
+    const wide = [1, 2, 3, 4, 5, 6].map((i) => filled(`wide${i}`, 1e6));
+    const graph = deep({ id: 'norm', layer: 'batchNorm' }, ...wide);
+    const stage: StageSettings = {
+      length: { steps: 2 },
+      imageSize: null,
+      batchSize: 8,
+      learningRateFactor: 1,
+      augmentationStrength: 1,
+      frozen: ['norm', ...wide.map(({ id }) => id)],
+      frozenBatchNorm: 'batch',
+    };
+    const images = { train: constant(0), test: stripes(31, imageShape, 3, 2) };
+    const error = await failure(
+      train(job({ graph, stages: [stage] }, { ...images, preprocessing: 'unit', validation: 0 }), backend),
+    );
+    expect(error.code).toBe('nonFinite');
+    expect(error.message).toMatch(/^The test loss after step 2 is infinite or not a number, though/);
   });
 
   it('values in a checkpoint that are not numbers: it is refused', async () => {
