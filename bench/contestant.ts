@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { Reply, Request } from './children/serve.ts';
+import type { Reply, Request } from './children/answer.ts';
 
-/** A program that takes part: how it is started. It speaks the protocol of children/serve.ts. */
+/** A program that takes part: how it is started. It speaks the protocol of children/answer.ts. */
 export interface Program {
   /** As results name it: "cpu-2t", "torch-2t", "tfjs-wasm". */
   readonly name: string;
@@ -11,8 +11,18 @@ export interface Program {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Somebody who takes part, wherever it runs. */
+export interface Racer {
+  readonly program: Pick<Program, 'name'>;
+  /** Versions, as it says them itself. */
+  readonly note: string;
+  /** Sends a request and waits for the answer; it is started when needed. Throws with its reason. */
+  ask<K extends Reply['kind']>(request: Request, kind: K, limitMs: number): Promise<Extract<Reply, { kind: K }>>;
+  kill(): void;
+}
+
 /** A contestant in a process of its own, so that its threads, its memory and its flags touch nobody else's. */
-export class Contestant {
+export class Contestant implements Racer {
   readonly program: Program;
   /** Versions, as the child says them. */
   note = '';

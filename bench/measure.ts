@@ -1,4 +1,4 @@
-import type { Contestant } from './contestant.ts';
+import type { Racer } from './contestant.ts';
 import { forPeers, type Workload } from './workloads.ts';
 
 /** Times of one contestant's steps in one workload. */
@@ -32,12 +32,12 @@ const reason = (error: unknown): string => (error instanceof Error ? error.messa
 /** All contestants take turns, so that a busy machine hits them alike. One that fails or is too slow leaves the race. */
 export async function measure(
   workload: Workload,
-  contestants: readonly Contestant[],
+  contestants: readonly Racer[],
   { rounds, seconds, limitMs, until }: MeasureOptions,
 ): Promise<Measurement> {
   const failures = new Map<string, string>();
   const notes = new Map<string, string>();
-  const times = new Map<Contestant, number[]>();
+  const times = new Map<Racer, number[]>();
   for (const contestant of contestants) {
     const { name } = contestant.program;
     // the cpu backend comes first and is always measured
@@ -79,7 +79,7 @@ export async function measure(
 }
 
 /** The best of several tries, in turns: GFLOP/s of one thread by contestant. */
-export async function measurePeaks(contestants: readonly Contestant[]): Promise<Map<string, number>> {
+export async function measurePeaks(contestants: readonly Racer[]): Promise<Map<string, number>> {
   const peaks = new Map<string, number>();
   for (let round = 0; round < 3; round++) {
     for (const contestant of contestants) {

@@ -5,6 +5,7 @@ import type { OpInstance, Plan } from '../engine/plan/plan.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { revectorizeFlag } from '../node/revectorize.ts';
 import type { Options } from './options.ts';
+import { spawnHelper } from '../engine/host/spawn.node.ts';
 import { makeStepper } from './stepper.ts';
 import type { Workload } from './workloads.ts';
 
@@ -77,8 +78,8 @@ export interface WorkloadProfile {
 export async function profileWorkload(workload: Workload, threads: number, options: Options): Promise<WorkloadProfile> {
   const clock = (): number => performance.now();
   const wide = process.execArgv.includes(revectorizeFlag);
-  const profiled = await makeStepper(workload, tunedCpuBackend({ wide, profile: clock }), threads);
-  const plain = await makeStepper(workload, tunedCpuBackend({ wide }), threads);
+  const profiled = await makeStepper(workload, tunedCpuBackend({ wide, profile: clock }), threads, spawnHelper);
+  const plain = await makeStepper(workload, tunedCpuBackend({ wide }), threads, spawnHelper);
   const profile = profiled.executable instanceof CpuExecutable ? profiled.executable.profile : null;
   if (!profile) throw new Error('The cpu backend kept no profile.');
   for (let i = 0; i < 10; i++) {

@@ -1,5 +1,4 @@
-import type { Backend, Executable } from '../engine/backend.ts';
-import { spawnHelper } from '../engine/host/spawn.node.ts';
+import type { Backend, Executable, SpawnHelper } from '../engine/backend.ts';
 import { initialValues } from '../engine/layers/initialize.ts';
 import { hyperSize, randomSize, randomSlot } from '../engine/ops/op.ts';
 import { lowerTraining } from '../engine/plan/lower.ts';
@@ -21,7 +20,13 @@ export interface Stepper {
 const images = 2000;
 const historySlots = 64;
 
-export async function makeStepper(workload: Workload, backend: Backend, threads: number): Promise<Stepper> {
+/** `spawn`: where helper threads come from, for a backend that has several. */
+export async function makeStepper(
+  workload: Workload,
+  backend: Backend,
+  threads: number,
+  spawn?: SpawnHelper,
+): Promise<Stepper> {
   const { inputShape, classes, batch, optimizer, mode } = workload;
   const checked = checkWorkload(workload);
   const plan = lowerTraining(checked, {
@@ -35,7 +40,7 @@ export async function makeStepper(workload: Workload, backend: Backend, threads:
     optimizer,
     historySlots,
   });
-  const executable = await backend.compile(plan, { threads, spawn: spawnHelper });
+  const executable = await backend.compile(plan, { threads, ...(spawn && { spawn }) });
   const { handles } = plan;
   const stream = new RandomStream(1, streamKind.noise);
   const pixels = new Uint8Array(images * inputShape.reduce((product, extent) => product * extent, 1));

@@ -1,5 +1,6 @@
 /** The cpu backend as a contestant: node bench/children/ablate.ts THREADS stock|revectorize|reference */
 import { tunedCpuBackend } from '../../engine/cpu/index.ts';
+import { spawnHelper } from '../../engine/host/spawn.node.ts';
 import { referenceBackend } from '../../engine/reference/index.ts';
 import { measurePeak } from '../peak.ts';
 import { makeStepper, type Stepper } from '../stepper.ts';
@@ -17,7 +18,7 @@ await serve({
   load: async ({ name }) => {
     await current?.executable.dispose();
     const workload = workloads.find((each) => each.name === name)!;
-    const stepper = await makeStepper(workload, backend, Number(threads));
+    const stepper = await makeStepper(workload, backend, Number(threads), spawnHelper);
     current = stepper;
     const end = performance.now() + warmUpMs;
     for (let i = 0; i < warmUpSteps && (i < 3 || performance.now() < end); i++) stepper.step();

@@ -1,66 +1,13 @@
 import { createInterface } from 'node:readline';
-import type { PeerWorkload } from '../workloads.ts';
+import { answering, type Reply, type Request, type Server } from './answer.ts';
 
-/** Requests of the benchmark to a child, one line of JSON each; every one gets one line of JSON back. */
-export type Request =
-  | { readonly kind: 'load'; readonly workload: PeerWorkload }
-  /** Steps for so many seconds, at least once. */
-  | { readonly kind: 'run'; readonly seconds: number }
-  /** Speed of fused multiply-adds without memory, for so many seconds. */
-  | { readonly kind: 'peak'; readonly seconds: number };
-
-export type Reply =
-  | { readonly kind: 'hello'; readonly note: string }
-  | { readonly kind: 'loaded'; readonly note: string }
-  /** Milliseconds of every step. */
-  | { readonly kind: 'times'; readonly times: readonly number[] }
-  | { readonly kind: 'peak'; readonly gflops: number }
-  | { readonly kind: 'error'; readonly message: string };
-
-export type Step = () => void | Promise<void>;
-
-export interface Server {
-  /** Versions and the like. */
-  readonly note: string;
-  /** Compiled, and warm after a few steps. */
-  load(workload: PeerWorkload): Promise<{ readonly step: Step; readonly note: string }>;
-  /** GFLOP/s. */
-  peak?(seconds: number): number;
-}
-
-async function timeSteps(step: Step, seconds: number): Promise<number[]> {
-  const times: number[] = [];
-  const end = performance.now() + 1000 * seconds;
-  let before = performance.now();
-  do {
-    await step();
-    const now = performance.now();
-    times.push(now - before);
-    before = now;
-  } while (before < end);
-  return times;
-}
-
-/** Answers the benchmark's requests on stdin until that is closed. */
+/** Answers the benchmark's requests on stdin, one line of JSON each, until that is closed. */
 export async function serve(server: Server): Promise<void> {
   const reply = (message: Reply): void => void process.stdout.write(JSON.stringify(message) + '\n');
-  let step: Step | undefined;
-  const answer = async (request: Request): Promise<Reply> => {
-    if (request.kind === 'load') {
-      const loaded = await server.load(request.workload);
-      step = loaded.step;
-      return { kind: 'loaded', note: loaded.note };
-    }
-    if (request.kind === 'peak') return { kind: 'peak', gflops: server.peak?.(request.seconds) ?? 0 };
-    return { kind: 'times', times: await timeSteps(step!, request.seconds) };
-  };
+  const answer = answering(server);
   reply({ kind: 'hello', note: server.note });
   for await (const line of createInterface({ input: process.stdin })) {
-    try {
-      reply(await answer(JSON.parse(line) as Request));
-    } catch (error) {
-      reply({ kind: 'error', message: error instanceof Error ? error.message : String(error) });
-    }
+    reply(await answer(JSON.parse(line) as Request));
   }
   process.exit(0);
 }

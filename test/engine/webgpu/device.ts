@@ -1,6 +1,8 @@
+import { afterEach } from 'vitest';
 import { nodeGpu } from '../../../engine/host/gpu.node.ts';
 import { offerSoftwareGpu } from '../../../engine/host/vulkan.node.ts';
 import { webgpuBackend, type WebGpuBackend, type WebGpuOptions } from '../../../engine/webgpu/index.ts';
+import { watchedGpu } from './watchedGpu.ts';
 
 // where the machine has no graphics driver, the software adapter that comes with Chromium does
 offerSoftwareGpu();
@@ -13,5 +15,9 @@ export const missingGpu: string | undefined = await webgpuBackend(nodeGpu)
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
 
+const watched = watchedGpu(nodeGpu);
+// of every file that takes its backend from here: an error of validation fails the test in which it is reported
+afterEach(() => watched.check());
+
 /** A backend with a device of its own. */
-export const gpuBackend = (options: WebGpuOptions = {}): WebGpuBackend => webgpuBackend(nodeGpu, options);
+export const gpuBackend = (options: WebGpuOptions = {}): WebGpuBackend => webgpuBackend(watched.source, options);

@@ -1,6 +1,7 @@
 // examples/cnn-fashion.json on both backends, on real images: four convolutions with batch norm, dropout, Adam.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { Backend } from '../../../engine/backend.ts';
 import { cpuBackend } from '../../../engine/cpu/index.ts';
 import type { ImageFile, TrainingJob } from '../../../engine/worker/protocol.ts';
 import { requireSpec } from '../../../lab/spec/check.ts';
@@ -33,22 +34,27 @@ async function fashion(): Promise<TrainingJob> {
   return { ...job, data: { ...job.data, test: few(images.test, 64) }, diagnostics: null };
 }
 
+/** Without Winograd transforms, whose own rounding grows along the path as much as anything a GPU does. */
+const exactCpu: Backend = {
+  ...cpuBackend,
+  compile: (plan, options) => cpuBackend.compile(plan, { ...options, precision: 'exact' }),
+};
+
 describe('the Fashion CNN on the GPU', () => {
   it('has the losses of the CPU, step by step', async ({ skip }) => {
     skip(missingGpu !== undefined, missingGpu);
     const job = await fashion();
-    const onCpu = await train(job, cpuBackend);
+    const onCpu = await train(job, exactCpu);
     const onGpu = await train(job, gpuBackend());
     const [expected, found] = [curve(onCpu.events, 'loss'), curve(onGpu.events, 'loss')];
     expect(found).toHaveLength(steps);
     const apart = found.map((loss, i) => Math.abs(loss - expected[i]!));
-    // Rounding grows along a training path: Adam divides by the root of gradients that are near zero at first. The bounds are
-    // ten times what was measured on SwiftShader (docs/webgpu.md); a wrong kernel is off by tenths at the second step.
-    apart.forEach((difference, step) => expect(difference, `step ${step + 1}`).toBeLessThan(step < 12 ? 2e-4 : 5e-3));
+    // Rounding grows along a training path: Adam divides by the root of gradients that are near zero at first. Measured on
+    // SwiftShader: 8e-6 at most in the first ten steps, 6e-3 in all (docs/webgpu.md). A wrong kernel is off at the second step.
+    apart.forEach((difference, step) => expect(difference, `step ${step + 1}`).toBeLessThan(step < 10 ? 1e-4 : 5e-2));
     const [a, b] = [onCpu, onGpu].map(({ events }) => all(events, 'evaluation').find(({ split }) => split === 'test')!);
-    expect(Math.abs(a!.loss - b!.loss)).toBeLessThan(2e-2);
+    expect(Math.abs(a!.loss - b!.loss)).toBeLessThan(5e-2);
     // it has learned something: chance is ln 10
     expect(expected.slice(-6).reduce((sum, loss) => sum + loss) / 6).toBeLessThan(2);
-    if (process.env['ABLATE_PRINT'] !== undefined) console.log(apart, a, b);
-  }, 400_000);
+  }, 900_000);
 });

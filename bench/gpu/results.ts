@@ -1,0 +1,43 @@
+import type { Measurement } from '../measure.ts';
+import type { GpuFigures } from '../networks/ablate.ts';
+
+/** One contestant in one workload, as the benchmark prints it; a `failure` instead of figures where it could not run it. */
+export interface GpuResult extends Partial<GpuFigures> {
+  readonly workload: string;
+  readonly contestant: string;
+  readonly failure?: string;
+  /** Milliseconds of a step that is waited for. */
+  readonly median?: number;
+  readonly least?: number;
+  readonly most?: number;
+  readonly steps?: number;
+  /** By the median step; of ours with a full queue, as it trains. */
+  readonly imagesPerSecond?: number;
+  /** How many times as fast ours is, each step waited for: by medians, and by the fastest step of each. */
+  readonly ratio?: number;
+  readonly ratioOfLeast?: number;
+}
+
+const own = 'webgpu';
+const digits = (value: number): number => Number(value.toPrecision(4));
+
+export function gpuResults({ workload, timings, failures }: Measurement): GpuResult[] {
+  const mine = timings.get(own);
+  const results: GpuResult[] = [];
+  for (const [contestant, { median, least, most, steps, note }] of timings) {
+    const figures = contestant === own ? (JSON.parse(note) as GpuFigures) : undefined;
+    results.push({
+      ...{ workload: workload.name, contestant, steps },
+      ...{ median: digits(median), least: digits(least), most: digits(most) },
+      imagesPerSecond: digits((1000 * workload.batch) / (figures?.queuedMs ?? median)),
+      ...figures,
+      ...(mine !== undefined &&
+        contestant !== own && {
+          ratio: digits(median / mine.median),
+          ratioOfLeast: digits(least / mine.least),
+        }),
+    });
+  }
+  for (const [contestant, failure] of failures) results.push({ workload: workload.name, contestant, failure });
+  return results;
+}
