@@ -36,8 +36,8 @@ export const usage = `npm run bench -- [options]
   --peers a,b          torch, tfjs, jax; none
   --rounds n           turns that all contestants of a workload take
   --profile            where the time of a step goes, instead of a comparison
-  --backend webgpu     the GPU instead, against TensorFlow.js and jax-js on the same adapter and PyTorch on CUDA; prints JSON.
-                       With it: --workload, --rounds, --seconds, --limit (seconds without a step until one is given up)
+  --backend webgpu     the GPU instead, against TensorFlow.js and jax-js on the same adapter, in pages of one browser or in
+                       Node, and PyTorch on CUDA; prints JSON. With --help: its options
   --precision          rounding errors of convolutions, by layer and way of computing them, instead of a comparison
   --concurrent         total speed of runs side by side, with the largest number of --threads
   --guard              compares the ratios with bench/baseline.json; what has fallen is measured again, up to three rounds in
