@@ -1,6 +1,6 @@
 /** What becomes of weights that a run starts from, in words and numbers for people. */
 import type { TransferReportRecord, TransferSource } from '../../lab/contract/transferRecords.ts';
-import { integer, plural, shape } from '../format.ts';
+import { integer, shape } from '../format.ts';
 
 export type ReportNode = TransferReportRecord['nodes'][number];
 export type FateKind = 'reused' | 'frozen' | 'partly' | 'new';
@@ -17,7 +17,7 @@ const listing = (stages: readonly number[]): string =>
   stages.length === 1 ? `stage ${stages[0]}` : `stages ${stages.slice(0, -1).join(', ')} and ${stages.at(-1)}`;
 
 /** Stages, from 1, in which the parameters of a node stay as they are. */
-export const frozenStages = ({ frozen }: Pick<ReportNode, 'frozen'>): number[] =>
+const frozenStages = ({ frozen }: Pick<ReportNode, 'frozen'>): number[] =>
   frozen.flatMap((is, i) => (is ? [i + 1] : []));
 
 /** Why the weights of a node are drawn anew; null where they are not. */
@@ -77,5 +77,3 @@ export function sourceWords({ kind, checkpoint, step, seed, version }: TransferS
   ];
   return parts.filter(Boolean).join(', ');
 }
-
-export const layersWords = (n: number): string => plural(n, 'layer');

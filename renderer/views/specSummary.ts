@@ -96,7 +96,7 @@ function heldOutWords({ validation, folds, split }: Spec['data']): string {
 type Stage = Spec['training']['stages'][number];
 
 /** "5 epochs at 14×14, rate × 0.1, 3 layers frozen" */
-export function stageWords({ length, imageSize, batchSize, learningRateFactor, frozen }: Stage): string {
+function stageWords({ length, imageSize, batchSize, learningRateFactor, frozen }: Stage): string {
   const size = typeof imageSize === 'number' ? [imageSize, imageSize] : imageSize;
   return [
     `${lengthWords(length)}${size === null ? '' : ` at ${size.join('×')}`}`,

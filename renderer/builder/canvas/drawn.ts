@@ -11,7 +11,7 @@ export interface DropTarget {
   readonly wire?: string;
 }
 
-export interface Drawn {
+interface Drawn {
   readonly view: View;
   readonly layout: LayoutResult;
   /** Ids of the selected layers. */

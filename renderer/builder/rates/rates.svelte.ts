@@ -8,7 +8,7 @@ import type { Spec } from '../../../lab/contract/spec.ts';
 import type { Link } from '../../link/link.ts';
 import { sweepParts, type SweepParts } from './sweep.ts';
 
-export interface SweepRange {
+interface SweepRange {
   readonly lowest: number;
   readonly highest: number;
   readonly steps: number;
@@ -20,7 +20,7 @@ export interface SweepResult extends SweepRange {
   readonly parts: SweepParts;
 }
 
-export const usualRange: SweepRange = { lowest: 1e-5, highest: 10, steps: 200 };
+const usualRange: SweepRange = { lowest: 1e-5, highest: 10, steps: 200 };
 
 export class RateState {
   /** Of the next test. */
