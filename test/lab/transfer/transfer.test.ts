@@ -216,6 +216,63 @@ describe('a fork', () => {
   });
 });
 
+describe('a fork that is cut off', () => {
+  it('goes on, or begins anew behind its step, to the same weights in another process', async () => {
+    const set = ['training.length.steps=1200', 'training.optimizer.learningRate=0.02'];
+    const whole = await real.ended((await real.lab.call('runs.fork', { id: parent.id, set })).id);
+    const { id } = await real.lab.call('runs.fork', { id: parent.id, set });
+    while (real.store.getRun(id)!.step <= 24) await new Promise((resolve) => setTimeout(resolve, 2));
+    real = await real.reopen();
+    const cut = real.store.getRun(id)!;
+    expect(cut.status).toBe('interrupted');
+    expect(cut.step).toBeLessThan(1200);
+    // its own checkpoint is gone: it begins with the stored weights once more, behind the step of the fork
+    await real.lab.call('runs.resume', { id, from: 'start' });
+    const again = await real.ended(id);
+    expect(again.resultHash).toBe(whole.resultHash);
+    expect((await lossOf(id)).steps).toEqual((await lossOf(whole.id)).steps);
+
+    const other = await real.lab.call('runs.fork', { id: parent.id, set });
+    while (real.store.getRun(other.id)!.step <= 40) await new Promise((resolve) => setTimeout(resolve, 2));
+    await real.lab.call('runs.stop', { id: other.id });
+    expect(real.store.getRun(other.id)!.checkpointStep).toBeGreaterThan(24);
+    await real.lab.call('runs.resume', { id: other.id });
+    expect((await real.ended(other.id)).resultHash).toBe(whole.resultHash);
+    await expect(real.lab.call('runs.create', { spec: whole.spec })).resolves.toHaveLength(1);
+  });
+});
+
+describe('a stem in front', () => {
+  it('of an architecture with weights, by layers of one own', async () => {
+    const nodes = [
+      { id: 'down', layer: 'conv2d', props: { filters: 1, padding: 'same', stride: 2 } },
+      { id: 'act', layer: 'tanh' },
+    ];
+    const of = 'architecture:Own net';
+    const { model } = parent.spec;
+    await real.lab.call('architectures.save', { name: 'Own net', model, dataset: 'stripes', weightsOf: parent.id });
+    const around = { spec: stripesSpec, imageSize: 16, batchNorm: 'batch' } as const;
+    const made = methods['models.prepend'].output.parse(
+      await real.lab.call('models.prepend', { of, stem: { kind: 'nodes', nodes }, ...around }),
+    );
+    expect(made).toMatchObject({ stem: ['down', 'act'], receivers: ['conv1'], expected: [1, 8, 8], given: [1, 8, 8] });
+    expect(made.preview).toMatchObject({
+      ok: true,
+      faults: [],
+      start: { architecture: expect.stringMatching(/^a/) as string },
+    });
+    const bn = made.preview.report!.nodes.find(({ node }) => node === 'bn1')!;
+    expect(bn).toMatchObject({ state: 'reused', frozen: [true, false], statistics: ['batch', 'batch'] });
+    expect(made.spec.training.stages.map(({ imageSize }) => imageSize)).toEqual([
+      [16, 16],
+      [16, 16],
+    ]);
+    const added = made.diff.entries.filter(({ kind }) => kind === 'added').map(({ after }) => after!.id);
+    expect(added).toEqual(['down', 'act']);
+    await expect(real.lab.call('models.prepend', { of, drop: ['pool'] })).rejects.toMatchObject({ code: 'graph' });
+  });
+});
+
 describe('stored weights', () => {
   it('outlive the run they came from, and are gone with the last run that names them', async () => {
     const { id } = await real.lab.call('runs.fork', { id: parent.id, set: ['training.length.steps=30'] });
