@@ -92,6 +92,16 @@ describe('fused chains', () => {
     );
   }, 120_000);
 
+  it('and shared dispatches compute the same with the choices for a large GPU', async ({ skip }) => {
+    skip(missingGpu !== undefined, missingGpu);
+    const short = smallJob({ graph: chains, length: { steps: 4 } });
+    const { subgroup: _, ...large } = { ...defaultTuning(limits, false), winograd: 4 as const };
+    const single = curve((await train(short, gpuBackend({ fuse: false }))).events, 'loss');
+    const fused = await train(short, gpuBackend({ tuning: large, subgroups: true }));
+    curve(fused.events, 'loss').forEach((loss, step) => expect(Math.abs(loss - single[step]!)).toBeLessThan(2e-4));
+    expect((await train(short, gpuBackend({ tuning: large, subgroups: true }))).hash).toBe(fused.hash);
+  }, 120_000);
+
   it('keep every value in memory that an op outside reads, and every op runs once', () => {
     const plan = planOf();
     for (const most of [4, 8, 12]) {

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { encodeCheckpoint } from '../../../engine/train/checkpoint.ts';
+import type { JobDescription } from '../../../engine/train/jobDescription.ts';
+import { sha256 } from '../../../lab/spec/hash.ts';
 import { methods } from '../../../lab/contract/methods.ts';
 import type { Verification } from '../../../lab/contract/records.ts';
 import { bench, smallSpec, type Bench, type FakeWorker } from '../fakes.ts';
@@ -95,6 +98,38 @@ describe('runs.verify', () => {
     }, 3);
     expect(shorter).toMatchObject({ identical: false, steps: 10 });
     expect(it.store.getRun(id)!.events.at(-1)!.text).toContain('it differs');
+  });
+
+  it('replays with the forms of kernels that the run recorded, and without them where its checkpoint has none', async () => {
+    const it = await bench();
+    const [run] = await it.lab.call('runs.create', { spec: smallSpec, seeds: [7] });
+    const worker = await it.worker(0);
+    worker.ready();
+    worker.train(10);
+    const forms = { 'conv2d x=1x1x4x4': 'winograd4' };
+    const job = { model: 'm', data: 'd', training: 't', seed: '7' } as unknown as JobDescription;
+    const stopping = { best: null, bestStep: null, reference: null, waited: 0 };
+    const bytes = encodeCheckpoint({
+      ...{ step: 10, seconds: 1, evaluatedStep: 0, stopping, plateau: null, job, forms, tensors: [], best: [] },
+    });
+    worker.say({ kind: 'checkpoint', role: 'last', step: 10, bytes: bytes.slice(), hash: await sha256(bytes) });
+    worker.evaluate('validation', 0.8);
+    worker.train(10);
+    worker.evaluate('test', 0.75);
+    worker.finish();
+    await it.reaches(run!.id, 'finished');
+    const answer = it.lab.call('runs.verify', { id: run!.id });
+    const replay = await it.worker(1);
+    expect(replay.request.forms).toEqual(forms);
+    trainWhole(replay);
+    await answer;
+    const other = await bench();
+    const id = await finishedRun(other);
+    const plain = other.lab.call('runs.verify', { id });
+    const second = await other.worker(1);
+    expect(second.request).not.toHaveProperty('forms');
+    trainWhole(second);
+    await plain;
   });
 
   it('replays the first steps of a run that has not finished, ends the worker there and looks no further', async () => {
