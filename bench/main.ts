@@ -12,6 +12,7 @@ import { readOptions, usage, type Options, type Variant } from './options.ts';
 import { peers } from './peers/index.ts';
 import { measureNetPrecision, printNetPrecision } from './netPrecision.ts';
 import { measurePrecision, printPrecision } from './precision.ts';
+import { measurePipeline, printPipeline } from './pipeline.ts';
 import { printProfile, profileWorkload } from './profile.ts';
 import { printWorkload, results, type Own, type Result } from './report.ts';
 import type { Workload } from './workloads.ts';
@@ -137,6 +138,18 @@ async function profile(options: Options): Promise<void> {
   if (options.json) console.log(JSON.stringify({ machine: describeMachine(), profiles }, null, 2));
 }
 
+async function pipeline(options: Options): Promise<void> {
+  const all = [];
+  for (const workload of options.workloads) {
+    for (const threads of options.threads) {
+      const lines = await measurePipeline(workload, threads, options);
+      all.push(...lines);
+      if (!options.json) printPipeline(lines);
+    }
+  }
+  if (options.json) console.log(JSON.stringify({ machine: describeMachine(), pipeline: all }, null, 2));
+}
+
 async function precision(options: Options): Promise<void> {
   const layers = await measurePrecision();
   if (!options.json) printPrecision(layers);
@@ -169,5 +182,6 @@ const options = readOptions(
 if (options === null) console.log(usage);
 else if (options.concurrent) await concurrent(options);
 else if (options.profile) await profile(options);
+else if (options.pipeline) await pipeline(options);
 else if (options.precision) await precision(options);
 else await compare(options);

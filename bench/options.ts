@@ -13,6 +13,7 @@ export interface Options {
   readonly quick: boolean;
   readonly json: boolean;
   readonly profile: boolean;
+  readonly pipeline: boolean;
   readonly concurrent: boolean;
   readonly precision: boolean;
   readonly guard: boolean;
@@ -35,6 +36,7 @@ export const usage = `npm run bench -- [options]
   --variants a,b       stock, revectorize (V8 with --experimental-wasm-revectorize)
   --peers a,b          torch, tfjs, jax; none
   --rounds n           turns that all contestants of a workload take
+  --pipeline           what preprocessing, augmentation and whitening add to a step
   --profile            where the time of a step goes, instead of a comparison
   --backend webgpu     the GPU instead, against TensorFlow.js and jax-js on the same adapter, in pages of one browser or in
                        Node, and PyTorch on CUDA; prints JSON. With --help: its options
@@ -75,6 +77,7 @@ export function readOptions(args: string[], peerNames: readonly string[]): Optio
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      pipeline: { type: 'boolean', default: false },
       concurrent: { type: 'boolean', default: false },
       precision: { type: 'boolean', default: false },
       guard: { type: 'boolean', default: false },
@@ -98,6 +101,7 @@ export function readOptions(args: string[], peerNames: readonly string[]): Optio
     quick: flags.quick,
     json: flags.json,
     profile: flags.profile,
+    pipeline: flags.pipeline,
     concurrent: flags.concurrent,
     precision: flags.precision,
     guard: flags.guard,

@@ -50,8 +50,19 @@ export const augmentImages: CpuKernel<'augmentImages'> = ({ inputs, outputs }, c
       const pixelValue = (): void => {
         const [nextRow, nextColumn] = [f.i32.add(row, 1), f.i32.add(column, 1)];
         f.set(corner, f.i32.add(source, f.i32.add(f.i32.mul(row, width), column)));
-        f.set(upper, between(tap(row, column, 0), tap(row, nextColumn, 1), right));
-        f.set(value, between(tap(nextRow, column, width), tap(nextRow, nextColumn, width + 1), right));
+        const stored = (by: number): Expr => f.f32.convertU(f.loadU8(corner, by));
+        // most places have all four pixels within the image: one test for them all
+        f.if(
+          f.i32.and(f.i32.ltU(row, height - 1), f.i32.ltU(column, width - 1)),
+          () => {
+            f.set(upper, between(stored(0), stored(1), right));
+            f.set(value, between(stored(width), stored(width + 1), right));
+          },
+          () => {
+            f.set(upper, between(tap(row, column, 0), tap(row, nextColumn, 1), right));
+            f.set(value, between(tap(nextRow, column, width), tap(nextRow, nextColumn, width + 1), right));
+          },
+        );
         f.set(value, between(upper, value, down));
         f.set(value, f.f32.add(f.f32.mul(value, change('gain')), change('bias')));
         f.set(value, f.f32.min(f.f32.max(value, f.float(0)), f.float(255)));
