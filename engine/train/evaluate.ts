@@ -55,3 +55,19 @@ export class Evaluation {
     return { loss: this.#lossSum / this.images, accuracy: this.#correctSum / this.images };
   }
 }
+
+export type MeasuredSplit = EvaluationResult & { readonly images: number };
+
+/** A model on images that it was trained on and on others. */
+export interface ModelMeasure {
+  readonly train: MeasuredSplit;
+  readonly test: MeasuredSplit;
+}
+
+/** All batches of an evaluation in one go. */
+export async function evaluateAll(evaluation: Evaluation): Promise<MeasuredSplit> {
+  evaluation.begin();
+  let result: EvaluationResult | undefined;
+  while (result === undefined) result = await evaluation.advance();
+  return { ...result, images: evaluation.images };
+}

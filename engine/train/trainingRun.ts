@@ -5,7 +5,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { Checkpointing } from './checkpointing.ts';
 import { ValidationWatch } from './earlyStopping.ts';
 import type { EvaluationResult } from './earlyStopping.ts';
-import { Evaluation } from './evaluate.ts';
+import { Evaluation, evaluateAll, type ModelMeasure } from './evaluate.ts';
 import { describeJob, requireSameJob } from './jobDescription.ts';
 import type { JobDescription } from './jobDescription.ts';
 import { scaleToUnitVariance, usesLsuv } from './lsuv.ts';
@@ -33,22 +33,8 @@ export interface TrainingRunOptions {
   readonly emit: (event: TrainingEvent) => void;
 }
 
-/** A model on images that it was trained on and on others. */
-export interface ModelMeasure {
-  readonly train: MeasuredSplit;
-  readonly test: MeasuredSplit;
-}
-export type MeasuredSplit = EvaluationResult & { readonly images: number };
-
 const lossReader = ({ executable, stage }: OpenStage): LossReader =>
   new LossReader(executable, stage.plan.handles.history, stage.plan.handles.historySlots * 2);
-
-async function whole(evaluation: Evaluation): Promise<MeasuredSplit> {
-  evaluation.begin();
-  let result: EvaluationResult | undefined;
-  while (result === undefined) result = await evaluation.advance();
-  return { ...result, images: evaluation.images };
-}
 
 /** Milliseconds between two 'progress' events. */
 const progressEvery = 100;
@@ -264,8 +250,8 @@ export class TrainingRun {
     const { stage, executable, test } = this.#open;
     const trained = this.#prepared.trainImages.slice(0, test.images);
     return {
-      train: await whole(new Evaluation(executable, stage.plan, 'validation', trained)),
-      test: await whole(test),
+      train: await evaluateAll(new Evaluation(executable, stage.plan, 'validation', trained)),
+      test: await evaluateAll(test),
     };
   }
 

@@ -1,5 +1,6 @@
+import type { ModelMeasure } from '../../train/evaluate.ts';
 import type { RecalibratedLayer } from '../../train/recalibrate.ts';
-import { TrainingRun, type ModelMeasure } from '../../train/trainingRun.ts';
+import { TrainingRun } from '../../train/trainingRun.ts';
 import type { TrainingJob } from '../protocol.ts';
 import { compileOptionsOf } from './compileOptions.ts';
 import type { JobContext } from './job.ts';
