@@ -111,7 +111,14 @@ export { carriesPlateau, carriesStopping, forkFaults, trainingOf, type ForkedTra
 export { prepareTraining, type PreparedTraining } from './train/prepare.ts';
 export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './train/safetensors.ts';
 export { learningRateFactor } from './train/schedules.ts';
-export { stageFaults, stageOfStep, stageShape, stageSpans, type StageSettings, type StageSpan } from './train/stages.ts';
+export {
+  stageFaults,
+  stageOfStep,
+  stageShape,
+  stageSpans,
+  type StageSettings,
+  type StageSpan,
+} from './train/stages.ts';
 export { prependStages, type PrependStagesOptions } from './train/prependStages.ts';
 export { decodeWeights, type JobStart, type StartSettings, type StoredWeights } from './train/start.ts';
 export {

@@ -70,7 +70,7 @@ export function effectiveGraph(model: Spec['model']): GraphDocument {
 /** Of one image as the last stage trains on it. */
 function inputShapeOf({ training }: Spec, { imageShape }: DatasetRecord): readonly number[] {
   const size = stageSettings(training).at(-1)?.imageSize;
-  return size ? [imageShape[0]!, ...size] : imageShape;
+  return size ? [imageShape[0], ...size] : imageShape;
 }
 
 export function inspectModel(spec: Spec, dataset: DatasetRecord): Inspection {

@@ -383,12 +383,22 @@ describe('inspecting a network', () => {
   });
 
   it('counts steps as the lab does: the last batch that is not full is left out', () => {
-    expect(lengthOf(makeSpec(), mnist)).toEqual({ trainImages: 55_000, stepsPerEpoch: 916, totalSteps: 4580 });
+    expect(lengthOf(makeSpec(), mnist)).toEqual({
+      trainImages: 55_000,
+      validationImages: 5000,
+      stepsPerEpoch: 916,
+      totalSteps: 4580,
+    });
     const short = makeSpec((next) => {
       next.data.trainImages = 100;
       next.training.length = { epochs: 0.01 };
     });
-    expect(lengthOf(short, mnist)).toEqual({ trainImages: 100, stepsPerEpoch: 1, totalSteps: 1 });
+    expect(lengthOf(short, mnist)).toEqual({
+      trainImages: 100,
+      validationImages: 5000,
+      stepsPerEpoch: 1,
+      totalSteps: 1,
+    });
   });
 
   it('decodes sample images', () => expect([...decodeBase64(btoa('\u0000\u00ff'))]).toEqual([0, 255]));

@@ -159,6 +159,7 @@ describe('progress', () => {
     name: 'Sigmoid MLP',
     dataset: 'mnist',
     seed: 1,
+    fold: null,
     step: 500,
     totalSteps: 1000,
     imagesPerSecond: 66_400,
