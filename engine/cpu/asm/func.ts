@@ -229,6 +229,11 @@ export class Func {
     return this.#load([0xfd, 92], address, offset, 0);
   }
 
+  /** `vector` with the two bytes at the address in lane `lane` of its eight u16. */
+  load16Lane(vector: Expr, lane: number, address: Int, offset = 0): Expr {
+    return this.#prefixed([address, vector], [0xfd, 85, 0, ...unsigned(offset), lane]);
+  }
+
   store(address: Int, offset: number, value: Expr): void {
     this.#store([0xfd, 11], address, offset, value, 2);
   }

@@ -83,6 +83,7 @@ export const f32x4Ops = {
   xor: [0xfd, 81],
   /** select(a, b, mask): bits of a where mask is 1, of b elsewhere. */
   select: [0xfd, 82],
+  floor: [0xfd, 104],
   abs: [0xfd, 224, 1],
   neg: [0xfd, 225, 1],
   sqrt: [0xfd, 227, 1],
@@ -111,14 +112,22 @@ export const i32x4Ops = {
   eq: [0xfd, 55],
   ne: [0xfd, 56],
   geS: [0xfd, 63],
+  /** 1 where no lane is 0. */
+  allTrue: [0xfd, 163, 1],
   shl: [0xfd, 171, 1],
   shrU: [0xfd, 173, 1],
   add: [0xfd, 174, 1],
   sub: [0xfd, 177, 1],
+  mul: [0xfd, 181, 1],
   /** Products of eight i16 lanes each, added in pairs. */
   dot: [0xfd, 186, 1],
   extmulLowU: [0xfd, 222, 1],
   extmulHighU: [0xfd, 223, 1],
   widenLowU8: [0xfd, 137, 1],
   widenLowU16: [0xfd, 169, 1],
+  widenHighU16: [0xfd, 170, 1],
+  /** Eight u16 lanes. */
+  shrU16: [0xfd, 141, 1],
+  /** Towards zero; what does not fit gives the nearest that does, NaN 0. */
+  truncateF32S: [0xfd, 248, 1],
 } as const;
