@@ -41,15 +41,15 @@ export function judge(
 
 const header = `# Reproduction
 
-Small experiments on the real data, three seeds each, measured with this engine. The learning tests take their bounds from them.
+Small experiments on the real data, five seeds each, measured with this engine. The learning tests take their bounds from them.
 This page is written by \`npm run reproduce\`, which trains every row (\`--row name\` for some of them, \`--quick\` for a look
 whether they run); the numbers behind it are in \`scripts/reproduce/results.json\`.
 
 - Numbers are mean ± standard deviation over the seeds. *Early* is the validation accuracy at the first evaluation, *train* the
   accuracy on the last 20 training batches (with dropout, where there is any).
 - A claim is judged on the differences by seed, which share initial weights and order of batches: *supported* when the 95 % t
-  interval of their mean lies above 0, *contradicted* when it lies below, else *undecided*. With three seeds the interval is wide
-  (4.3 standard errors), and with so many claims one in twenty of those without any effect comes out decided by chance.
+  interval of their mean lies above 0, *contradicted* when it lies below, else *undecided*. With five seeds the interval is wide
+  (2.8 standard errors), and with so many claims one in twenty of those without any effect comes out decided by chance.
 - A run whose loss becomes infinite or not a number has *diverged*; it counts as a guess among ten classes, 10 %.
 - A verdict is about this network, these data and this budget, and about nothing else.
 `;
