@@ -99,6 +99,22 @@ async function compareState(
   return undefined;
 }
 
+/** The last difference if there is one with each of three shifts of a seed; undefined as soon as one agrees. An error counts at once. */
+export async function onEveryDraw(
+  compare: (shift: number) => Promise<Mismatch | undefined>,
+): Promise<Mismatch | undefined> {
+  let mismatch: Mismatch | undefined;
+  for (const shift of [0, 1_000_003, 2_000_003]) {
+    try {
+      mismatch = await compare(shift);
+    } catch (error) {
+      return { message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    }
+    if (mismatch === undefined) return undefined;
+  }
+  return mismatch;
+}
+
 /**
  * Undefined when the backends agree. Where rounding moves a value across a kink (ReLU at 0, two nearly equal maxima of a
  * pool), correct backends differ; so a model counts as a mismatch only if it differs on three draws of data and weights.
@@ -108,14 +124,5 @@ export async function compareBackends(
   backend: Backend,
   options: CompileOptions = {},
 ): Promise<Mismatch | undefined> {
-  let mismatch: Mismatch | undefined;
-  for (const shift of [0, 1_000_003, 2_000_003]) {
-    try {
-      mismatch = await compareOnce({ ...spec, dataSeed: spec.dataSeed + shift }, backend, options);
-    } catch (error) {
-      return { message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-    }
-    if (mismatch === undefined) return undefined;
-  }
-  return mismatch;
+  return onEveryDraw((shift) => compareOnce({ ...spec, dataSeed: spec.dataSeed + shift }, backend, options));
 }
