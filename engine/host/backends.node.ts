@@ -14,10 +14,9 @@ const isWide = process.env['ABLATE_REVECTORIZE'] === 'on';
 let webgpu: Promise<WebGpuBackend> | undefined;
 
 /** One backend, and so one device, per thread. */
-async function loadWebGpu(): Promise<WebGpuBackend> {
+async function loadWebGpu(software: boolean): Promise<WebGpuBackend> {
   const { webgpuBackend } = await import('../webgpu/index.ts');
-  // whoever gets here has asked for the GPU by name, or `auto` has found one that is no software
-  offerSoftwareGpu();
+  if (software) offerSoftwareGpu();
   const file = process.env[formsVariable];
   const backend = webgpuBackend(nodeGpu, {
     tuner: { clock: () => performance.now() },
@@ -40,12 +39,13 @@ export async function loadBackend(name: BackendName): Promise<Backend> {
       return isWide ? wideCpuBackend : cpuBackend;
     }
     case 'webgpu':
-      return sharedWebGpu();
+      // whoever gets here has asked for the GPU by name, or `auto` has found one that is no software
+      return sharedWebGpu(true);
   }
 }
 
-function sharedWebGpu(): Promise<WebGpuBackend> {
-  webgpu ??= loadWebGpu().catch((error: unknown) => {
+function sharedWebGpu(software: boolean): Promise<WebGpuBackend> {
+  webgpu ??= loadWebGpu(software).catch((error: unknown) => {
     webgpu = undefined;
     throw error;
   });
@@ -58,5 +58,5 @@ function sharedWebGpu(): Promise<WebGpuBackend> {
  */
 export async function nodeAdapter(software = false): Promise<GraphicsAdapter | null> {
   if (!software && !isGpuWorthAsking()) return null;
-  return adapterOf(sharedWebGpu);
+  return adapterOf(() => sharedWebGpu(software));
 }

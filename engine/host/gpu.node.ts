@@ -1,5 +1,9 @@
 import type { GpuSource } from '../webgpu/device.ts';
-import { isGpuWorthAsking } from './vulkan.node.ts';
+import { isGpuWorthAsking, isSoftwareOffered, replaceUselessDrivers } from './vulkan.node.ts';
+
+/** Dawn of this thread, and whether it is known to have an adapter. */
+const keeper = globalThis as { __ablateGpu?: GPU; __ablateGpuHasAdapter?: boolean };
+let asking: Promise<GPU | undefined> | undefined;
 
 /**
  * Dawn through the package `webgpu`, loaded when a GPU is first asked for. Undefined where it has no build for this system, or
@@ -7,16 +11,27 @@ import { isGpuWorthAsking } from './vulkan.node.ts';
  * The object must outlive every device made from it, or the process crashes at the device's next use; a bundler may drop a
  * variable that nothing reads, so it hangs on globalThis.
  */
-export const nodeGpu: GpuSource = async () => {
-  const keeper = globalThis as { __ablateGpu?: GPU };
-  if (keeper.__ablateGpu === undefined) {
-    if (!isGpuWorthAsking()) return undefined;
-    try {
-      const { create } = await import('webgpu');
-      keeper.__ablateGpu = create([]);
-    } catch {
-      return undefined;
-    }
+export const nodeGpu: GpuSource = () => {
+  asking ??= ask().finally(() => {
+    asking = undefined;
+  });
+  return asking;
+};
+
+async function ask(): Promise<GPU | undefined> {
+  if (keeper.__ablateGpu === undefined && !isGpuWorthAsking()) return undefined;
+  try {
+    const { create } = await import('webgpu');
+    keeper.__ablateGpu ??= create([]);
+    if (keeper.__ablateGpuHasAdapter === true || !isSoftwareOffered()) return keeper.__ablateGpu;
+    keeper.__ablateGpuHasAdapter = await hasAdapter(keeper.__ablateGpu);
+    // without an adapter nobody has made a device from it, so it may go
+    if (!keeper.__ablateGpuHasAdapter && replaceUselessDrivers()) keeper.__ablateGpu = create([]);
+  } catch {
+    return undefined;
   }
   return keeper.__ablateGpu;
-};
+}
+
+const hasAdapter = async (gpu: GPU): Promise<boolean> =>
+  ((await gpu.requestAdapter()) ?? (await gpu.requestAdapter({ forceFallbackAdapter: true }))) !== null;

@@ -7,7 +7,7 @@ import { delimiter, dirname, join } from 'node:path';
  * both are looked for before Dawn is asked.
  *
  * Chromium and its relatives bring a loader and a driver that computes on the processor, SwiftShader. Both can be had without a
- * variable set from outside: the loader reads the environment when the first instance is made, and a library that is in the
+ * variable set from outside: the loader reads the environment whenever an instance is made, and a library that is in the
  * process already is what `dlopen` by name gives Dawn.
  */
 const loaderName = 'libvulkan.so.1';
@@ -52,7 +52,10 @@ function load(library: string): boolean {
 
 /** Whether Dawn would find a driver in this process. Other systems have no Vulkan to ask for and are always worth a try. */
 export function isGpuWorthAsking(): boolean {
-  return process.platform !== 'linux' || (hasDriver() && load(loaderName));
+  if (process.platform !== 'linux') return true;
+  // drivers complain of a missing one on stderr, and need none
+  process.env['XDG_RUNTIME_DIR'] ??= tmpdir();
+  return hasDriver() && load(loaderName);
 }
 
 /** Folders of Chromium and its relatives. LAB_CHROMIUM names a browser, as for the tests. */
@@ -71,18 +74,40 @@ function browserFolders(): string[] {
   ];
 }
 
-/**
- * Puts SwiftShader where Dawn finds it, for somebody who asks for the GPU on a machine without a driver. A driver that is there
- * has the first say and stays alone. Answers whether Dawn is worth asking now.
- */
-export function offerSoftwareGpu(): boolean {
-  if (isGpuWorthAsking()) return true;
-  const folder = browserFolders().find((each) => existsSync(join(each, driverName)));
+const driverInBrowser = (): string | undefined =>
+  browserFolders().find((folder) => existsSync(join(folder, driverName)));
+
+/** Makes SwiftShader the one driver that an instance of Vulkan finds from now on. False where there is none. */
+function useSoftwareDriver(): boolean {
+  const folder = driverInBrowser();
   if (folder === undefined) return false;
   if (!load(loaderName) && !load(join(folder, loaderName))) return false;
   // a thread that shares the environment (node/trainer.ts) sets it for the process, which is where the loader reads it
-  if (!hasDriver()) process.env['VK_ICD_FILENAMES'] = join(folder, driverName);
-  // the driver complains of a missing one on stderr, and needs none
-  process.env['XDG_RUNTIME_DIR'] ??= tmpdir();
+  process.env['VK_ICD_FILENAMES'] = join(folder, driverName);
   return true;
+}
+
+let isOffered = false;
+
+/** Whether somebody in this thread has asked for the GPU by name. */
+export const isSoftwareOffered = (): boolean => isOffered;
+
+/**
+ * Lets SwiftShader stand in on a machine without a GPU, for somebody who asks for the GPU by name: at once where there is no driver,
+ * and where the drivers there yield no adapter when Dawn has said so (`replaceUselessDrivers`). A driver that yields one stays
+ * alone. Answers whether Dawn is worth asking now.
+ */
+export function offerSoftwareGpu(): boolean {
+  isOffered = true;
+  return isGpuWorthAsking() || (!hasDriver() && useSoftwareDriver());
+}
+
+/**
+ * For a Dawn that found no adapter among the drivers that are there, as on a server with Mesa's drivers for cards that it has
+ * not: puts SwiftShader in their place, if it was offered. True: a Dawn made from now on finds it. A driver that the user names by
+ * a variable of the loader is never replaced.
+ */
+export function replaceUselessDrivers(): boolean {
+  const isNamed = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'].some((name) => process.env[name]);
+  return process.platform === 'linux' && isOffered && !isNamed && useSoftwareDriver();
 }
