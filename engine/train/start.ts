@@ -68,6 +68,8 @@ export interface Beginning {
   readonly plateau: PlateauState | null;
   /** The model at its best evaluation, of a fork that goes on with early stopping; else null. */
   readonly best: readonly NamedTensor[] | null;
+  /** Forms of kernels that are chosen already: by the job, which repeats a run, or by what a fork goes on from. */
+  readonly forms?: Readonly<Record<string, string>>;
 }
 
 /** Completed steps with which a job begins that resumes from nothing. */
@@ -82,7 +84,14 @@ export function firstStepOf({ start }: Pick<TrainingJob, 'start'>): number {
  */
 export function beginningOf(job: TrainingJob, checked: CheckedGraph, totalSteps: number): Beginning {
   const values = initialValues(checked.nodes, job.seed);
-  const scratch = { step: 0, evaluatedStep: 0, stopping: noEvaluationYet, plateau: null, best: null };
+  const scratch = {
+    step: 0,
+    evaluatedStep: 0,
+    stopping: noEvaluationYet,
+    plateau: null,
+    best: null,
+    ...(job.forms && { forms: job.forms }),
+  };
   const { start } = job;
   if (!start) return { values, reused: new Set(), ...scratch };
   const stored = decodeWeights(bytesOf(start));
@@ -107,6 +116,8 @@ export function beginningOf(job: TrainingJob, checked: CheckedGraph, totalSteps:
     stopping: stops ? stopping : noEvaluationYet,
     plateau: carriesPlateau(checkpoint, job) ? plateau : null,
     best: stops && best.length > 0 ? best : null,
+    // with other forms its sums would have other bits than those of the run that it goes on from
+    forms: { ...checkpoint.forms, ...job.forms },
   };
 }
 

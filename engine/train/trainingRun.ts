@@ -97,7 +97,7 @@ export class TrainingRun {
     this.#job = job;
     this.#description = description;
     this.#prepared = prepared;
-    this.#forms = { ...('tensors' in begin ? begin.forms : job.forms), ...open.executable.forms };
+    this.#forms = { ...begin.forms, ...open.executable.forms };
     this.#backend = backend;
     this.#open = open;
     this.#options = options;
@@ -136,10 +136,10 @@ export class TrainingRun {
     if (checkpoint) requireSameJob(checkpoint.job, description);
     // at the end of a stage it may be that its evaluation is still to come
     const stage = stageOfStep(prepared.stages, checkpoint?.step ?? firstStepOf(job));
-    const forms = checkpoint?.forms ?? job.forms ?? {};
+    const begin = checkpoint ?? beginningOf(job, stage.checked, prepared.totalSteps);
+    const forms = begin.forms ?? {};
     const open = await OpenStage.open(job, prepared, stage, backend, { ...options.compile, forms });
     try {
-      const begin = checkpoint ?? beginningOf(job, stage.checked, prepared.totalSteps);
       const run = new TrainingRun(job, prepared, backend, open, options, description, begin);
       const spoilt = checkpoint && run.#state.nonFinite();
       if (spoilt) throw nonFiniteCheckpoint(spoilt, run.step);

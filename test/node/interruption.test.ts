@@ -61,9 +61,10 @@ async function untilCheckpoint(started: Started): Promise<void> {
 }
 
 /** File names hold the step: `<run>-last-<step>.safetensors`. */
-function checkpoints(): string[] {
+function checkpoints(role: 'last' | 'best' = 'last'): string[] {
   const folder = join(shell.home, 'checkpoints');
-  return existsSync(folder) ? readdirSync(folder).filter((name) => /-last-\d+\.safetensors$/.test(name)) : [];
+  const isOne = new RegExp(`-${role}-\\d+\\.safetensors$`);
+  return existsSync(folder) ? readdirSync(folder).filter((name) => isOne.test(name)) : [];
 }
 
 const one = async (...words: string[]): Promise<RunRecord> => {
@@ -110,6 +111,62 @@ describe('a run whose process is killed', () => {
     expect(code).toBe(7);
     expect(err).toContain(file.split('/').at(-1));
     expect((await one('list')).status).toBe('interrupted');
+  });
+});
+
+describe('a fork whose process is killed', () => {
+  it('at any step resumes to the weights of the fork that was left alone', async () => {
+    const parent = await one('run', shell.file('long.json', spec), '--set', 'training.length.steps=1500');
+    const fork = [
+      'fork',
+      parent.id,
+      '--set',
+      'training.length.steps=5000',
+      '--set',
+      'training.optimizer.learningRate=0.02',
+    ];
+    const whole = await one(...fork);
+    expect(whole).toMatchObject({ status: 'finished', step: 5000, start: { run: parent.id, firstStep: 1500 } });
+
+    const target = 1500 + Math.floor(Math.random() * 3000);
+    const before = new Set(checkpoints());
+    const started = shell.start([...fork, ...short]);
+    const newest = (): number =>
+      Math.max(
+        0,
+        ...checkpoints()
+          .filter((name) => !before.has(name))
+          .map((name) => Number(/(\d+)\.safetensors$/.exec(name)![1])),
+      );
+    await until(`a checkpoint behind step ${target}`, () => newest() > target, started);
+    started.child.kill('SIGKILL');
+    expect((await started.finished).signal).toBe('SIGKILL');
+    const interrupted = await one('list', '--status', 'interrupted');
+    expect(interrupted.checkpointStep, `killed behind step ${target}`).toBeGreaterThan(1500);
+    const resumed = await one('resume', interrupted.id);
+    expect(resumed).toMatchObject({ id: interrupted.id, status: 'finished', step: 5000 });
+    expect(resumed.resultHash, `killed behind step ${target}`).toBe(whole.resultHash);
+    expect(resumed.metrics).toEqual(whole.metrics);
+  });
+
+  it('before its first checkpoint begins once more where it forked', async () => {
+    const parent = await one('run', shell.file('long.json', spec), '--set', 'training.length.steps=100');
+    const fork = ['fork', parent.id, '--set', 'training.length.steps=5000'];
+    const whole = await one(...fork);
+    const best = new Set(checkpoints('best'));
+    const started = shell.start([...fork, '--checkpoint-seconds', '600']);
+    // an evaluation lies behind it, and no checkpoint to go on from
+    await until('a best model', () => checkpoints('best').some((name) => !best.has(name)), started);
+    started.child.kill('SIGKILL');
+    await started.finished;
+    const interrupted = await one('list', '--status', 'interrupted');
+    expect(interrupted).toMatchObject({ checkpointStep: null, start: { firstStep: 100 } });
+    const resumed = await one('resume', interrupted.id);
+    expect(resumed).toMatchObject({ status: 'finished', step: 5000, resultHash: whole.resultHash });
+    expect(resumed.metrics).toEqual(whole.metrics);
+    // nothing of what was done twice is there twice
+    const curve = await shell.json<{ series: { name: string; steps: number[] }[] }>('show', resumed.id, '--series');
+    for (const { name, steps } of curve.series) expect(new Set(steps).size, name).toBe(steps.length);
   });
 });
 
