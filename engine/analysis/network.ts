@@ -7,7 +7,7 @@ import { decodeCheckpoint } from '../train/checkpoint.ts';
 import { OpenStage } from '../train/openStage.ts';
 import { prepareTraining, type PlannedStage, type PreparedTraining } from '../train/prepare.ts';
 import { stageOfStep } from '../train/stages.ts';
-import { beginningOf, firstStepOf } from '../train/start.ts';
+import { beginningOf, originOf } from '../train/start.ts';
 import type { TrainingJob } from '../worker/protocol.ts';
 import { compileOptionsOf } from '../worker/jobs/compileOptions.ts';
 import type { JobContext } from '../worker/jobs/job.ts';
@@ -58,7 +58,7 @@ export async function analysed(
   const job: TrainingJob = { ...rest, data, ...still, earlyStopping: null, diagnostics };
   const prepared = prepareTraining(job);
   const checkpoint = training.resumeFrom === null ? null : decodeCheckpoint(training.resumeFrom);
-  const step = checkpoint?.step ?? firstStepOf(training);
+  const step = checkpoint?.step ?? originOf(training).step;
   const stage = stageOfStep(prepared.stages, step);
   const { plan, checked } = stage;
   const { handles } = plan;

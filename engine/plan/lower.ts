@@ -2,7 +2,7 @@ import { EngineError, type Fault } from '../errors.ts';
 import type { CheckedGraph, CheckedNode } from '../graph/check.ts';
 import { augmentationSize, hyperSize, randomSize, type TensorId } from '../ops/op.ts';
 import { sizeOf, type Shape } from '../tensor.ts';
-import { optimizerState as stateNames } from '../train/optimizers.ts';
+import { countsUpdates, optimizerState as stateNames } from '../train/optimizers.ts';
 import type { GradientSettings, LossSettings, OptimizerSettings } from '../train/settings.ts';
 import { appendAccumulation } from './accumulate.ts';
 import { appendBackward } from './backward.ts';
@@ -25,6 +25,11 @@ export interface LowerOptions {
   readonly dataShape?: Shape;
   /** Nodes whose parameters stay as they are, and what batch norms among them normalise with. Left out: none. */
   readonly frozen?: FrozenNodes;
+  /**
+   * Nodes that were frozen in earlier steps, with the number of these: an optimiser that counts updates counts those of each
+   * parameter. Left out: none were.
+   */
+  readonly missed?: ReadonlyMap<string, number>;
   /** Images of the training file and of the test file. */
   readonly trainImages: number;
   readonly testImages: number;
@@ -71,7 +76,7 @@ export function lowerTraining(checked: CheckedGraph, options: LowerOptions): Tra
   const still = frozen?.batchNorm === 'running' ? new Set(frozen.nodes) : new Set<string>();
   const shared: StepTensors = { builder, checked, named: model.named, still, ...data };
 
-  lowerStep(shared, options, model, results);
+  const lateHyper = lowerStep(shared, options, model, results);
   for (const [segment, pixels, labels] of [
     ['evaluateTrain', data.trainPixels, data.trainLabels],
     ['evaluateTest', data.testPixels, data.testLabels],
@@ -82,6 +87,7 @@ export function lowerTraining(checked: CheckedGraph, options: LowerOptions): Tra
   const { history, evaluationLoss, evaluationCorrect, evaluationLogits } = results;
   const handles: TrainingHandles = {
     ...data,
+    lateHyper,
     history,
     historySlots: options.historySlots,
     evaluationLoss,
@@ -244,7 +250,12 @@ function resultTensors(builder: PlanBuilder, checked: CheckedGraph, options: Low
 }
 
 /** Segment 'train': one step. */
-function lowerStep(shared: StepTensors, options: LowerOptions, model: ModelTensors, results: ResultTensors): void {
+function lowerStep(
+  shared: StepTensors,
+  options: LowerOptions,
+  model: ModelTensors,
+  results: ResultTensors,
+): TrainingHandles['lateHyper'] {
   const { builder } = shared;
   const segment = 'train';
   const { logits, targets } = lowerForward(shared, {
@@ -266,13 +277,14 @@ function lowerStep(shared: StepTensors, options: LowerOptions, model: ModelTenso
     targets: trained.parameters.map((tensor, i) => ({ tensor, gradient: trained.gradients[i]! })),
   });
   if (partsOf(options) === 1) {
-    appendUpdate(builder, segment, options, shared.hyper, trained);
+    const late = appendUpdate(builder, segment, options, shared.hyper, trained);
     appendRecord(builder, segment, shared.random, [loss, correct], results.history);
-    return;
+    return late;
   }
   const { step, values } = appendAccumulation(builder, segment, trained.gradients, { loss, correct }, partsOf(options));
-  appendUpdate(builder, step, options, shared.hyper, trained);
+  const late = appendUpdate(builder, step, options, shared.hyper, trained);
   appendRecord(builder, step, shared.random, values, results.history);
+  return late;
 }
 
 function appendRecord(
@@ -296,26 +308,41 @@ type TrainedTensors = Pick<ModelTensors, 'parameters' | 'gradients' | 'optimizer
 /** The lists without the parameters of frozen nodes, whose gradients nobody computes. */
 function trainedOf(builder: PlanBuilder, model: ModelTensors, frozen: readonly string[]): TrainedTensors {
   if (frozen.length === 0) return model;
-  const moves = model.parameters.map((tensor) => !frozen.includes(builder.spec(tensor).node!));
-  const pick = (tensors: readonly TensorId[]): TensorId[] => tensors.filter((_tensor, i) => moves[i]);
+  return pickTensors(model, (tensor) => !frozen.includes(builder.spec(tensor).node!));
+}
+
+/** The lists with the parameters that are wanted. */
+function pickTensors(of: TrainedTensors, isWanted: (parameter: TensorId) => boolean): TrainedTensors {
+  const wanted = of.parameters.map(isWanted);
+  const pick = (tensors: readonly TensorId[]): TensorId[] => tensors.filter((_tensor, i) => wanted[i]);
   return {
-    parameters: pick(model.parameters),
-    gradients: pick(model.gradients),
-    optimizerState: model.optimizerState.map(pick),
+    parameters: pick(of.parameters),
+    gradients: pick(of.gradients),
+    optimizerState: of.optimizerState.map(pick),
   };
 }
 
+/** What is done to the gradients of all parameters together, then the optimiser's op, once for each number of missed updates. */
 function appendUpdate(
   builder: PlanBuilder,
   segment: string,
-  { optimizer, gradient }: LowerOptions,
+  { optimizer, gradient, missed }: LowerOptions,
   hyper: TensorId,
-  { parameters, gradients, optimizerState }: TrainedTensors,
-): void {
-  const tensors = { hyper, parameters, gradients, state: optimizerState };
+  trained: TrainedTensors,
+): TrainingHandles['lateHyper'] {
   const norm = (): TensorId => builder.tensor('gradient.norm', [1], 'f32', 'result');
-  const before = gradient === undefined ? [] : gradientOps(gradient, tensors, norm);
-  for (const body of [...before, updateOp(optimizer, tensors)]) builder.op(segment, { ...body, phase: 'update' });
+  const before = gradient === undefined ? [] : gradientOps(gradient, trained, norm);
+  for (const body of before) builder.op(segment, { ...body, phase: 'update' });
+  const missedBy = (parameter: TensorId): number =>
+    countsUpdates(optimizer) ? (missed?.get(builder.spec(parameter).node!) ?? 0) : 0;
+  const late: { missed: number; tensor: TensorId }[] = [];
+  for (const count of new Set(trained.parameters.map(missedBy))) {
+    const { optimizerState: state, ...lists } = pickTensors(trained, (parameter) => missedBy(parameter) === count);
+    const own = count === 0 ? hyper : builder.tensor(`step.hyper.late${count}`, [hyperSize], 'f32', 'input');
+    if (count > 0) late.push({ missed: count, tensor: own });
+    builder.op(segment, { ...updateOp(optimizer, { ...lists, hyper: own, state }), phase: 'update' });
+  }
+  return late;
 }
 
 function lowerEvaluation(

@@ -21,6 +21,8 @@ export interface Checkpoint {
   /** State of reduceOnPlateau; null: the run has no such schedule. */
   readonly plateau: PlateauState | null;
   readonly job: JobDescription;
+  /** Of nodes that were frozen in some steps, in how many; left out for a run that freezes none. */
+  readonly missed?: ReadonlyMap<string, number>;
   /** Forms of kernels that a backend has measured and chosen, for the same bits from here on; left out where there is no choice. */
   readonly forms?: Readonly<Record<string, string>>;
   readonly tensors: readonly NamedTensor[];
@@ -35,7 +37,7 @@ const version = 1;
 const bestSuffix = '.best';
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
-  const { step, seconds, evaluatedStep, stopping, plateau, job, forms = {}, tensors, best } = checkpoint;
+  const { step, seconds, evaluatedStep, stopping, plateau, job, missed, forms = {}, tensors, best } = checkpoint;
   const all = [...tensors, ...best.map((tensor) => ({ ...tensor, name: `${tensor.name}${bestSuffix}` }))];
   return encodeSafetensors(all, {
     format: checkpointFormat,
@@ -46,6 +48,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer
     stopping: canonical(stopping),
     ...(plateau === null ? {} : { plateau: canonical(plateau) }),
     job: canonical(job),
+    ...(missed === undefined ? {} : { missed: canonical(Object.fromEntries(missed)) }),
     ...(Object.keys(forms).length === 0 ? {} : { forms: canonical(forms) }),
   });
 }
@@ -72,6 +75,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     stopping: stoppingState(metadata),
     plateau: plateauState(metadata),
     job: jobDescription(metadata),
+    ...(metadata['missed'] !== undefined && { missed: missedOf(metadata) }),
     ...(metadata['forms'] !== undefined && { forms: formsOf(metadata) }),
     tensors: tensors.filter(({ name }) => !name.endsWith(bestSuffix)),
     best: tensors
@@ -114,6 +118,14 @@ function stoppingState(metadata: Metadata): StoppingState {
     damaged('stopping', 'the state of early stopping');
   }
   return { best, bestStep, reference, waited: waited as number };
+}
+
+function missedOf(metadata: Metadata): Map<string, number> {
+  const entries = Object.entries(record(metadata, 'missed'));
+  const isCount = (entry: [string, unknown]): entry is [string, number] =>
+    Number.isSafeInteger(entry[1]) && Number(entry[1]) >= 0;
+  if (!entries.every(isCount)) damaged('missed', 'a list of counts');
+  return new Map(entries);
 }
 
 function formsOf(metadata: Metadata): Record<string, string> {

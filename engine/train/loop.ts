@@ -43,6 +43,8 @@ export class StepRunner {
   /** i32 [batch]: the images of the step. In the table above are those of one of its parts. */
   readonly indices: Int32Array;
   readonly hyper = new Float32Array(hyperSize);
+  /** The same for parameters with fewer updates behind them. */
+  readonly #lateHyper: readonly { readonly missed: number; readonly values: Float32Array }[];
   readonly random = new Int32Array(randomSize);
   /** Parts that a step is taken in, one after the other. */
   readonly parts: number;
@@ -77,7 +79,8 @@ export class StepRunner {
     this.#images = partsOf(this.indices, this.parts);
     this.random[randomSlot.seedLow] = settings.seed | 0;
     this.random[randomSlot.seedHigh] = Math.floor(settings.seed / 4294967296) | 0;
-    const { trainPixels, trainIndices, augmentation, mixing, hyper, random } = plan.handles;
+    const { trainPixels, trainIndices, augmentation, mixing, hyper, lateHyper, random } = plan.handles;
+    this.#lateHyper = lateHyper.map(({ missed }) => ({ missed, values: new Float32Array(hyperSize) }));
     this.#pixels = trainPixels;
     const { mixup } = settings;
     this.#randomId = random;
@@ -87,6 +90,7 @@ export class StepRunner {
     this.inputs = [
       [trainIndices, this.#images.now],
       [hyper, this.hyper],
+      ...lateHyper.map(({ tensor }, i) => [tensor, this.#lateHyper[i]!.values] as const),
       [random, this.random],
       ...(augmentation !== undefined && settings.augmentation ? [[augmentation, this.#augmentation.now] as const] : []),
       ...(mixing !== undefined && mixup !== undefined
@@ -121,6 +125,11 @@ export class StepRunner {
     }
     const rate = optimizer.learningRate * lrAt(this.#schedule, step) * this.#factor;
     fillHyper(optimizer, rate, step, this.hyper);
+    // by place: an iterator is an object per step until the compiler has got rid of it
+    for (let i = 0; i < this.#lateHyper.length; i++) {
+      const { missed, values } = this.#lateHyper[i]!;
+      fillHyper(optimizer, rate, step - missed, values);
+    }
     this.#take(step, part);
   }
 

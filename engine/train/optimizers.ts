@@ -2,8 +2,8 @@ import { hyperSlot } from '../ops/op.ts';
 import type { OptimizerSettings } from './settings.ts';
 
 /**
- * Writes the scalars that step `step` (from 0) needs besides the plan's constants to `hyper` (f32, see hyperSlot).
- * A pure function of the step, computed in float64 and rounded once.
+ * Writes the scalars that step `step` (from 0) needs besides the plan's constants to `hyper` (f32, see hyperSlot); for parameters
+ * that were frozen in some steps, `step` is the number of their own updates so far. A pure function of the step, computed in float64 and rounded once.
  * - SGD: the gradient enters the velocity by 1 - dampening, but whole on the first step, as the velocity is empty then.
  * - Adam, Adamax (Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015): bias corrections
  *   1 / (1 - beta^t), t from 1.
@@ -15,6 +15,23 @@ export function fillHyper(settings: OptimizerSettings, learningRate: number, ste
   hyper[hyperSlot.learningRate] =
     settings.kind === 'adagrad' ? learningRate / (1 + step * settings.learningRateDecay) : learningRate;
   fillFactors(settings, step, hyper);
+}
+
+/** Whether what `fillHyper` gives depends on the step beside the rate: such an optimiser counts the updates of each parameter. */
+export function countsUpdates(settings: OptimizerSettings): boolean {
+  switch (settings.kind) {
+    case 'sgd':
+      return settings.momentum !== 0 && settings.dampening !== 0;
+    case 'adam':
+      return settings.biasCorrection !== false;
+    case 'adamax':
+    case 'nadam':
+      return true;
+    case 'adagrad':
+      return settings.learningRateDecay !== 0;
+    case 'rmsprop':
+      return false;
+  }
 }
 
 function fillFactors(settings: OptimizerSettings, step: number, hyper: Float32Array): void {

@@ -14,7 +14,17 @@ import type { TrainingPlan } from '../plan/plan.ts';
 import { sizeOf } from '../tensor.ts';
 import type { ImageFile, TrainingJob } from '../worker/protocol.ts';
 import { canonical } from './jobDescription.ts';
-import { stageFaults, stagePath, stageShape, stageSpans, stepsOf, type StageSpan } from './stages.ts';
+import {
+  noUpdates,
+  stageFaults,
+  stagePath,
+  stageShape,
+  stageSpans,
+  stepsOf,
+  updatesAfter,
+  type StageSpan,
+  type UpdateCount,
+} from './stages.ts';
 
 /** Rows of the history ring: a step's loss is read back at the latest so many steps later. */
 const historySlots = 256;
@@ -36,6 +46,8 @@ export interface PlannedStage extends StageSpan {
 export interface PreparedTraining {
   /** At least one. They have the same parameters, buffers and optimiser state, by name. */
   readonly stages: readonly PlannedStage[];
+  /** What had been counted where the run goes on from. */
+  readonly from: UpdateCount;
   readonly transform: PixelTransform;
   /** Gives the matrix that follows the transform; null: none does. */
   readonly whitening: Whitening | null;
@@ -47,8 +59,12 @@ export interface PreparedTraining {
   readonly totalSteps: number;
 }
 
-/** Throws EngineError: 'data' for images, labels and sizes, 'graph' with every fault of the model, 'plan'. */
-export function prepareTraining(job: TrainingJob): PreparedTraining {
+/**
+ * Throws EngineError: 'data' for images, labels and sizes, 'graph' with every fault of the model, 'plan'.
+ *
+ * @param from what had been counted where the run goes on from; a run that is resumed counts anew from its beginning without
+ */
+export function prepareTraining(job: TrainingJob, from: UpdateCount = noUpdates): PreparedTraining {
   const { train, test, imageShape, classes, preprocessing } = job.data;
   checkFile('training', train, imageShape, classes);
   checkFile('test', test, imageShape, classes);
@@ -72,10 +88,11 @@ export function prepareTraining(job: TrainingJob): PreparedTraining {
     );
   }
   const split = splitTrainingFile(train.labels, { ...job.data, seed: job.seed });
-  const stages = planStages(job, split);
+  const stages = planStages(job, split, from);
   const key = fitKey(job);
   return {
     stages,
+    from,
     transform: fits.take(
       isFitted(preprocessing) ? key : null,
       () => fitPreprocessing(preprocessing, train.pixels, split.train, imageShape),
@@ -98,7 +115,7 @@ function fitKey({ data, seed }: TrainingJob): string | null {
   return canonical({ hash, imageShape, preprocessing, validation, trainImages, split, folds, seed });
 }
 
-function planStages(job: TrainingJob, split: Split): readonly PlannedStage[] {
+function planStages(job: TrainingJob, split: Split, from: UpdateCount): readonly PlannedStage[] {
   const { train, test, imageShape, classes, preprocessing } = job.data;
   const spans = stageSpans(job, split.train.length);
   const orders = spans.map(
@@ -138,6 +155,7 @@ function planStages(job: TrainingJob, split: Split): readonly PlannedStage[] {
       ...(settings.frozen.length === 0
         ? {}
         : { frozen: { nodes: settings.frozen, batchNorm: settings.frozenBatchNorm } }),
+      missed: updatesAfter(firstStep, spans, from).missed,
       historySlots,
       ...(job.diagnostics ? { probe: job.diagnostics } : {}),
     });

@@ -83,6 +83,28 @@ export function stageSpans(run: StagedLength, trainImages: number): readonly Sta
   });
 }
 
+/** Completed steps, and for nodes that were frozen in some of them, in how many: so many updates fewer than the others they have had. */
+export interface UpdateCount {
+  readonly step: number;
+  readonly missed: ReadonlyMap<string, number>;
+}
+
+export const noUpdates: UpdateCount = { step: 0, missed: new Map() };
+
+/**
+ * The count after `step` completed steps of a run that goes on from `from`. A pure function of the stages, so that a resumed run counts
+ * alike. Nodes that were never frozen are left out.
+ */
+export function updatesAfter(step: number, stages: readonly StageSpan[], from: UpdateCount): UpdateCount {
+  const missed = new Map(from.missed);
+  for (const { firstStep, endStep, settings } of stages) {
+    const steps = Math.min(endStep, step) - Math.max(firstStep, from.step);
+    if (steps <= 0) continue;
+    for (const node of new Set(settings.frozen)) missed.set(node, (missed.get(node) ?? 0) + steps);
+  }
+  return { step, missed };
+}
+
 /** The stage in which step `step` (from 1) is taken; 0 and what lies before a run: the first one. */
 export function stageOfStep<S extends Pick<StageSpan, 'endStep'>>(stages: readonly S[], step: number): S {
   return stages.find(({ endStep }) => step <= endStep) ?? stages.at(-1)!;

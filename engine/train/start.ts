@@ -10,7 +10,8 @@ import { optimizerState } from './optimizers.ts';
 import type { PlateauState } from './schedules.ts';
 import { decodeSafetensors, type NamedTensor } from './safetensors.ts';
 import { isFinite } from './state.ts';
-import { matchTensors, transferFaults, type TransferSettings } from './transfer.ts';
+import { noUpdates, type UpdateCount } from './stages.ts';
+import { matchTensors, takers, transferFaults, type TransferSettings } from './transfer.ts';
 
 /** What a run starts from, in place of drawn weights. */
 export interface StartSettings extends TransferSettings {
@@ -72,10 +73,14 @@ export interface Beginning {
   readonly forms?: Readonly<Record<string, string>>;
 }
 
-/** Completed steps with which a job begins that resumes from nothing. */
-export function firstStepOf({ start }: Pick<TrainingJob, 'start'>): number {
-  if (start?.carry !== 'everything') return 0;
-  return decodeWeights(bytesOf(start)).checkpoint?.step ?? 0;
+/** Completed steps with which a job begins that resumes from nothing, and the updates that its parameters have had by then. */
+export function originOf({ start }: Pick<TrainingJob, 'start'>): UpdateCount {
+  if (start?.carry !== 'everything') return noUpdates;
+  const { checkpoint } = decodeWeights(bytesOf(start));
+  if (checkpoint === null) return noUpdates;
+  const missed = new Map<string, number>();
+  for (const [from, count] of checkpoint.missed ?? []) for (const node of takers(from, start)) missed.set(node, count);
+  return { step: checkpoint.step, missed };
 }
 
 /**

@@ -20,8 +20,8 @@ import { Probe } from './probe.ts';
 import { recalibrateBatchNorm, type RecalibratedLayer } from './recalibrate.ts';
 import { plateauAfter, plateauOf, plateauStart } from './schedules.ts';
 import type { PlateauSettings, PlateauState } from './schedules.ts';
-import { stageOfStep } from './stages.ts';
-import { beginningOf, firstStepOf, type Beginning } from './start.ts';
+import { stageOfStep, updatesAfter } from './stages.ts';
+import { beginningOf, originOf, type Beginning } from './start.ts';
 import { modelIds, TrainingState } from './state.ts';
 import { StepLog } from './stepLog.ts';
 import { readyEvent, stageEvent } from './tell.ts';
@@ -130,12 +130,14 @@ export class TrainingRun {
 
   /** Checks, plans and compiles the job, loads data and weights, and emits 'ready'. Throws EngineError. */
   static async create(job: TrainingJob, backend: Backend, options: TrainingRunOptions): Promise<TrainingRun> {
-    const prepared = prepareTraining(job);
     const description = describeJob(job);
     const checkpoint = job.resumeFrom === null ? null : decodeCheckpoint(job.resumeFrom);
     if (checkpoint) requireSameJob(checkpoint.job, description);
+    const { step, missed } = checkpoint ?? originOf(job);
+    // a checkpoint without counts is of a run that they follow from its stages for
+    const prepared = prepareTraining(job, missed && { step, missed });
     // at the end of a stage it may be that its evaluation is still to come
-    const stage = stageOfStep(prepared.stages, checkpoint?.step ?? firstStepOf(job));
+    const stage = stageOfStep(prepared.stages, step);
     const begin = checkpoint ?? beginningOf(job, stage.checked, prepared.totalSteps);
     const forms = begin.forms ?? {};
     const open = await OpenStage.open(job, prepared, stage, backend, { ...options.compile, forms });
@@ -151,6 +153,13 @@ export class TrainingRun {
       await open.dispose();
       throw error;
     }
+  }
+
+  /** How many updates nodes have missed; nothing for a run in which none does. */
+  #missed(): Pick<Checkpoint, 'missed'> {
+    const { stages, from } = this.#prepared;
+    const freezes = from.missed.size > 0 || stages.some(({ settings }) => settings.frozen.length > 0);
+    return freezes ? { missed: updatesAfter(this.#step, stages, from).missed } : {};
   }
 
   get #compileOptions(): CompileOptions {
@@ -207,6 +216,7 @@ export class TrainingRun {
       stopping: this.#watch.state,
       plateau: this.#plateau,
       job: this.#description,
+      ...this.#missed(),
       forms: this.#forms,
       tensors: this.#state.tensors,
       best: this.#watch.state.bestStep === null ? [] : (this.#best?.tensors ?? []),

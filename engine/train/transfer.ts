@@ -86,6 +86,11 @@ function sourceNode(node: string, { map, fresh }: TransferSettings): string | nu
   return Object.hasOwn(map, node) ? map[node]! : node;
 }
 
+/** The nodes that take the tensors of a node of the source, if the network has them. */
+export function takers(from: string, settings: TransferSettings): readonly string[] {
+  return [...new Set([from, ...Object.keys(settings.map)])].filter((node) => sourceNode(node, settings) === from);
+}
+
 /**
  * What becomes of each tensor of a node. Where one of them has another shape in the source, none of the node's is taken: a bias that
  * was trained beside other weights says nothing about new ones. One that the source does not have is new by itself.

@@ -9,7 +9,7 @@ import {
 } from '../../train/lrRange.ts';
 import { prepareTraining } from '../../train/prepare.ts';
 import { stageOfStep } from '../../train/stages.ts';
-import { firstStepOf } from '../../train/start.ts';
+import { originOf } from '../../train/start.ts';
 import { TrainingRun } from '../../train/trainingRun.ts';
 import type { TrainingEvent, TrainingJob } from '../protocol.ts';
 import { compileOptionsOf } from './compileOptions.ts';
@@ -104,5 +104,5 @@ function sweepOf(training: TrainingJob, learningRate: number, gamma: number, ste
 /** Place of the stage that the run begins in: the first one, but for a fork. */
 function firstStageOf(training: TrainingJob): number {
   if (training.start?.carry !== 'everything' || training.stages === undefined || training.stages.length === 0) return 0;
-  return stageOfStep(prepareTraining(training).stages, firstStepOf(training)).index;
+  return stageOfStep(prepareTraining(training).stages, originOf(training).step).index;
 }

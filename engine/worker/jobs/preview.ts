@@ -12,7 +12,7 @@ import { formatShape, sizeOf, type Shape, type TensorValues } from '../../tensor
 import { decodeCheckpoint } from '../../train/checkpoint.ts';
 import { prepareTraining } from '../../train/prepare.ts';
 import { stageOfStep } from '../../train/stages.ts';
-import { beginningOf, firstStepOf } from '../../train/start.ts';
+import { beginningOf, originOf } from '../../train/start.ts';
 import type { TrainingJob } from '../protocol.ts';
 import type { JobContext } from './job.ts';
 
@@ -74,7 +74,7 @@ export async function runPreview(input: PreviewInput, context: JobContext): Prom
   const { training, images, focus, channels } = input;
   const { stages, transform, whitening, totalSteps } = prepareTraining(training);
   const checkpoint = training.resumeFrom === null ? null : decodeCheckpoint(training.resumeFrom);
-  const step = checkpoint?.step ?? firstStepOf(training);
+  const step = checkpoint?.step ?? originOf(training).step;
   const { checked, settings } = stageOfStep(stages, step);
   const begin = checkpoint ? null : beginningOf(training, checked, totalSteps);
   // weights that have not met any data have no running statistics to speak of

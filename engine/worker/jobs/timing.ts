@@ -1,7 +1,7 @@
 import { OpenStage } from '../../train/openStage.ts';
 import { initialState } from '../../train/optimizers.ts';
 import { prepareTraining, type PlannedStage, type PreparedTraining } from '../../train/prepare.ts';
-import { beginningOf, firstStepOf } from '../../train/start.ts';
+import { beginningOf, originOf } from '../../train/start.ts';
 import { TrainingState } from '../../train/state.ts';
 import type { TrainingJob } from '../protocol.ts';
 import { compileOptionsOf } from './compileOptions.ts';
@@ -39,7 +39,7 @@ const leastSteps = 3;
 export async function runTiming({ training, milliseconds }: TimingInput, context: JobContext): Promise<StepTiming> {
   const prepared = prepareTraining(training);
   const { totalSteps } = prepared;
-  const firstStep = Math.min(firstStepOf(training), totalSteps - 1);
+  const firstStep = Math.min(originOf(training).step, totalSteps - 1);
   const stages = prepared.stages.filter(({ endStep }) => endStep > firstStep);
   const share = milliseconds / stages.length;
   let [steps, threads, planBytes, secondsOfTraining, epochs, images] = [0, 0, 0, 0, 0, 0];

@@ -58,7 +58,7 @@ describe('StepRunner', () => {
     const plan = {
       batchSize: 3,
       accumulate: 1,
-      handles: { trainIndices: 7, hyper: 8, random: 9 },
+      handles: { trainIndices: 7, hyper: 8, lateHyper: [], random: 9 },
     } as unknown as TrainingPlan;
     const order = new BatchOrder(range(10), 3, 1);
     const optimizer = {
