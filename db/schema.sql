@@ -97,8 +97,6 @@ CREATE TABLE runs (
   ended_at INTEGER,
   step INTEGER NOT NULL,
   total_steps INTEGER,
-  steps_per_epoch INTEGER,
-  batch_size INTEGER NOT NULL,
   seconds REAL NOT NULL,
   images_per_second REAL,
   dataset TEXT NOT NULL,
@@ -125,7 +123,7 @@ CREATE TABLE runs (
   checkpoint_step INTEGER,
   search_text TEXT NOT NULL,
   deleted_at INTEGER
-, backend_choice TEXT, fold INTEGER, folds INTEGER, start TEXT, start_weights TEXT REFERENCES stored_weights (hash)) STRICT;
+, backend_choice TEXT, fold INTEGER, folds INTEGER, start TEXT, start_weights TEXT REFERENCES stored_weights (hash), steps_per_epoch REAL, batch_size REAL NOT NULL DEFAULT 0) STRICT;
 
 CREATE TABLE series_chunks (
   number INTEGER PRIMARY KEY,
