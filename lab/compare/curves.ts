@@ -1,4 +1,5 @@
-import { seriesNames, type ArmCurve, type Series, type SeriesName } from '../contract/records.ts';
+import { seriesNames, type ArmCurve, type DatasetRecord, type Series, type SeriesName } from '../contract/records.ts';
+import { epochsAfter, imagesAfter, lengthOf } from '../spec/resolve.ts';
 import { mean, standardDeviation } from '../stats/moments.ts';
 import { studentTQuantile } from '../stats/studentT.ts';
 import { overlapOf, type Arm } from './arms.ts';
@@ -6,10 +7,11 @@ import { overlapOf, type Arm } from './arms.ts';
 /** Of the band around a mean curve. */
 const confidence = 0.95;
 
-/** Every curve that a run of the arm has, on a grid of its own that all its runs share. */
-export function armCurves(arm: Arm, maxPoints: number): ArmCurve[] {
+/** Every curve that a run of the arm has, on a grid of its own that all its runs share. `datasets`: those that are there. */
+export function armCurves(arm: Arm, maxPoints: number, datasets: readonly DatasetRecord[]): ArmCurve[] {
+  const axes = axesOf(arm, datasets);
   return seriesNames.flatMap((name) => {
-    const curve = armCurve(arm, name, maxPoints);
+    const curve = armCurve(arm, name, maxPoints, axes);
     return curve ? [curve] : [];
   });
 }
@@ -22,7 +24,24 @@ interface Trace {
   readonly seconds: (number | null)[];
 }
 
-function armCurve(arm: Arm, name: SeriesName, maxPoints: number): ArmCurve | null {
+/** Epochs and images of the first steps. */
+interface Axes {
+  readonly epochs: (steps: number) => number;
+  readonly images: (steps: number) => number;
+}
+
+/** Stages have batches of their own size. Without the data set there are only the means over the run. */
+function axesOf({ runs, spec }: Arm, datasets: readonly DatasetRecord[]): Axes {
+  const dataset = datasets.find(({ id }) => id === spec.data.dataset);
+  if (dataset && spec.training.stages.length > 0) {
+    const { stages } = lengthOf(spec, dataset);
+    return { epochs: (steps) => epochsAfter(stages, steps), images: (steps) => imagesAfter(stages, steps) };
+  }
+  const { batchSize, stepsPerEpoch } = runs[0]!;
+  return { epochs: (steps) => (stepsPerEpoch ? steps / stepsPerEpoch : 0), images: (steps) => steps * batchSize };
+}
+
+function armCurve(arm: Arm, name: SeriesName, maxPoints: number, axes: Axes): ArmCurve | null {
   const all = arm.runs.map((run) => ({ run, series: arm.series.get(run.id)?.find((each) => each.name === name) }));
   const steps = [...new Set(all.flatMap(({ series }) => series?.steps ?? []))].sort((a, b) => a - b);
   if (steps.length === 0) return null;
@@ -33,7 +52,6 @@ function armCurve(arm: Arm, name: SeriesName, maxPoints: number): ArmCurve | nul
     const sampled = series ? (dense ? binned(series, grid) : interpolated(series, grid)) : blank(grid.length);
     return { run: run.id, seed: run.seed, fold: run.fold, ...sampled };
   });
-  const { batchSize, stepsPerEpoch } = arm.runs[0]!;
   const overlap = overlapOf(arm);
   const bands = grid.map((_, i) =>
     band(
@@ -44,8 +62,8 @@ function armCurve(arm: Arm, name: SeriesName, maxPoints: number): ArmCurve | nul
   return {
     name,
     steps: grid,
-    epochs: grid.map((step) => (stepsPerEpoch ? step / stepsPerEpoch : 0)),
-    images: grid.map((step) => step * batchSize),
+    epochs: grid.map(axes.epochs),
+    images: grid.map(axes.images),
     seconds: increasing(grid.map((_, i) => average(traces.map(({ seconds }) => seconds[i] ?? null)))),
     mean: bands.map((each) => each.mean),
     low: bands.map((each) => each.low),

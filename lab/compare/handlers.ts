@@ -19,12 +19,13 @@ export function compareHandlers({ store, datasets }: { readonly store: Store; re
         single ? [] : ['seed', 'data.folds.fold'],
       );
       const labels = labelsOf(arms, specDifferences);
+      const known = await datasets.list();
       return {
         arms: arms.map(({ id, runs }, i) => ({ id, label: labels[i]!, runs: [...runs] })),
         baseline: baseline.id,
         specDifferences,
-        sideEffects: sideEffects(arms, labels, baseline, await datasets.list()),
-        curves: arms.map((arm) => ({ arm: arm.id, curves: armCurves(arm, maxPoints) })),
+        sideEffects: sideEffects(arms, labels, baseline, known),
+        curves: arms.map((arm) => ({ arm: arm.id, curves: armCurves(arm, maxPoints, known) })),
         table: metricTable(arms, baseline, reach),
       };
     },

@@ -68,7 +68,9 @@ const metrics: readonly Metric[] = [
     label: 'Speed',
     unit: 'images/s',
     better: 'higher',
-    of: ({ step, batchSize, seconds }) => (seconds > 0 ? (step * batchSize) / seconds : null),
+    // the steps in front of a fork were its parent's, and so was their time
+    of: ({ step, start, batchSize, seconds }) =>
+      seconds > 0 ? ((step - (start?.firstStep ?? 0)) * batchSize) / seconds : null,
   },
   { key: 'parameters', label: 'Parameters', unit: '', better: null, of: (run) => run.parameters },
 ];

@@ -166,11 +166,11 @@ export class RunQueue {
       );
     if (from === 'last') await readCheckpoint(run, store, checkpoints);
     if (from === 'best') await readCheckpoint(run, store, checkpoints, 'best');
-    const unused = chooseCheckpoint(run, store, from);
-    const { step, patch } = store.transaction(() => {
+    const { step, patch, unused } = store.transaction(() => {
+      const files = chooseCheckpoint(run, store, from);
       const rewound = rewind(run, store);
       store.updateRun(run.id, rewound.patch);
-      return rewound;
+      return { ...rewound, unused: files };
     });
     for (const file of unused) await checkpoints.remove(file).catch(() => undefined);
     this.#options.emit({ name: 'run.series', data: { id: run.id, truncatedTo: step, series: [] } });

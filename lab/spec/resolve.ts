@@ -68,8 +68,17 @@ function stepsPerEpochOf(stages: readonly StageSpan[]): number {
 
 /** Images trained on in the first `steps` steps, each as often as it was taken. */
 export function imagesAfter(stages: readonly StageSpan[], steps: number): number {
-  return stages.reduce((sum, { firstStep, endStep, settings }) => {
-    const taken = Math.max(0, Math.min(steps, endStep) - firstStep);
-    return sum + taken * settings.batchSize;
+  return sumOver(stages, steps, ({ settings }) => settings.batchSize);
+}
+
+/** Epochs of the first `steps` steps. */
+export function epochsAfter(stages: readonly StageSpan[], steps: number): number {
+  return sumOver(stages, steps, ({ stepsPerEpoch }) => 1 / stepsPerEpoch);
+}
+
+function sumOver(stages: readonly StageSpan[], steps: number, perStep: (stage: StageSpan) => number): number {
+  return stages.reduce((sum, stage) => {
+    const taken = Math.max(0, Math.min(steps, stage.endStep) - stage.firstStep);
+    return sum + taken * perStep(stage);
   }, 0);
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Arm } from '../../../lab/compare/arms.ts';
+import { metricTable } from '../../../lab/compare/table.ts';
 import { comparisonSchema } from '../../../lab/contract/records.ts';
-import type { Comparison } from '../../../lab/contract/records.ts';
+import type { Comparison, RunStart } from '../../../lab/contract/records.ts';
 import { studentTQuantile } from '../../../lab/stats/studentT.ts';
 import { processorTime } from '../../processorTime.ts';
 import { bench, smallSpec, type Bench } from '../fakes.ts';
@@ -164,6 +166,46 @@ describe('a comparison', () => {
     expect(loss.steps).toEqual([5, 10, 15, 20]);
     expect(loss.mean[1]).toBeCloseTo((1 / 6 + 1 / 7 + 1 / 8 + 1 / 9 + 1 / 10) / 5);
     expect(comparison.sideEffects).toEqual([]);
+  });
+
+  it('counts epochs and images of a run in stages by their own batches', async () => {
+    const it = await bench();
+    const stages = [
+      { length: { steps: 10 }, batchSize: 20 },
+      { length: { steps: 10 }, batchSize: 100 },
+    ];
+    const spec = { ...smallSpec, training: { ...smallSpec.training, stages } };
+    const { group } = await train(it, spec, { 1: [0.5, 0.6, 0.7, 0.8] });
+    const comparison = await it.lab.call('compare.get', { arms: [group] });
+    // a mean, as its 25 / 3 steps of an epoch are
+    expect(comparison.arms[0]!.runs[0]!.batchSize).toBe(60);
+    const curve = comparison.curves[0]!.curves.find(({ name }) => name === 'validation.accuracy')!;
+    expect(curve.images).toEqual([100, 200, 700, 1200]);
+    [0.2, 0.4, 1.4, 2.4].forEach((epochs, i) => expect(curve.epochs[i]).toBeCloseTo(epochs));
+  });
+
+  it('measures the speed of a fork by the steps that it made itself', async () => {
+    const it = await bench();
+    const { ids } = await train(it, smallSpec, { 1: [0.5, 0.6] });
+    const { spec, events: _events, ...run } = await it.lab.call('runs.get', { id: ids[0]! });
+    const start: RunStart = {
+      weights: 'a',
+      from: 'run:r1:last',
+      carry: 'everything',
+      run: 'r1',
+      architecture: null,
+      checkpoint: 'last',
+      step: 6,
+      firstStep: 6,
+      words: 'last weights of dots (r1), step 6',
+    };
+    const arm = (record: typeof run): Arm => ({ id: 'r1', runs: [record], repeats: 0, spec, series: new Map() });
+    const speed = (record: typeof run): number | null => {
+      const own = arm(record);
+      return metricTable([own], own, []).find(({ key }) => key === 'imagesPerSecond')!.values[0]!.mean;
+    };
+    expect(speed(run)).toBeCloseTo((10 * run.batchSize) / run.seconds);
+    expect(speed({ ...run, start })).toBeCloseTo((4 * run.batchSize) / run.seconds);
   });
 
   it('of runs that have not begun is empty, not an error', async () => {
