@@ -140,6 +140,7 @@ export {
 } from './worker/backendChoice.ts';
 export { onCpu } from './worker/fallback.ts';
 export type { WorkerCommand, WorkerEvent } from './worker/serve.ts';
+export type { FormsEvent, KnownForms } from './worker/sharedForms.ts';
 export type { JobCommand, JobEvent } from './worker/jobServer.ts';
 export type { JobInput, JobName, JobOutput, JobTable } from './worker/jobs/index.ts';
 export type {

@@ -7,6 +7,7 @@ import { createCheckpointFiles, removeUnfinished } from './checkpoints.ts';
 import { createDatasets } from './datasets.ts';
 import type { EngineHost } from './engineWorker.ts';
 import { homeFolder, openHome } from './home.ts';
+import { formFile } from './kernelForms.ts';
 import { describeMachine } from './machine.ts';
 import { createJobs } from './jobs.ts';
 import { selfTestProcess, setUpRevectorize, type RunSelfTest } from './revectorize.ts';
@@ -64,17 +65,15 @@ export async function compose(options: ComposeOptions = {}): Promise<Composition
       // beside everything else; what is remembered counts at once, before the first run can start
       void setUpRevectorize(home.folder, run).catch(() => undefined);
     }
-    // read by the threads that start from here on (engine/host/backends.node.ts)
-    process.env['ABLATE_KERNEL_FORMS'] = join(home.folder, 'kernelForms.json');
     const entry = options.workerEntry ?? new URL('../engine/worker/entry.node.ts', import.meta.url);
+    const hosts = { entry, gpu: options.gpu, forms: formFile(join(home.folder, 'kernelForms.json')) };
     const lab = createLab({
       store,
       datasets,
-      jobs: createJobs({ datasets, entry, gpu: options.gpu }),
+      jobs: createJobs({ datasets, ...hosts }),
       trainer: createTrainer({
         datasets,
-        entry,
-        gpu: options.gpu,
+        ...hosts,
         checkpointSeconds: options.checkpointSeconds ?? defaultCheckpointSeconds,
       }),
       checkpoints: createCheckpointFiles(home.checkpoints),

@@ -2,15 +2,12 @@ import type { JobInput, JobName, JobOutput, TrainingJob, WorkerEvent } from '../
 import { fromErrorRecord, LabError, toErrorRecord } from '../lab/contract/errors.ts';
 import type { JobOptions, JobRequest, Jobs, JobWatch } from '../lab/ports.ts';
 import type { NodeDatasets } from './datasets.ts';
-import { threadHost, type EngineHost, type EngineWorker } from './engineWorker.ts';
+import { engineHosts, type EngineHostOptions, type EngineHosts } from './engineHosts.ts';
+import type { EngineHost, EngineWorker } from './engineWorker.ts';
 import { trainingJob } from './trainer.ts';
 
-export interface JobsOptions {
+export interface JobsOptions extends EngineHostOptions {
   readonly datasets: Pick<NodeDatasets, 'images'>;
-  /** The worker's program: engine/worker/entry.node.ts, or what a bundler made of it. */
-  readonly entry: URL;
-  /** Where jobs about the GPU are done; left out: in threads, like all others. */
-  readonly gpu?: EngineHost | undefined;
   /** Jobs at once; further ones wait. Default 2. */
   readonly workers?: number;
   /** Milliseconds after which a worker with nothing to do ends. Default one minute. */
@@ -31,7 +28,7 @@ const defaults = { workers: 2, idle: 60_000, grace: 500 };
 
 class WarmWorkers implements Jobs {
   readonly #options: JobsOptions & typeof defaults;
-  readonly #threads: EngineHost;
+  readonly #hosts: EngineHosts;
   readonly #idle: JobWorker[] = [];
   readonly #busy = new Set<JobWorker>();
   readonly #waiting: (() => void)[] = [];
@@ -39,7 +36,7 @@ class WarmWorkers implements Jobs {
 
   constructor(options: JobsOptions) {
     this.#options = { ...defaults, ...options };
-    this.#threads = threadHost(options.entry);
+    this.#hosts = engineHosts(options);
   }
 
   async run<N extends JobName>(
@@ -71,8 +68,8 @@ class WarmWorkers implements Jobs {
 
   /** Where a job is done: what asks for the graphics adapter or computes on it, where that is. */
   #hostOf(name: JobName, training: TrainingJob | undefined): EngineHost {
-    const { gpu } = this.#options;
-    return gpu !== undefined && (name === 'adapter' || training?.backend === 'webgpu') ? gpu : this.#threads;
+    const { gpu, threads } = this.#hosts;
+    return gpu !== undefined && (name === 'adapter' || training?.backend === 'webgpu') ? gpu : threads;
   }
 
   async #take(host: EngineHost, signal: AbortSignal | undefined): Promise<JobWorker> {

@@ -16,16 +16,13 @@ import { effectiveGraph } from '../lab/spec/resolve.ts';
 import type { Spec } from '../lab/spec/schema.ts';
 import { stageSettings } from '../lab/spec/stages.ts';
 import type { DatasetImages, NodeDatasets } from './datasets.ts';
-import { askOnce, threadHost, type EngineHost, type EngineWorker } from './engineWorker.ts';
+import { engineHosts, type EngineHostOptions, type EngineHosts } from './engineHosts.ts';
+import { askOnce, type EngineHost, type EngineWorker } from './engineWorker.ts';
 
-export interface TrainerOptions {
+export interface TrainerOptions extends EngineHostOptions {
   readonly datasets: Pick<NodeDatasets, 'images'>;
-  /** The worker's program: engine/worker/entry.node.ts, or what a bundler made of it. */
-  readonly entry: URL;
   /** Seconds between checkpoints of a running run. */
   readonly checkpointSeconds: number;
-  /** Where runs on the GPU are trained; left out: in threads, like all others. */
-  readonly gpu?: EngineHost | undefined;
 }
 
 type Listener = (event: TrainingEvent) => void;
@@ -37,8 +34,8 @@ type FailureCode = Extract<TrainingEvent, { kind: 'failed' }>['error']['code'];
  * thread.
  */
 export function createTrainer(options: TrainerOptions): Trainer {
-  const threads = threadHost(options.entry);
-  return { start: (request, listener) => new TrainingWorker({ ...options, threads }, request, listener) };
+  const hosts = engineHosts(options);
+  return { start: (request, listener) => new TrainingWorker({ ...options, ...hosts }, request, listener) };
 }
 
 /** What a run on the GPU goes on with in a thread. */
@@ -52,7 +49,7 @@ interface Retreat {
  * whatever happens to the worker, and nothing after that or after `kill`.
  */
 class TrainingWorker implements TrainingHandle {
-  readonly #options: TrainerOptions & { readonly threads: EngineHost };
+  readonly #options: TrainerOptions & EngineHosts;
   readonly #listener: Listener;
   /** The last command, for a worker that starts later; nothing revokes 'stop'. */
   #wish: Exclude<TrainingCommand, { kind: 'start' }> | undefined;
@@ -63,7 +60,7 @@ class TrainingWorker implements TrainingHandle {
   /** The newest checkpoint, as far as a retreat needs it. */
   #last: Uint8Array | null = null;
 
-  constructor(options: TrainerOptions & { readonly threads: EngineHost }, request: TrainRequest, listener: Listener) {
+  constructor(options: TrainerOptions & EngineHosts, request: TrainRequest, listener: Listener) {
     this.#options = options;
     this.#listener = listener;
     void options.datasets
@@ -122,8 +119,9 @@ class TrainingWorker implements TrainingHandle {
   }
 
   #hear(event: WorkerEvent): void {
+    if (this.#over || event.kind === 'forms') return;
     // a worker that was told to train does no jobs
-    if (this.#over || event.kind === 'jobProgress' || event.kind === 'jobDone' || event.kind === 'jobFailed') return;
+    if (event.kind === 'jobProgress' || event.kind === 'jobDone' || event.kind === 'jobFailed') return;
     if ('step' in event) this.#step = event.step;
     if (event.kind === 'checkpoint' && this.#retreat !== undefined) this.#last = event.bytes;
     if (event.kind === 'failed' && (event.error.code === 'device' || event.error.code === 'memory')) {

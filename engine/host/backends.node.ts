@@ -1,26 +1,23 @@
 import type { Backend, BackendName } from '../backend.ts';
+import type { FormMemory } from '../webgpu/autotune.ts';
 import { adapterOf } from '../webgpu/device.ts';
 import type { WebGpuBackend } from '../webgpu/index.ts';
 import type { GraphicsAdapter } from '../worker/backendChoice.ts';
 import { nodeGpu } from './gpu.node.ts';
-import { formFile } from './kernelForms.node.ts';
 import { isGpuWorthAsking, offerSoftwareGpu } from './vulkan.node.ts';
 
-/** Where the forms of kernels that were measured are kept: named by the host (node/compose.ts), for the threads that it starts. */
-const formsVariable = 'ABLATE_KERNEL_FORMS';
 /** Set by the host together with V8's flag (node/revectorize.ts); a thread takes it over when it starts. */
 const isWide = process.env['ABLATE_REVECTORIZE'] === 'on';
 
 let webgpu: Promise<WebGpuBackend> | undefined;
 
 /** One backend, and so one device, per thread. */
-async function loadWebGpu(software: boolean): Promise<WebGpuBackend> {
+async function loadWebGpu(software: boolean, memory: FormMemory | undefined): Promise<WebGpuBackend> {
   const { webgpuBackend } = await import('../webgpu/index.ts');
   if (software) offerSoftwareGpu();
-  const file = process.env[formsVariable];
   const backend = webgpuBackend(nodeGpu, {
     tuner: { clock: () => performance.now() },
-    ...(file && { memory: formFile(file) }),
+    ...(memory && { memory }),
   });
   await backend.device();
   return backend;
@@ -28,9 +25,9 @@ async function loadWebGpu(software: boolean): Promise<WebGpuBackend> {
 
 /**
  * A backend in Node, loaded when asked for: none is a burden on a run that uses another one. Throws EngineError('device')
- * where there is no graphics adapter for 'webgpu'.
+ * where there is no graphics adapter for 'webgpu'. `memory`: where that one's measurements are kept; the first caller's counts.
  */
-export async function loadBackend(name: BackendName): Promise<Backend> {
+export async function loadBackend(name: BackendName, memory?: FormMemory): Promise<Backend> {
   switch (name) {
     case 'reference':
       return (await import('../reference/index.ts')).referenceBackend;
@@ -40,12 +37,12 @@ export async function loadBackend(name: BackendName): Promise<Backend> {
     }
     case 'webgpu':
       // whoever gets here has asked for the GPU by name, or `auto` has found one that is no software
-      return sharedWebGpu(true);
+      return sharedWebGpu(true, memory);
   }
 }
 
-function sharedWebGpu(software: boolean): Promise<WebGpuBackend> {
-  webgpu ??= loadWebGpu(software).catch((error: unknown) => {
+function sharedWebGpu(software: boolean, memory: FormMemory | undefined): Promise<WebGpuBackend> {
+  webgpu ??= loadWebGpu(software, memory).catch((error: unknown) => {
     webgpu = undefined;
     throw error;
   });
@@ -56,7 +53,7 @@ function sharedWebGpu(software: boolean): Promise<WebGpuBackend> {
  * The adapter that backend 'webgpu' uses; null where there is none. Only with `software` is one set up that computes on the
  * processor.
  */
-export async function nodeAdapter(software = false): Promise<GraphicsAdapter | null> {
+export async function nodeAdapter(software = false, memory?: FormMemory): Promise<GraphicsAdapter | null> {
   if (!software && !isGpuWorthAsking()) return null;
-  return adapterOf(() => sharedWebGpu(software));
+  return adapterOf(() => sharedWebGpu(software, memory));
 }

@@ -1,4 +1,5 @@
 import type { Backend, BackendName } from '../backend.ts';
+import type { FormMemory } from '../webgpu/autotune.ts';
 import { adapterOf, type GpuSource } from '../webgpu/device.ts';
 import type { WebGpuBackend } from '../webgpu/index.ts';
 import type { GraphicsAdapter } from '../worker/backendChoice.ts';
@@ -9,15 +10,15 @@ export const webGpu: GpuSource = () => (navigator as { readonly gpu?: GPU }).gpu
 let webgpu: Promise<WebGpuBackend> | undefined;
 
 /** One backend, and so one device, per thread. */
-async function loadWebGpu(): Promise<WebGpuBackend> {
+async function loadWebGpu(memory: FormMemory | undefined): Promise<WebGpuBackend> {
   const { webgpuBackend } = await import('../webgpu/index.ts');
-  const backend = webgpuBackend(webGpu, { tuner: { clock: () => performance.now() } });
+  const backend = webgpuBackend(webGpu, { tuner: { clock: () => performance.now() }, ...(memory && { memory }) });
   await backend.device();
   return backend;
 }
 
-function sharedWebGpu(): Promise<WebGpuBackend> {
-  webgpu ??= loadWebGpu().catch((error: unknown) => {
+function sharedWebGpu(memory: FormMemory | undefined): Promise<WebGpuBackend> {
+  webgpu ??= loadWebGpu(memory).catch((error: unknown) => {
     webgpu = undefined;
     throw error;
   });
@@ -26,20 +27,20 @@ function sharedWebGpu(): Promise<WebGpuBackend> {
 
 /**
  * A backend in a page or its worker, loaded when asked for. Throws EngineError('device') where there is no graphics adapter for
- * 'webgpu'.
+ * 'webgpu'. `memory`: where that one's measurements are kept; the first caller's counts.
  */
-export async function loadBackend(name: BackendName): Promise<Backend> {
+export async function loadBackend(name: BackendName, memory?: FormMemory): Promise<Backend> {
   switch (name) {
     case 'reference':
       return (await import('../reference/index.ts')).referenceBackend;
     case 'cpu':
       return (await import('../cpu/index.ts')).cpuBackend;
     case 'webgpu':
-      return sharedWebGpu();
+      return sharedWebGpu(memory);
   }
 }
 
 /** The adapter that backend 'webgpu' uses, in software or not; null where there is none. */
-export async function webAdapter(): Promise<GraphicsAdapter | null> {
-  return adapterOf(sharedWebGpu);
+export async function webAdapter(memory?: FormMemory): Promise<GraphicsAdapter | null> {
+  return adapterOf(() => sharedWebGpu(memory));
 }

@@ -31,6 +31,11 @@ export class Evaluation {
     return this.#images.length;
   }
 
+  /** Images that lie behind it. */
+  get done(): number {
+    return Math.min(this.#position, this.images);
+  }
+
   /** Starts over. */
   begin(): void {
     this.#position = 0;
@@ -64,10 +69,16 @@ export interface ModelMeasure {
   readonly test: MeasuredSplit;
 }
 
-/** All batches of an evaluation in one go. */
-export async function evaluateAll(evaluation: Evaluation): Promise<MeasuredSplit> {
+/** All batches of an evaluation, one after the other. `tell` hears how far it is, from 0 to 1, and may let others have a turn. */
+export async function evaluateAll(
+  evaluation: Evaluation,
+  tell: (done: number) => Promise<void> = () => Promise.resolve(),
+): Promise<MeasuredSplit> {
   evaluation.begin();
   let result: EvaluationResult | undefined;
-  while (result === undefined) result = await evaluation.advance();
+  while (result === undefined) {
+    result = await evaluation.advance();
+    await tell(evaluation.done / evaluation.images);
+  }
   return { ...result, images: evaluation.images };
 }

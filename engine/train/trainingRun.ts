@@ -38,6 +38,8 @@ const lossReader = ({ executable, stage }: OpenStage): LossReader =>
 
 /** Milliseconds between two 'progress' events. */
 const progressEvery = 100;
+/** Milliseconds between two 'evaluating' events. */
+const tellEvery = 250;
 /** Milliseconds that steps may take which are waited for with nothing behind them. */
 const usualSlice = 15;
 /** At the latest after so many milliseconds of training the state is saved on the host, which bounds the search after a NaN. */
@@ -76,6 +78,8 @@ export class TrainingRun {
   #evaluatedStep: number;
   /** The evaluation under way. */
   #evaluation: Evaluation | undefined;
+  /** Milliseconds that it has taken, and after how many its progress is told next. */
+  #evaluating = { taken: 0, tellAt: 0 };
   #finished = false;
   /** Step of the model that was put back; from then on there is nothing to save. */
   #restored: number | null = null;
@@ -253,15 +257,19 @@ export class TrainingRun {
     return { layers, images: batches * stage.settings.batchSize };
   }
 
-  /** Loss and accuracy of the model as the run ends with it, on test images and on as many that it was trained on. */
-  async measure(): Promise<ModelMeasure> {
+  /**
+   * Loss and accuracy of the model as the run ends with it, on test images and on as many that it was trained on. `tell` hears how
+   * far it is, from 0 to 1.
+   */
+  async measure(tell?: (done: number) => Promise<void>): Promise<ModelMeasure> {
     await this.#receiveAll();
     if (this.#restored === null) await this.#restoreBest();
     const { stage, executable, test } = this.#open;
     const trained = this.#prepared.trainImages.slice(0, test.images);
+    const half = (first: number) => tell && ((done: number) => tell(first + done / 2));
     return {
-      train: await evaluateAll(new Evaluation(executable, stage.plan, 'validation', trained)),
-      test: await evaluateAll(test),
+      train: await evaluateAll(new Evaluation(executable, stage.plan, 'validation', trained), half(0)),
+      test: await evaluateAll(test, half(0.5)),
     };
   }
 
@@ -407,15 +415,27 @@ export class TrainingRun {
     this.#emitProgress();
     evaluation.begin();
     this.#evaluation = evaluation;
+    this.#evaluating = { taken: 0, tellAt: tellEvery };
   }
 
   async #evaluateUntil(evaluation: Evaluation, until: number): Promise<void> {
+    const begin = this.#options.clock();
+    let now: number;
     let result: EvaluationResult | undefined;
-    do result = await evaluation.advance();
-    while (result === undefined && this.#options.clock() < until);
-    if (result === undefined) return;
+    do {
+      result = await evaluation.advance();
+      now = this.#options.clock();
+    } while (result === undefined && now < until);
+    const { split, images, done } = evaluation;
+    if (result === undefined) {
+      const taken = this.#evaluating.taken + now - begin;
+      const due = taken >= this.#evaluating.tellAt;
+      this.#evaluating = { taken, tellAt: due ? taken + tellEvery : this.#evaluating.tellAt };
+      const seconds = taken / 1000;
+      if (due) this.#options.emit({ kind: 'evaluating', split, step: this.#step, done, images, seconds });
+      return;
+    }
     this.#evaluation = undefined;
-    const { split, images } = evaluation;
     if (!Number.isFinite(result.loss)) {
       // a step since the last save may have spoilt a parameter: then that is what to tell
       await this.#save();

@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { loadBackend, nodeAdapter } from '../host/backends.node.ts';
 import { spawnHelper } from '../host/spawn.node.ts';
 import { serveWorker } from './serve.ts';
+import { SharedForms } from './sharedForms.ts';
 
 /**
  * Entry of the engine's threads, for training and for jobs: `new Worker(new URL('engine/worker/entry.node.ts', ...))`. Runs from
@@ -13,6 +14,8 @@ if (port === null) {
   throw new Error('engine/worker/entry.node.ts is the entry of a worker thread; start it with new Worker(...).');
 }
 
+const forms = new SharedForms();
+
 serveWorker(
   {
     post: (event, transfer) => port.postMessage(event, transfer),
@@ -20,8 +23,9 @@ serveWorker(
     close: () => port.close(),
   },
   {
-    backend: loadBackend,
-    adapter: nodeAdapter,
+    backend: (name) => loadBackend(name, forms),
+    adapter: (software) => nodeAdapter(software, forms),
+    forms,
     spawn: spawnHelper,
     // what is in use may be paged out, but a plan larger than the machine would be paged all the time
     memoryLimit: totalmem(),

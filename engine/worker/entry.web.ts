@@ -1,5 +1,6 @@
 import { loadBackend, webAdapter } from '../host/backends.web.ts';
-import { serveWorker, type WorkerCommand } from './serve.ts';
+import { serveWorker, type WorkerCommand, type WorkerHost } from './serve.ts';
+import { SharedForms } from './sharedForms.ts';
 
 /**
  * Entry of a Web Worker that trains or does jobs: `new Worker(new URL('engine/worker/entry.web.ts', ...), { type: 'module' })`. Its
@@ -9,9 +10,12 @@ const looped = new MessageChannel();
 let delivered: () => void = () => undefined;
 looped.port1.onmessage = () => delivered();
 
-const host = {
-  backend: loadBackend,
-  adapter: webAdapter,
+const forms = new SharedForms();
+
+const host: WorkerHost = {
+  backend: (name) => loadBackend(name, forms),
+  adapter: () => webAdapter(forms),
+  forms,
   clock: () => performance.now(),
   // a message to oneself comes after those that wait already, and sooner than a timer
   turn: () =>

@@ -156,6 +156,17 @@ export type TrainingEvent =
       readonly planBytes: number;
     }
   | {
+      /** How far a long evaluation is: about four a second, the first one after a quarter of one. 'evaluation' ends it. */
+      readonly kind: 'evaluating';
+      readonly split: 'validation' | 'test';
+      readonly step: number;
+      readonly done: number;
+      /** Of all. */
+      readonly images: number;
+      /** That it has taken so far, pauses left out. */
+      readonly seconds: number;
+    }
+  | {
       readonly kind: 'evaluation';
       readonly split: 'validation' | 'test';
       readonly step: number;

@@ -1,10 +1,11 @@
 import { serveJobs, type JobCommand, type JobEvent } from './jobServer.ts';
 import type { TrainingCommand, TrainingEvent } from './protocol.ts';
 import { serveTraining, type TrainingHost } from './session.ts';
+import type { FormsCommand, FormsEvent, SharedForms } from './sharedForms.ts';
 
-/** What a host sends to a worker: commands of one training run, or jobs, one after the other. */
-export type WorkerCommand = TrainingCommand | JobCommand;
-export type WorkerEvent = TrainingEvent | JobEvent;
+/** What a host sends to a worker: commands of one training run, or jobs, one after the other; and, before them, what helps. */
+export type WorkerCommand = TrainingCommand | JobCommand | FormsCommand;
+export type WorkerEvent = TrainingEvent | JobEvent | FormsEvent;
 
 /** The worker's end of the line to its host, a thread or a process away. */
 export interface WorkerPort {
@@ -15,10 +16,14 @@ export interface WorkerPort {
   close(): void;
 }
 
-/** Serves a host over `port`. The first message says what the worker is for. */
-export function serveWorker(port: WorkerPort, host: TrainingHost): void {
+/** The place a worker runs in. `forms`: what its GPU's backend remembers forms of kernels in. */
+export type WorkerHost = TrainingHost & { readonly forms?: SharedForms };
+
+/** Serves a host over `port`. The first command of a run or a job says what the worker is for. */
+export function serveWorker(port: WorkerPort, host: WorkerHost): void {
   let answer: ((command: never) => void) | undefined;
-  const begin = (first: WorkerCommand): ((command: never) => void) => {
+  host.forms?.tellTo((event) => port.post(event, []));
+  const begin = (first: Exclude<WorkerCommand, FormsCommand>): ((command: never) => void) => {
     if (first.kind === 'job' || first.kind === 'cancelJob') return serveJobs((event) => port.post(event, []), host);
     let listener: (command: TrainingCommand) => void = () => undefined;
     serveTraining(
@@ -32,6 +37,10 @@ export function serveWorker(port: WorkerPort, host: TrainingHost): void {
     return listener;
   };
   port.on((command) => {
+    if (command.kind === 'forms') {
+      host.forms?.learn(command.known);
+      return;
+    }
     answer ??= begin(command);
     answer(command as never);
   });

@@ -1,5 +1,15 @@
 import type { QueueRecord, RunRecord, SeriesName } from './records.ts';
 
+/** How far an evaluation is that takes its time. */
+export interface EvaluationProgress {
+  split: 'validation' | 'test';
+  /** Images that lie behind it, and how many there are. */
+  done: number;
+  images: number;
+  /** By its own pace. */
+  secondsLeft: number;
+}
+
 /** What the lab pushes to whoever watches, in order. Everything can be lost and read again by a call. */
 export interface LabEvents {
   /** A run is new or any field of its record changed (at most about four a second per run while it trains). */
@@ -15,8 +25,10 @@ export interface LabEvents {
   };
   /** What was seen inside the layers was stored, up to this step. `diagnostics.get` reads it. */
   'run.probe': { id: string; step: number };
+  /** A run evaluates, about four a second; null: not any more. Short evaluations are not told. */
+  'run.evaluating': { id: string; evaluation: EvaluationProgress | null };
   /** How far a replay (`runs.verify`) is: about four a second. */
-  'run.verifying': { id: string; step: number; steps: number };
+  'run.verifying': { id: string; step: number; steps: number; evaluation: EvaluationProgress | null };
   /** How far a job that somebody waits for is, from 0 to 1. `ticket`: the one that its caller gave it. */
   'job.progress': { job: 'lrRange' | 'recalibrate' | 'analysis'; done: number; ticket?: string };
   'queue.changed': { queue: QueueRecord };

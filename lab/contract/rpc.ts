@@ -30,6 +30,7 @@ const eventNames = {
   'run.restored': true,
   'run.series': true,
   'run.probe': true,
+  'run.evaluating': true,
   'run.verifying': true,
   'job.progress': true,
   'queue.changed': true,

@@ -7,6 +7,7 @@ import type { CheckpointFiles, Clock, RunEventRecord, RunPatch, Store, Trainer, 
 import { choiceWords, sameBackend } from './backend.ts';
 import { SeriesBuffer } from './buffer.ts';
 import { CheckpointWriter } from './checkpointWriter.ts';
+import { evaluationProgress } from './evaluation.ts';
 import { RunProgress } from './progress.ts';
 
 export interface SessionOptions {
@@ -53,6 +54,8 @@ export class RunSession {
   /** The lab closes: an end that cannot be recorded is left to the next start. */
   #givenUp = false;
   #wake: (() => void) | undefined;
+  /** Watchers have been told that it evaluates. */
+  #evaluating = false;
   /** A write that failed: the run is paused until it succeeds. */
   #trouble: LabError | null = null;
   /** The worker has been told to pause because of it. */
@@ -144,6 +147,7 @@ export class RunSession {
     switch (event.kind) {
       case 'backend': {
         const { choice } = event;
+        this.#evaluated();
         this.#change({
           backendChoice: { ...choice, measured: choice.measured.map((each) => ({ ...each })) },
           backend: choice.backend,
@@ -179,7 +183,15 @@ export class RunSession {
         this.#change({ step, imagesPerSecond, ...(seconds === undefined ? {} : { seconds }) });
         break;
       }
+      case 'evaluating':
+        this.#evaluating = true;
+        this.#options.emit({
+          name: 'run.evaluating',
+          data: { id: this.id, evaluation: evaluationProgress(event) },
+        });
+        break;
       case 'evaluation':
+        this.#evaluated();
         this.#buffer.evaluation(event);
         this.#progress.evaluation(event);
         this.#change({ step: event.step });
@@ -271,9 +283,16 @@ export class RunSession {
     await this.#end({ status: 'failed', error: toErrorRecord(error) }, 'failed', error.message);
   }
 
+  /** Watchers that were told of an evaluation are told that it is over. */
+  #evaluated(): void {
+    if (this.#evaluating) this.#options.emit({ name: 'run.evaluating', data: { id: this.id, evaluation: null } });
+    this.#evaluating = false;
+  }
+
   async #end(patch: RunPatch, kind: string, text: string): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
+    this.#evaluated();
     await this.#writer.settle();
     const lost = this.#trouble;
     this.#trouble = null;

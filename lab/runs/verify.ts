@@ -1,10 +1,12 @@
 import { decodeCheckpoint, type TrainingEvent } from '../../engine/index.ts';
 import type { LabEvent } from '../contract/client.ts';
 import { fromErrorRecord, LabError, toErrorRecord } from '../contract/errors.ts';
+import type { EvaluationProgress } from '../contract/events.ts';
 import type { RunDetails, Verification } from '../contract/records.ts';
 import type { CheckpointFiles, Clock, Datasets, Store, Trainer, TrainingHandle } from '../ports.ts';
 import type { StartWeights } from '../transfer/weights.ts';
 import { sameBackend } from './backend.ts';
+import { evaluationProgress } from './evaluation.ts';
 import { ReplayComparison } from './replay.ts';
 import { readCheckpoint } from './resume.ts';
 
@@ -95,7 +97,7 @@ export class RunVerifier {
     if (store.getRun(run.id)) {
       store.appendEvent(run.id, { at: clock.now(), step: verification.steps, kind: 'verified', text });
     }
-    emit({ name: 'run.verifying', data: { id: run.id, step: verification.steps, steps: lastStep } });
+    emit({ name: 'run.verifying', data: { id: run.id, step: verification.steps, steps: lastStep, evaluation: null } });
     return verification;
   }
 
@@ -152,14 +154,15 @@ export class RunVerifier {
         void handle?.kill();
         settle();
       };
-      const tell = (step: number): void => {
+      const tell = (step: number, evaluation: EvaluationProgress | null = null): void => {
         if (clock.now() - told < tellEvery) return;
         told = clock.now();
-        emit({ name: 'run.verifying', data: { id: run.id, step, steps: steps ?? run.step } });
+        emit({ name: 'run.verifying', data: { id: run.id, step, steps: steps ?? run.step, evaluation } });
       };
       const hear = (event: TrainingEvent): void => {
         if (over) return;
         if (event.kind === 'ready') used = event.threads;
+        else if (event.kind === 'evaluating') tell(event.step, evaluationProgress(event));
         else if (event.kind === 'evaluation') comparison.evaluation(event);
         else if (event.kind === 'progress') {
           comparison.progress(event);

@@ -1,4 +1,5 @@
 import type { Lab } from '../../lab/index.ts';
+import type { EvaluationProgress } from '../../lab/contract/events.ts';
 import type { RunRecord } from '../../lab/contract/records.ts';
 import { choiceWords } from '../../lab/runs/backend.ts';
 import { LiveBlock, outcomeLine, Pace, progressLine } from './print/progress.ts';
@@ -25,6 +26,7 @@ export interface Watch {
 export function watchRuns(lab: Pick<Lab, 'on'>, runs: readonly RunRecord[], stream: Stream): Watch {
   const records = new Map(runs.map((run) => [run.id, run]));
   const paces = new Map(runs.map((run) => [run.id, new Pace()]));
+  const evaluations = new Map<string, EvaluationProgress>();
   const told = new Set<string>();
   const held = new Set<string>();
   const block = stream.live ? new LiveBlock(stream) : null;
@@ -33,7 +35,8 @@ export function watchRuns(lab: Pick<Lab, 'on'>, runs: readonly RunRecord[], stre
 
   const lineOf = (run: RunRecord) => {
     const left = paces.get(run.id)!.secondsLeft(run, performance.now());
-    return progressLine(run, left, stream.live ? stream.width() : Infinity, stream.style);
+    const evaluation = evaluations.get(run.id) ?? null;
+    return progressLine(run, left, stream.live ? stream.width() : Infinity, stream.style, evaluation);
   };
   const draw = () => {
     const running = [...records.values()].filter((run) => run.status === 'running');
@@ -77,6 +80,11 @@ export function watchRuns(lab: Pick<Lab, 'on'>, runs: readonly RunRecord[], stre
 
   const off = lab.on((event) => {
     if (event.name === 'run.changed' && records.has(event.data.run.id)) take(event.data.run);
+    else if (event.name === 'run.evaluating') {
+      const { id, evaluation } = event.data;
+      if (evaluation === null) evaluations.delete(id);
+      else evaluations.set(id, evaluation);
+    }
   });
   for (const run of runs) stream.write(`${outcomeLine(run, stream.style)}\n`);
   const timer = setInterval(draw, block ? drawEvery : lineEvery);

@@ -5,6 +5,7 @@
  */
 import { SvelteMap } from 'svelte/reactivity';
 import type { LabEvent } from '../../lab/contract/client.ts';
+import type { EvaluationProgress } from '../../lab/contract/events.ts';
 import type { QueueRecord, RunRecord } from '../../lab/contract/records.ts';
 import { plural } from '../format.ts';
 import type { Link } from '../link/link.ts';
@@ -26,6 +27,8 @@ export class RunsState {
   readonly active = $derived(this.list.filter((run) => run.status === 'running' || run.status === 'paused'));
   readonly queued = $derived(this.list.filter((run) => run.status === 'queued'));
   readonly tags = $derived([...new Set(this.list.flatMap((run) => run.tags))].sort((a, b) => a.localeCompare(b)));
+  /** Evaluations under way that take their time, by run. */
+  readonly evaluations = new SvelteMap<string, EvaluationProgress>();
   /** Ids marked in the table. */
   readonly selected = new SvelteMap<string, true>();
 
@@ -54,6 +57,8 @@ export class RunsState {
 
   async read(): Promise<void> {
     const reading = ++this.#reading;
+    // the end of one may have been told while there was no connection
+    this.evaluations.clear();
     try {
       this.queue = await this.#link.call('queue.get', {});
       let offset = 0;
@@ -134,6 +139,12 @@ export class RunsState {
         this.#pending.set(event.data.run.id, event.data.run);
         this.#timer ??= setTimeout(() => this.#flush(), gather);
         break;
+      case 'run.evaluating': {
+        const { id, evaluation } = event.data;
+        if (evaluation === null) this.evaluations.delete(id);
+        else this.evaluations.set(id, evaluation);
+        break;
+      }
       case 'run.deleted':
         this.#drop(event.data.ids);
         break;

@@ -6,6 +6,7 @@ import { CompareState } from '../../renderer/state/compare.svelte.ts';
 import { RunCurves } from '../../renderer/state/curves.svelte.ts';
 import { DraftState, parseSeeds } from '../../renderer/state/draft.svelte.ts';
 import { NoticeState } from '../../renderer/state/notices.svelte.ts';
+import type { RunRecord } from '../../lab/contract/records.ts';
 import { etaSeconds, shareOf } from '../../renderer/state/progress.ts';
 import { parseRoute, printRoute } from '../../renderer/state/route.svelte.ts';
 import { merge, RunsState } from '../../renderer/state/runs.svelte.ts';
@@ -327,6 +328,12 @@ describe('small things', () => {
     expect(etaSeconds({ ...run, step: 0 })).toBeNull();
     expect(etaSeconds({ ...run, status: 'finished' })).toBeNull();
     expect(shareOf({ ...run, totalSteps: null })).toBeNull();
+    // of a fork at step 150, which made a hundred steps of its own
+    const start = { firstStep: 150 } as RunRecord['start'];
+    expect(etaSeconds({ ...run, start })).toBeCloseTo(37.5);
+    const evaluation = { split: 'validation', done: 100, images: 500, secondsLeft: 8 } as const;
+    expect(etaSeconds(run, evaluation)).toBe(23);
+    expect(etaSeconds({ ...run, step: 1000 }, { ...evaluation, split: 'test' })).toBe(8);
   });
 
   it('does not repeat a complaint', () => {

@@ -1,19 +1,21 @@
 import type { Backend } from '../../engine/backend.ts';
 import { cpuBackend } from '../../engine/cpu/index.ts';
 import type { GraphicsAdapter } from '../../engine/index.ts';
-import { serveWorker, type WorkerCommand, type WorkerEvent } from '../../engine/worker/serve.ts';
+import { serveWorker, type WorkerCommand, type WorkerEvent, type WorkerHost } from '../../engine/worker/serve.ts';
 import type { EngineHost, WorkerListener } from '../../node/engineWorker.ts';
 
 export interface PlayedGpu {
   readonly adapter?: GraphicsAdapter | null;
   /** What is called the GPU; left out: the cpu backend, so that curves and hashes are those of the CPU. */
   readonly backend?: Backend;
+  /** What each worker has of its own, made when it starts. */
+  readonly worker?: () => Pick<WorkerHost, 'backend' | 'forms'>;
   /** Hears every event before the listener, and may kill the host. */
   readonly on?: (event: WorkerEvent, kill: (reason: string) => void) => void;
 }
 
 /** A host for the GPU in this thread: the real session and jobs on a port, and a GPU that is the CPU under another name. */
-export function playGpu({ adapter, backend = cpuBackend, on }: PlayedGpu): EngineHost & {
+export function playGpu({ adapter, backend = cpuBackend, worker, on }: PlayedGpu): EngineHost & {
   readonly started: string[];
   readonly commands: WorkerCommand[];
 } {
@@ -50,6 +52,7 @@ export function playGpu({ adapter, backend = cpuBackend, on }: PlayedGpu): Engin
           adapter: () => Promise.resolve(adapter === undefined ? { name: 'Some GPU', software: false } : adapter),
           clock: () => performance.now(),
           turn: () => new Promise((resolve) => setImmediate(resolve)),
+          ...worker?.(),
         },
       );
       return {

@@ -177,6 +177,21 @@ describe('progress', () => {
     expect(progressLine(run, 8, 10, style)).toBe('  Sigmoid MLP, seed 1   50 %');
   });
 
+  it('says that a run evaluates and how far that is, with the time that is left of it at the end of a run', () => {
+    const done = { ...run, step: 1000 };
+    const test = { split: 'test', done: 4200, images: 10_000, secondsLeft: 47 } as const;
+    expect(progressLine(done, 0, 200, style, test)).toBe(
+      '  Sigmoid MLP, seed 1  ━━━━━━━━━━━━━━━━━━━━  100 %  evaluates 4,200/10,000 test images  loss 0.4120  validation 91.20 %  47.0 s left',
+    );
+    for (const width of [120, 100, 80, 60, 40])
+      expect(widthOf(progressLine(done, 0, width, style, test))).toBeLessThanOrEqual(width);
+    expect(progressLine(done, 0, 80, style, test)).toContain('evaluates test images 42 %  47.0 s left');
+    const validation = { ...test, split: 'validation' } as const;
+    expect(progressLine(run, 8, 200, style, validation)).toMatch(
+      /4,200\/10,000 validation images for 47\.0 s .* 8\.0 s left$/,
+    );
+  });
+
   it('has a bar of fixed width', () => {
     for (const fraction of [-1, 0, 0.01, 0.5, 0.524, 0.999, 1, 2]) expect(widthOf(bar(fraction, style))).toBe(20);
     expect(bar(1, style)).toBe('━'.repeat(20));
@@ -197,6 +212,15 @@ describe('progress', () => {
     expect(at(341, 101_000)).toBeCloseTo(659, 0);
     // resumed from an earlier step
     expect(at(50, 102_000)).toBeNull();
+    // a fork: what its parent did took it no time
+    const forked = new Pace();
+    const start = { firstStep: 400 } as RunRecord['start'];
+    for (const [step, now] of [
+      [0, 0],
+      [400, 1000],
+    ] as const)
+      expect(forked.secondsLeft({ ...run, step, start }, now)).toBeNull();
+    expect(forked.secondsLeft({ ...run, step: 500, start }, 2000)).toBeCloseTo(10);
   });
 
   it('is drawn over itself, below lines that stay', () => {

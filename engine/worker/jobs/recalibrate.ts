@@ -34,12 +34,15 @@ export async function runRecalibrate(
     },
   );
   try {
-    context.progress(0.1, 'measuring');
-    const before = await run.measure();
-    context.progress(0.4, 'recalibrating');
+    const measure = (from: number) =>
+      run.measure(async (done) => {
+        context.progress(from + 0.4 * done, 'measuring');
+        await context.turn();
+      });
+    const before = await measure(0.05);
+    context.progress(0.45, 'recalibrating');
     const { layers, images } = await run.recalibrate(batches);
-    context.progress(0.7, 'measuring');
-    const after = await run.measure();
+    const after = await measure(0.55);
     return { before, after, batches, images, layers };
   } finally {
     await run.dispose();

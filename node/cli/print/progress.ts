@@ -1,3 +1,4 @@
+import type { EvaluationProgress } from '../../../lab/contract/events.ts';
 import type { RunRecord } from '../../../lab/contract/records.ts';
 import { counted, duration, loss, percent, short, whole } from './format.ts';
 import { cut, printable, widthOf } from './table.ts';
@@ -16,21 +17,36 @@ export function bar(fraction: number, style: Style, width = barWidth): string {
   return style.accent(full) + style.dim('─'.repeat(width - Math.ceil(halves / 2)));
 }
 
-/** What a run does at this moment in one line that fits `width`; what matters least goes first when it is narrow. */
-export function progressLine(run: RunRecord, secondsLeft: number | null, width: number, style: Style): string {
+/**
+ * What a run does at this moment in one line that fits `width`; what matters least goes first when it is narrow.
+ * @param evaluation the one under way, if there is one that takes its time
+ */
+export function progressLine(
+  run: RunRecord,
+  secondsLeft: number | null,
+  width: number,
+  style: Style,
+  evaluation: EvaluationProgress | null = null,
+): string {
   const total = run.totalSteps;
   const fraction = total ? run.step / total : 0;
   const { metrics } = run;
   const validation = metrics.validationAccuracy;
+  // steps come after an evaluation of validation images, and nothing after that of test images
+  const left = evaluation?.split === 'test' ? evaluation.secondsLeft : secondsLeft;
   const parts: { readonly text: string; readonly rank: number }[] = [
     { text: style.bold(cut(labelOf(run), 28)), rank: 0 },
     { text: bar(fraction, style, width < 80 ? 12 : barWidth), rank: 2 },
     { text: `${Math.floor(fraction * 100)} %`.padStart(5), rank: 0 },
-    { text: `${whole(run.step)}${total ? `/${whole(total)}` : ''} steps`, rank: 3 },
-    { text: run.imagesPerSecond === null ? '' : `${short(Math.round(run.imagesPerSecond))} images/s`, rank: 4 },
+    ...(evaluation === null
+      ? [
+          { text: `${whole(run.step)}${total ? `/${whole(total)}` : ''} steps`, rank: 3 },
+          { text: run.imagesPerSecond === null ? '' : `${short(Math.round(run.imagesPerSecond))} images/s`, rank: 4 },
+        ]
+      : [{ text: evaluationWords(evaluation, width < 100), rank: 1 }]),
     { text: metrics.trainLoss === null ? '' : `loss ${loss(metrics.trainLoss)}`, rank: 2 },
-    { text: validation === null ? '' : `validation ${percent(validation)}`, rank: 1 },
-    { text: secondsLeft === null ? '' : style.dim(`${duration(secondsLeft)} left`), rank: 1 },
+    { text: validation === null ? '' : `validation ${percent(validation)}`, rank: evaluation === null ? 1 : 2 },
+    { text: left === null ? '' : style.dim(`${duration(left)} left`), rank: 1 },
   ].filter((part) => part.text !== '');
   for (;;) {
     const line = `  ${parts.map((part) => part.text).join('  ')}`;
@@ -38,6 +54,13 @@ export function progressLine(run: RunRecord, secondsLeft: number | null, width: 
     if (widthOf(line) <= width || worst.rank === 0) return line;
     parts.splice(parts.indexOf(worst), 1);
   }
+}
+
+/** "evaluates 4,200/10,000 test images"; of validation images with its own time left, as the run goes on behind it. */
+function evaluationWords({ split, done, images, secondsLeft }: EvaluationProgress, narrow: boolean): string {
+  if (narrow) return `evaluates ${split} images ${Math.floor((100 * done) / images)} %`;
+  const own = split === 'validation' ? ` for ${duration(secondsLeft)}` : '';
+  return `evaluates ${whole(done)}/${whole(images)} ${split} images${own}`;
 }
 
 /** How a run ended, or came to rest, in one line. */
@@ -70,8 +93,10 @@ export class Pace {
   /** @param now milliseconds of any clock */
   secondsLeft(run: RunRecord, now: number): number | null {
     const marks = this.#marks;
-    if (run.step < (marks.at(-1)?.step ?? 0)) marks.length = 0;
-    if (run.step > (marks.at(-1)?.step ?? -1)) marks.push({ at: now, step: run.step });
+    // a fork begins behind the steps of its parent, which took it no time
+    const step = Math.max(run.step, run.start?.firstStep ?? 0);
+    if (step < (marks.at(-1)?.step ?? 0)) marks.length = 0;
+    if (step > (marks.at(-1)?.step ?? -1)) marks.push({ at: now, step });
     while (marks.length > 2 && now - marks[0]!.at > this.#span) marks.shift();
     const first = marks[0]!;
     const last = marks.at(-1)!;

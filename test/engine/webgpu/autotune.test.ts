@@ -1,8 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { formFile } from '../../../engine/host/kernelForms.node.ts';
 import { decodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import type { FormMemory, Forms, Measure, Tuner } from '../../../engine/webgpu/autotune.ts';
 import type { TrainingEvent } from '../../../engine/worker/protocol.ts';
@@ -121,26 +117,4 @@ describe('forms of products', () => {
     curve(tuned.events, 'loss').forEach((loss, step) => expect(Math.abs(loss - usual[step]!)).toBeLessThan(2e-4));
     expect(only(tuned.events, 'ready').backend).toBe('webgpu');
   }, 300_000);
-});
-
-describe('the file of forms', () => {
-  it('keeps what is there, per adapter, and survives damage', async () => {
-    const path = join(mkdtempSync(join(tmpdir(), 'forms-')), 'home', 'kernelForms.json');
-    const file = formFile(path);
-    expect(await file.read('a')).toEqual({});
-    await file.write('a', { one: 'small' });
-    await file.write('b', { one: 'deep' });
-    await file.write('a', { one: 'split', two: 'usual' });
-    // what was measured first stays: a run may have begun with it
-    expect(await formFile(path).read('a')).toEqual({ one: 'small', two: 'usual' });
-    expect(await file.read('b')).toEqual({ one: 'deep' });
-    for (const damage of ['{', '[]', '{"a": 3}', '{"a": {"one": 1}}']) {
-      writeFileSync(path, damage);
-      expect(await file.read('a')).toEqual({});
-    }
-    await file.write('a', { one: 'deep' });
-    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ a: { one: 'deep' } });
-    // a place that cannot be written to
-    await expect(formFile(join(path, 'below.json')).write('a', {})).resolves.toBeUndefined();
-  });
 });

@@ -22,6 +22,37 @@ async function trained(options: Parameters<typeof bench>[0] = {}): Promise<Bench
   return { ...it, id: run!.id };
 }
 
+describe('a run that evaluates for long', () => {
+  it('tells how far it is with the time that is left, and once when that is over, however it ends', async () => {
+    const { id, store, worker, events, idle } = await trained();
+    const one = await worker(0);
+    const told = () => events.flatMap((event) => (event.name === 'run.evaluating' ? [event.data] : []));
+    expect(told()).toEqual([]);
+    one.say({ kind: 'evaluating', split: 'validation', step: 30, done: 100, images: 500, seconds: 2 });
+    one.say({ kind: 'evaluating', split: 'validation', step: 30, done: 400, images: 500, seconds: 10 });
+    const of = { split: 'validation', images: 500 };
+    const halfway = [
+      { id, evaluation: { ...of, done: 100, secondsLeft: 8 } },
+      { id, evaluation: { ...of, done: 400, secondsLeft: 2.5 } },
+    ];
+    expect(told()).toEqual(halfway);
+    one.evaluate('validation', 0.9);
+    one.evaluate('validation', 0.9);
+    expect(told()).toEqual([...halfway, { id, evaluation: null }]);
+    // it is nothing that the history keeps
+    const before = store.getRun(id)!;
+    one.say({ kind: 'evaluating', split: 'test', step: 30, done: 100, images: 500, seconds: 2 });
+    await idle();
+    expect(store.getRun(id)!.step).toBe(before.step);
+    one.fail('unexpected', 'The device was lost.');
+    await idle();
+    expect(told().slice(-2)).toEqual([
+      { id, evaluation: { split: 'test', images: 500, done: 100, secondsLeft: 8 } },
+      { id, evaluation: null },
+    ]);
+  });
+});
+
 describe('a run that goes on on the CPU because its GPU was lost', () => {
   it('takes back what comes once more, in the store and in the open pages', async () => {
     const { id, store, worker, events, until } = await trained();

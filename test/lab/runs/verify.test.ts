@@ -54,7 +54,30 @@ describe('runs.verify', () => {
     expect(after.events.at(-1)!.text).toBe('The whole run replayed with engine 1.2.3: identical.');
     expect({ ...after, events: [] }).toEqual({ ...before, events: [] });
     expect(it.store.listRuns({}).total).toBe(1);
-    expect(it.events.filter(({ name }) => name === 'run.verifying').at(-1)!.data).toEqual({ id, step: 20, steps: 20 });
+    expect(it.events.filter(({ name }) => name === 'run.verifying').at(-1)!.data).toEqual({
+      id,
+      step: 20,
+      steps: 20,
+      evaluation: null,
+    });
+  });
+
+  it('tells that it evaluates and how far that is', async () => {
+    const it = await bench();
+    const id = await finishedRun(it);
+    const answer = it.lab.call('runs.verify', { id });
+    const replay = await it.worker(1);
+    replay.ready();
+    replay.train(20);
+    it.clock.time += 1000;
+    replay.say({ kind: 'evaluating', split: 'test', step: 20, done: 200, images: 500, seconds: 4 });
+    expect(it.events.at(-1)).toEqual({
+      name: 'run.verifying',
+      data: { id, step: 20, steps: 20, evaluation: { split: 'test', done: 200, images: 500, secondsLeft: 6 } },
+    });
+    replay.evaluate('test', 0.75);
+    replay.finish();
+    await answer;
   });
 
   it('tells of another result hash, and of the first value that differs', async () => {
