@@ -1,11 +1,20 @@
-import { SHARE_ENV, Worker } from 'node:worker_threads';
-import type { JobInput, JobName, JobOutput, WorkerCommand, WorkerEvent } from '../engine/index.ts';
+import { tmpdir } from 'node:os';
+import { MessageChannel, SHARE_ENV, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads';
+import {
+  threadState,
+  type JobInput,
+  type JobName,
+  type JobOutput,
+  type ThreadEnd,
+  type WorkerCommand,
+  type WorkerEvent,
+} from '../engine/index.ts';
 import { fromErrorRecord, LabError, toErrorRecord } from '../lab/contract/errors.ts';
 
 /** A worker of the engine (engine/worker/serve.ts), for one training run or for jobs. */
 export interface EngineWorker {
   post(command: WorkerCommand): void;
-  /** Ends it at once; nothing is heard of it afterwards. Safe to call twice. */
+  /** Ends it at once, or as soon as that does no harm; nothing is heard of it afterwards. Safe to call twice. */
   end(): Promise<void>;
   /** Whether it keeps this process alive; at first it does. */
   hold(on: boolean): void;
@@ -22,23 +31,33 @@ export interface EngineHost {
   start(name: string, listener: WorkerListener): EngineWorker;
 }
 
+/** Milliseconds that a thread which cannot be ended from outside is waited for; it leaves later then, and keeps nobody. */
+const leaveMs = 20_000;
 /** The end of a thread's stderr that goes into the reason of its death. */
 const keptStderr = 4000;
 
 /** Workers as threads of this process. `entry`: engine/worker/entry.node.ts, or what a bundler made of it. */
 export function threadHost(entry: URL): EngineHost {
+  // graphics drivers complain of a missing one and need none. Set before there are threads: native code of one thread may be reading
+  // the environment while it grows in another
+  if (process.platform === 'linux') process.env['XDG_RUNTIME_DIR'] ??= tmpdir();
   return { start: (name, listener) => startThread(entry, name, listener) };
 }
 
 function startThread(entry: URL, name: string, { hear, died }: WorkerListener): EngineWorker {
+  const { port1: leave, port2 } = new MessageChannel();
+  const threadEnd: ThreadEnd<MessagePort> = { state: new Int32Array(new SharedArrayBuffer(4)), leave: port2 };
   // the environment is shared, so that a thread can tell a graphics driver to the process (engine/host/vulkan.node.ts); stderr is
   // kept for the error message of a worker that dies, and still shown: warnings of the engine belong there
-  const worker = new Worker(entry, { name, stderr: true, env: SHARE_ENV });
+  const sharing = { env: SHARE_ENV, workerData: { threadEnd }, transferList: [port2] } satisfies WorkerOptions;
+  const worker = new Worker(entry, { name, stderr: true, ...sharing });
   let [over, said] = [false, ''];
   let death: Error | undefined;
   const end = async (): Promise<void> => {
     over = true;
-    await worker.terminate();
+    const state = Atomics.compareExchange(threadEnd.state, 0, threadState.free, threadState.ended);
+    if (state === threadState.native) await left(worker, () => leave.postMessage(null));
+    else await worker.terminate();
   };
   const die = (reason: string): void => {
     if (over) return;
@@ -53,7 +72,7 @@ function startThread(entry: URL, name: string, { hear, died }: WorkerListener): 
   });
   worker.on('messageerror', (error) => {
     die(`a message could not be read: ${error instanceof Error ? error.message : String(error)}`);
-    void worker.terminate();
+    void end();
   });
   worker.on('error', (error) => {
     death = error instanceof Error ? error : new Error(String(error));
@@ -70,6 +89,22 @@ function startThread(entry: URL, name: string, { hear, died }: WorkerListener): 
     end,
     hold: (on) => (on ? worker.ref() : worker.unref()),
   };
+}
+
+/** Resolves once a worker that is asked to is gone, or has been waited for long enough. */
+function left(worker: Worker, ask: () => void): Promise<void> {
+  return new Promise((resolve) => {
+    if (worker.threadId < 0) return resolve();
+    const limit = setTimeout(() => {
+      worker.unref();
+      resolve();
+    }, leaveMs);
+    worker.once('exit', () => {
+      clearTimeout(limit);
+      resolve();
+    });
+    ask();
+  });
 }
 
 /** Has one job done by a worker of its own. Throws a LabError: what the job throws, or 'threads' when its worker died. */
