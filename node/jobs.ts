@@ -62,7 +62,7 @@ class WarmWorkers implements Jobs {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const start of this.#waiting.splice(0)) start();
+    for (const go of [...this.#waiting]) go();
     await Promise.all([...this.#idle.splice(0), ...this.#busy].map((worker) => worker.end()));
   }
 
@@ -73,15 +73,15 @@ class WarmWorkers implements Jobs {
   }
 
   async #take(host: EngineHost, signal: AbortSignal | undefined): Promise<JobWorker> {
-    while (!this.#closed && this.#busy.size >= this.#options.workers) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-        signal?.addEventListener('abort', () => resolve(), { once: true });
-      });
-      if (signal?.aborted === true) throw cancelled();
-    }
+    while (signal?.aborted !== true && !this.#closed && !this.#hasRoom()) await this.#turn(signal);
     if (this.#closed) throw new LabError('closed', 'The lab is closing and starts no more jobs.');
-    const at = this.#idle.findLastIndex((each) => each.host === host);
+    if (signal?.aborted === true) {
+      // the place that it may have been called for is the next one's
+      this.#callNext();
+      throw cancelled();
+    }
+    // one that died while it had nothing to do answers nobody; its timer takes it off the list
+    const at = this.#idle.findLastIndex((each) => each.host === host && !each.dead);
     const worker = at < 0 ? new JobWorker(host, this.#options.grace) : this.#idle.splice(at, 1)[0]!;
     worker.keep();
     this.#busy.add(worker);
@@ -97,7 +97,29 @@ class WarmWorkers implements Jobs {
         if (at >= 0) this.#idle.splice(at, 1);
       });
     }
-    this.#waiting.shift()?.();
+    this.#callNext();
+  }
+
+  #hasRoom(): boolean {
+    return this.#busy.size < this.#options.workers;
+  }
+
+  /** Resolves when there may be a place, or nobody wants the job any more. */
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const go = (): void => {
+        signal?.removeEventListener('abort', go);
+        const at = this.#waiting.indexOf(go);
+        if (at >= 0) this.#waiting.splice(at, 1);
+        resolve();
+      };
+      this.#waiting.push(go);
+      signal?.addEventListener('abort', go);
+    });
+  }
+
+  #callNext(): void {
+    if (this.#hasRoom()) this.#waiting[0]?.();
   }
 }
 

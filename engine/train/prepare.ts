@@ -20,6 +20,7 @@ import {
   stagePath,
   stageShape,
   stageSpans,
+  stagesOf,
   stepsOf,
   updatesAfter,
   type StageSpan,
@@ -81,10 +82,11 @@ export function prepareTraining(job: TrainingJob, from: UpdateCount = noUpdates)
       `training.schedule reduces the rate by ${job.schedule.metric}, but data.validation is 0. Hold out images for validation, or choose another schedule.`,
     );
   }
-  if (isWhitening(preprocessing) && sizeOf(imageShape) > mostWhitened) {
+  const values = Math.max(sizeOf(imageShape), ...stagesOf(job).map((stage) => sizeOf(stageShape(imageShape, stage))));
+  if (isWhitening(preprocessing) && values > mostWhitened) {
     throw new EngineError(
       'data',
-      `data.preprocessing: whitening takes images of at most ${mostWhitened} values, as its time grows with the third power of that; these have ${sizeOf(imageShape)}. Choose standardiseFeatures.`,
+      `data.preprocessing: whitening takes images of at most ${mostWhitened} values, as its time grows with the third power of that; these have ${values}, at the largest size of the stages. Choose standardiseFeatures.`,
     );
   }
   const split = splitTrainingFile(train.labels, { ...job.data, seed: job.seed });

@@ -5,7 +5,7 @@ import { healthy, highestCost, vanishingRatio } from './ranges.ts';
 export interface NetworkFacts {
   readonly batchSize: number;
   readonly learningRate: number;
-  /** What the schedule makes of the rate in a step (from 1): 1 is the whole. */
+  /** The rate of the step that follows a probe, as a part of the optimiser's: 1 is the whole. */
   readonly rateShare: (step: number) => number;
   readonly hasBatchNorm: boolean;
   /** Weights per layer, for gradients per weight. */

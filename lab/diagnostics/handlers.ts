@@ -1,4 +1,4 @@
-import { checkGraph, learningRateFactor, measureNames, wholeNetwork, type CheckedGraph } from '../../engine/index.ts';
+import { checkGraph, measureNames, wholeNetwork, type CheckedGraph } from '../../engine/index.ts';
 import type { Handlers } from '../app.ts';
 import type { Diagnostics, Measure } from '../contract/diagnosticsRecords.ts';
 import { LabError } from '../contract/errors.ts';
@@ -71,8 +71,7 @@ export function diagnosticsOf(
   const findings = findingsOf(seen, {
     batchSize: run.batchSize,
     learningRate: run.spec.training.optimizer.learningRate,
-    rateShare: (step) =>
-      learningRateFactor(run.spec.training.schedule, Math.max(0, step - 1), run.totalSteps ?? Math.max(step, 1)),
+    rateShare: rateShareOf(store, run),
     hasBatchNorm: checked.nodes.some(({ layer }) => layer === 'batchNorm'),
     weights: new Map(
       checked.nodes.flatMap(({ id, parameters }) => {
@@ -89,6 +88,19 @@ export function diagnosticsOf(
   }));
   const { seconds } = stored;
   return { run: run.id, ...seen, layers: kept, seconds, stages, findings, healthy: [...healthyRanges] };
+}
+
+/** By the rates as they were: schedule, stages and plateaus have made them. Read only if somebody asks. */
+function rateShareOf(store: Store, run: RunDetails): (step: number) => number {
+  let rates: Map<number, number | null> | undefined;
+  return (step) => {
+    if (rates === undefined) {
+      const [series] = store.readSeries(run.id, ['learningRate']);
+      rates = new Map(series?.steps.map((each, i) => [each, series.values[i] ?? null]));
+    }
+    const rate = rates.get(step + 1) ?? null;
+    return rate === null ? 1 : rate / run.spec.training.optimizer.learningRate;
+  };
 }
 
 /** Told when a stage begins. A run that went on on another backend tells it once more. */

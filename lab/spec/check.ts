@@ -6,6 +6,7 @@ import {
   stageShape,
   type CheckedGraph,
   type GraphDocument,
+  type Shape,
 } from '../../engine/index.ts';
 import { LabError, type LabFault } from '../contract/errors.ts';
 import { suggestion } from '../contract/near.ts';
@@ -170,11 +171,7 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
     const message = `data.trainImages: ${trainImages} are wanted, but ${dataset.id} has ${rest} beside ${held}; take at most ${rest}.`;
     faults.push({ message });
   }
-  const values = dataset.imageShape.reduce((product, extent) => product * extent, 1);
-  if (spec.data.preprocessing.endsWith('Whitening') && values > mostWhitened) {
-    const message = `data.preprocessing: whitening takes images of at most ${mostWhitened} values, those of ${dataset.id} have ${values}; choose standardiseFeatures.`;
-    faults.push({ message });
-  }
+  faults.push(...whiteningFaults(spec, dataset));
   const trained = Math.min(trainImages ?? rest, rest);
   const batches =
     spec.training.stages.length === 0
@@ -206,6 +203,23 @@ function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
   }
   faults.push(...scheduleFaults(spec, tooLarge.size === 0 ? lengthOf(spec, dataset).totalSteps : Infinity));
   return faults;
+}
+
+/** Images that are too large to be whitened, as they are or as a stage resizes them. */
+function whiteningFaults({ data, training }: Spec, { id, imageShape }: DatasetRecord): LabFault[] {
+  if (!data.preprocessing.endsWith('Whitening')) return [];
+  const valuesOf = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1);
+  const most = `whitening takes images of at most ${mostWhitened} values`;
+  if (valuesOf(imageShape) > mostWhitened) {
+    const message = `data.preprocessing: ${most}, those of ${id} have ${valuesOf(imageShape)}; choose standardiseFeatures.`;
+    return [{ message }];
+  }
+  return stageSettings(training).flatMap((stage, i) => {
+    const shape = stageShape(imageShape, stage);
+    if (valuesOf(shape) <= mostWhitened) return [];
+    const message = `training.stages[${i}].imageSize: ${most}, at ${shape.slice(1).join('×')} pixels they have ${valuesOf(shape)}; take smaller ones, or data.preprocessing=standardiseFeatures.`;
+    return [{ message }];
+  });
 }
 
 /** Folds that there are not. */

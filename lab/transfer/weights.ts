@@ -35,6 +35,8 @@ export interface ResolvedStart {
  */
 export class StartWeights {
   readonly #options: WeightsOptions;
+  /** Files being written, by hash: two calls that want the same one must not write it at once. */
+  readonly #writing = new Map<string, Promise<StoredWeightsRecord>>();
 
   constructor(options: WeightsOptions) {
     this.#options = options;
@@ -88,12 +90,20 @@ export class StartWeights {
 
   /** Writes the file of a start, unless it is there. Answers the record, which belongs into the transaction that names it. */
   async write(bytes: Uint8Array, hash: string): Promise<StoredWeightsRecord> {
-    const { checkpoints, store, clock } = this.#options;
-    const file = `weights-${hash}.safetensors`;
-    const there = store.getStoredWeights(hash);
+    const there = this.#options.store.getStoredWeights(hash);
     if (there) return there;
-    await checkpoints.write(file, bytes);
-    return { hash, file, bytes: bytes.byteLength, createdAt: clock.now() };
+    let writing = this.#writing.get(hash);
+    if (!writing) {
+      writing = this.#writeFile(bytes, hash).finally(() => this.#writing.delete(hash));
+      this.#writing.set(hash, writing);
+    }
+    return writing;
+  }
+
+  async #writeFile(bytes: Uint8Array, hash: string): Promise<StoredWeightsRecord> {
+    const file = `weights-${hash}.safetensors`;
+    await this.#options.checkpoints.write(file, bytes);
+    return { hash, file, bytes: bytes.byteLength, createdAt: this.#options.clock.now() };
   }
 
   async #find(

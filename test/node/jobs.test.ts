@@ -54,6 +54,41 @@ describe('jobs in worker threads', { timeout: 60_000 }, () => {
     expect(received).toMatchObject({ diagnostics: null, batchSize: spec.training.batchSize });
   });
 
+  /** Jobs in threads that run `program`, with one thread at a time. */
+  const answering = (program: string): ReturnType<typeof createJobs> =>
+    createJobs({
+      datasets: { images: () => Promise.resolve(images()) },
+      entry: new URL(`data:text/javascript,${encodeURIComponent(program)}`),
+      workers: 1,
+    });
+
+  it('that were cancelled while they waited do not take the turn of others', async () => {
+    const own = answering(`import { parentPort } from 'node:worker_threads';
+      const answer = () => parentPort.postMessage({ kind: 'jobDone', output: 'done' });
+      parentPort.on('message', ({ kind }) => kind === 'job' && setTimeout(answer, 100));`);
+    const stop = new AbortController();
+    const first = own.run('preview', request, preview);
+    const unwanted = own.run('preview', request, preview, { signal: stop.signal });
+    const last = own.run('preview', request, preview);
+    const refused = expect(unwanted).rejects.toMatchObject({ code: 'interrupted' });
+    setTimeout(() => stop.abort(), 20);
+    await refused;
+    expect([await first, await last]).toEqual(['done', 'done']);
+    await own.close();
+  });
+
+  it('are not given to a thread that died while it had nothing to do', async () => {
+    const own = answering(`import { parentPort } from 'node:worker_threads';
+      parentPort.on('message', () => {
+        parentPort.postMessage({ kind: 'jobDone', output: 'done' });
+        setTimeout(() => process.exit(3), 20);
+      });`);
+    expect(await own.run('preview', request, preview)).toBe('done');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(await own.run('preview', request, preview)).toBe('done');
+    await own.close();
+  });
+
   it('refuse once the lab is closing', async () => {
     const own = createJobs({ datasets: { images: () => Promise.resolve(images()) }, entry });
     await own.close();

@@ -140,4 +140,19 @@ describe('whitening of large images', () => {
     } as const;
     expect(() => prepareTraining(smallJob({ graph: cnn }, data))).toThrow(/at most 1024 values.*these have 3072/);
   });
+
+  it('is refused where a stage makes them so', () => {
+    const stage: StageSettings = {
+      length: { steps: 1 },
+      imageSize: null,
+      batchSize: 8,
+      learningRateFactor: 1,
+      augmentationStrength: 1,
+      frozen: [],
+      frozenBatchNorm: 'running',
+    };
+    const stages: StageSettings[] = [stage, { ...stage, imageSize: [40, 40] }];
+    const job = smallJob({ graph: cnn, stages }, { preprocessing: 'pcaWhitening' });
+    expect(() => prepareTraining(job)).toThrow(/at most 1024 values.*these have 1600/);
+  });
 });

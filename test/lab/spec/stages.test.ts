@@ -54,6 +54,14 @@ describe('stages of a spec', () => {
     );
   });
 
+  it('cannot whiten images that they make too large', () => {
+    const white = setSpecValue(progressive, 'data.preprocessing=zcaWhitening');
+    expect(messages(white)).toEqual([]);
+    expect(messages(setSpecValue(white, 'training.stages[2].imageSize=56'))).toEqual([
+      'training.stages[2].imageSize: whitening takes images of at most 1024 values, at 56×56 pixels they have 3136; take smaller ones, or data.preprocessing=standardiseFeatures.',
+    ]);
+  });
+
   it('are taken in equal parts each: a fault names every stage whose batch is not', () => {
     const parts = (accumulate: number, sizes: readonly (number | null)[], batchSize = 64): string[] => {
       const stages = sizes.map((size) => ({ length: { epochs: 1 }, ...(size !== null && { batchSize: size }) }));

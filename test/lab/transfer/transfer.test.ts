@@ -166,6 +166,15 @@ describe('a start from stored weights', () => {
       real.lab.call('runs.create', { spec: withStart({ from: 'Kept net', carry: 'everything' }) }),
     ).rejects.toThrow(/weights alone, and only a run can be gone on with/);
   });
+
+  it('writes its file once when several runs are made at the same time', async () => {
+    const spec = withStart({ from: `run:${parent.id}:last` });
+    const made = await Promise.all([1, 2, 3].map(() => real.lab.call('runs.create', { spec })));
+    const runs = made.flat();
+    expect(new Set(runs.map(({ start }) => start!.weights)).size).toBe(1);
+    expect(stored()).toContain(`weights-${runs[0]!.start!.weights}.safetensors`);
+    await real.lab.call('runs.delete', { ids: runs.map(({ id }) => id) });
+  });
 });
 
 describe('a fork', () => {
