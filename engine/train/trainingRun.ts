@@ -416,6 +416,13 @@ export class TrainingRun {
     evaluation.begin();
     this.#evaluation = evaluation;
     this.#evaluating = { taken: 0, tellAt: tellEvery };
+    // all steps are done, and nothing else would say why it is not over
+    if (evaluation.split === 'test') this.#tellEvaluating(evaluation);
+  }
+
+  #tellEvaluating({ split, done, images }: Evaluation): void {
+    const seconds = this.#evaluating.taken / 1000;
+    this.#options.emit({ kind: 'evaluating', split, step: this.#step, done, images, seconds });
   }
 
   async #evaluateUntil(evaluation: Evaluation, until: number): Promise<void> {
@@ -426,13 +433,12 @@ export class TrainingRun {
       result = await evaluation.advance();
       now = this.#options.clock();
     } while (result === undefined && now < until);
-    const { split, images, done } = evaluation;
+    const { split, images } = evaluation;
     if (result === undefined) {
       const taken = this.#evaluating.taken + now - begin;
       const due = taken >= this.#evaluating.tellAt;
       this.#evaluating = { taken, tellAt: due ? taken + tellEvery : this.#evaluating.tellAt };
-      const seconds = taken / 1000;
-      if (due) this.#options.emit({ kind: 'evaluating', split, step: this.#step, done, images, seconds });
+      if (due) this.#tellEvaluating(evaluation);
       return;
     }
     this.#evaluation = undefined;

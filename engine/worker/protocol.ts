@@ -156,7 +156,10 @@ export type TrainingEvent =
       readonly planBytes: number;
     }
   | {
-      /** How far a long evaluation is: about four a second, the first one after a quarter of one. 'evaluation' ends it. */
+      /**
+       * How far an evaluation is: about four a second, the first one after a quarter of one, and of test images, with which a run ends,
+       * one before their first batch. 'evaluation' ends it.
+       */
       readonly kind: 'evaluating';
       readonly split: 'validation' | 'test';
       readonly step: number;

@@ -6,8 +6,8 @@ export interface EvaluationProgress {
   /** Images that lie behind it, and how many there are. */
   done: number;
   images: number;
-  /** By its own pace. */
-  secondsLeft: number;
+  /** By its own pace; null before there is one. */
+  secondsLeft: number | null;
 }
 
 /** What the lab pushes to whoever watches, in order. Everything can be lost and read again by a call. */
@@ -25,7 +25,7 @@ export interface LabEvents {
   };
   /** What was seen inside the layers was stored, up to this step. `diagnostics.get` reads it. */
   'run.probe': { id: string; step: number };
-  /** A run evaluates, about four a second; null: not any more. Short evaluations are not told. */
+  /** A run evaluates, about four a second; null: not any more. Short ones of validation images are not told. */
   'run.evaluating': { id: string; evaluation: EvaluationProgress | null };
   /** How far a replay (`runs.verify`) is: about four a second. */
   'run.verifying': { id: string; step: number; steps: number; evaluation: EvaluationProgress | null };

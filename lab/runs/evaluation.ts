@@ -8,5 +8,5 @@ export function evaluationProgress({
   images,
   seconds,
 }: Extract<TrainingEvent, { kind: 'evaluating' }>): EvaluationProgress {
-  return { split, done, images, secondsLeft: (seconds * (images - done)) / Math.max(1, done) };
+  return { split, done, images, secondsLeft: done === 0 ? null : (seconds * (images - done)) / done };
 }

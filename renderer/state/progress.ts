@@ -21,5 +21,5 @@ export function etaSeconds(run: Progress, evaluation: EvaluationProgress | null 
   const training = measured ? (Math.max(0, run.totalSteps! - run.step) * run.seconds) / made : null;
   if (evaluation === null) return training;
   // nothing comes behind the test images
-  return evaluation.split === 'test' ? evaluation.secondsLeft : training && training + evaluation.secondsLeft;
+  return evaluation.split === 'test' ? evaluation.secondsLeft : training && training + (evaluation.secondsLeft ?? 0);
 }

@@ -59,7 +59,7 @@ export function progressLine(
 /** "evaluates 4,200/10,000 test images"; of validation images with its own time left, as the run goes on behind it. */
 function evaluationWords({ split, done, images, secondsLeft }: EvaluationProgress, narrow: boolean): string {
   if (narrow) return `evaluates ${split} images ${Math.floor((100 * done) / images)} %`;
-  const own = split === 'validation' ? ` for ${duration(secondsLeft)}` : '';
+  const own = split === 'validation' && secondsLeft !== null ? ` for ${duration(secondsLeft)}` : '';
   return `evaluates ${whole(done)}/${whole(images)} ${split} images${own}`;
 }
 

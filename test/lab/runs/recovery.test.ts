@@ -28,10 +28,13 @@ describe('a run that evaluates for long', () => {
     const one = await worker(0);
     const told = () => events.flatMap((event) => (event.name === 'run.evaluating' ? [event.data] : []));
     expect(told()).toEqual([]);
+    const of = { split: 'validation', images: 500 };
+    one.say({ kind: 'evaluating', split: 'validation', step: 30, done: 0, images: 500, seconds: 0 });
+    expect(told()).toEqual([{ id, evaluation: { ...of, done: 0, secondsLeft: null } }]);
     one.say({ kind: 'evaluating', split: 'validation', step: 30, done: 100, images: 500, seconds: 2 });
     one.say({ kind: 'evaluating', split: 'validation', step: 30, done: 400, images: 500, seconds: 10 });
-    const of = { split: 'validation', images: 500 };
     const halfway = [
+      { id, evaluation: { ...of, done: 0, secondsLeft: null } },
       { id, evaluation: { ...of, done: 100, secondsLeft: 8 } },
       { id, evaluation: { ...of, done: 400, secondsLeft: 2.5 } },
     ];
