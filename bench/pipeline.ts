@@ -25,8 +25,9 @@ export interface PipelineLine {
 const none: AugmentationSettings = {
   ...{ shift: 0, flip: 0, rotation: 0, scale: 0, brightness: 0, contrast: 0, cutout: 0 },
 };
-type Ways = Readonly<Record<string, Partial<TrainingJob['data']>>>;
-const ways: Ways = {
+/** `ahead` false: whitened by each step, as a run does that is too short for more, or whose images take too much memory. */
+type Way = Partial<TrainingJob['data']> & { readonly ahead?: boolean };
+const ways: Readonly<Record<string, Way>> = {
   'gather and scale': {},
   'every pixel by itself': { preprocessing: 'standardiseFeatures' },
   'shift and flip': { augmentation: { ...none, shift: 2, flip: 0.5 } },
@@ -34,7 +35,8 @@ const ways: Ways = {
     augmentation: { ...{ shift: 2, flip: 0.5, rotation: 10, scale: 0.1, brightness: 0.1, contrast: 0.1, cutout: 0.3 } },
   },
   mixup: { augmentation: { ...none, mixup: 0.4 } },
-  'ZCA whitening': { preprocessing: 'zcaWhitening' },
+  'ZCA whitening, once': { preprocessing: 'zcaWhitening' },
+  'ZCA whitening, by each step': { preprocessing: 'zcaWhitening', ahead: false },
 };
 
 const images = 2000;
@@ -45,7 +47,7 @@ function randomImages({ inputShape: [c, h, w], classes }: Workload, count: numbe
   return { pixels, labels: Uint8Array.from({ length: count }, () => stream.below(classes)), count };
 }
 
-async function opened(workload: Workload, data: Partial<TrainingJob['data']>, threads: number): Promise<OpenStage> {
+async function opened(workload: Workload, { ahead = true, ...data }: Way, threads: number): Promise<OpenStage> {
   const { document, inputShape, classes, batch, optimizer } = workload;
   const job: TrainingJob = {
     graph: document,
@@ -74,7 +76,9 @@ async function opened(workload: Workload, data: Partial<TrainingJob['data']>, th
   };
   const prepared = prepareTraining(job);
   const stage = prepared.stages[0]!;
-  const open = await OpenStage.open(job, prepared, stage, cpuBackend, { threads, spawn: spawnHelper });
+  const options = { threads, spawn: spawnHelper };
+  const open = await (ahead ? OpenStage.forTraining : OpenStage.open)(job, prepared, stage, cpuBackend, options);
+  while (open.whitening?.finished === false) await open.whitening.advance();
   const state = new TrainingState(stage.plan);
   state.begin(initialValues(stage.checked.nodes, 1), initialState(optimizer));
   state.restore(open.executable);

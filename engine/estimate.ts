@@ -1,5 +1,5 @@
 import type { Precision } from './backend.ts';
-import type { PreparedTraining } from './train/prepare.ts';
+import type { PlannedStage, PreparedTraining } from './train/prepare.ts';
 
 /** What a run will keep in memory on the cpu backend. */
 export interface MemoryEstimate {
@@ -20,6 +20,9 @@ export async function estimateMemory(
   precision?: Precision,
 ): Promise<MemoryEstimate> {
   const { memoryOfPlan, mostBytes } = await import('./cpu/compile.ts');
-  const bytes = Math.max(...stages.map(({ plan }) => memoryOfPlan(plan, threads, precision)));
-  return { bytes, threads, limit: mostBytes };
+  const bytesOf = ({ plan, ahead }: PlannedStage): number => {
+    const whitened = ahead === null ? Infinity : memoryOfPlan(ahead, threads, precision);
+    return whitened <= mostBytes ? whitened : memoryOfPlan(plan, threads, precision);
+  };
+  return { bytes: Math.max(...stages.map(bytesOf)), threads, limit: mostBytes };
 }

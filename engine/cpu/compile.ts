@@ -107,7 +107,8 @@ function placeTensors(plan: Plan, layouts: readonly Layout[]): { tensors: Placed
     const bytes = layouts[root]!.size * bytesPerElement[rootSpec.dtype];
     const buffer: Buffer = { name: rootSpec.name, bytes, address: 0, place: 'shared' };
     buffers.set(root, buffer);
-    if (!rootTransient[root] || segmentsOf.get(root)?.size !== 1) persistent.add(buffer);
+    // an activation that no op has lies nowhere
+    if (!rootTransient[root] || (segmentsOf.get(root)?.size ?? 0) > 1) persistent.add(buffer);
   }
   const tensors = plan.tensors.map((spec): Placed => ({
     spec,

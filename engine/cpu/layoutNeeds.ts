@@ -43,6 +43,21 @@ function imagesAlike(a: TensorId, b: TensorId): LayoutNeeds {
   );
 }
 
+/** Rows that are moved as they lie. */
+function rowsAlike(
+  { rows, indices }: { readonly rows: TensorId; readonly indices: TensorId },
+  x: TensorId,
+): LayoutNeeds {
+  return needs(
+    [
+      [indices, 'raw'],
+      [rows, 'planeOrNatural'],
+      [x, 'planeOrNatural'],
+    ],
+    [[rows, x]],
+  );
+}
+
 /** The layouts that each op's kernel is written for. */
 export function layoutNeeds(instance: OpInstance): LayoutNeeds {
   switch (instance.op) {
@@ -67,6 +82,10 @@ export function layoutNeeds(instance: OpInstance): LayoutNeeds {
         [instance.outputs.x, 'planeOrNatural'],
       ]);
     }
+    case 'gatherRows':
+      return rowsAlike(instance.inputs, instance.outputs.x);
+    case 'scatterRows':
+      return rowsAlike(instance.inputs, instance.inputs.x);
     case 'gatherLabels':
       return needs([[instance.inputs.labels, 'raw']]);
     case 'linear': {

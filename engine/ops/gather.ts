@@ -1,5 +1,5 @@
 import { formatShape, sizeOf } from '../tensor.ts';
-import { plainOp, type OpCheck } from './definition.ts';
+import { plainOp, type OpCheck, type OpDefinition } from './definition.ts';
 import { augmentationSize, type OpInputs, type OpOutputs, type TensorId } from './op.ts';
 
 function checkScale(check: OpCheck, slot: string, tensor: TensorId, image: number): void {
@@ -29,6 +29,22 @@ export const augmentImages = plainOp<'augmentImages'>((instance, check) => {
   if (indices === undefined) return;
   check.tensor('augmentation', instance.inputs.augmentation, 'f32', [indices[0]!, augmentationSize]);
 });
+
+function checkRows(check: OpCheck, rows: TensorId, indices: TensorId, x: TensorId): void {
+  const stored = check.ranked('rows', rows, 'f32', 4);
+  const list = check.ranked('indices', indices, 'i32', 1);
+  if (stored !== undefined && list !== undefined) check.tensor('x', x, 'f32', [list[0]!, ...stored.slice(1)]);
+}
+
+export const gatherRows = plainOp<'gatherRows'>(({ inputs, outputs }, check) =>
+  checkRows(check, inputs.rows, inputs.indices, outputs.x),
+);
+
+export const scatterRows: OpDefinition<'scatterRows'> = {
+  verify: ({ inputs }, check) => checkRows(check, inputs.rows, inputs.indices, inputs.x),
+  inPlace: ({ inputs }) => [inputs.rows],
+  gradient: null,
+};
 
 export const gatherLabels = plainOp<'gatherLabels'>(({ inputs, outputs }, check) => {
   check.ranked('labels', inputs.labels, 'u8', 1);

@@ -18,7 +18,7 @@ import type { GradientContext, OpCheck, OpDefinition } from './definition.ts';
 import { dropout, dropoutMask } from './dropout.ts';
 import { elementwiseLoss } from './elementwiseLoss.ts';
 import { flatten, flattenGrad } from './flatten.ts';
-import { augmentImages, gatherImages, gatherLabels } from './gather.ts';
+import { augmentImages, gatherImages, gatherLabels, gatherRows, scatterRows } from './gather.ts';
 import { globalAvgPool2d, globalAvgPool2dGrad } from './globalAvgPool2d.ts';
 import { groupNorm, groupNormGrad } from './groupNorm.ts';
 import { l1Penalty } from './l1Penalty.ts';
@@ -43,6 +43,8 @@ export const ops: { readonly [N in OpName]: OpDefinition<N> } = {
   gatherImages,
   augmentImages,
   gatherLabels,
+  gatherRows,
+  scatterRows,
   mixRows,
   linear,
   linearGradInput,

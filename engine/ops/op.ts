@@ -75,6 +75,10 @@ export interface Ops {
   };
   /** target[n] = labels[indices[n]]; index -1 gives -1. labels u8 [M], indices i32 [N]; target i32 [N]. */
   gatherLabels: { attrs: None; inputs: { labels: TensorId; indices: TensorId }; outputs: { target: TensorId } };
+  /** x[n] = rows[indices[n]]; index -1 gives zeros. rows f32 [M, C, H, W], indices i32 [N]; x f32 [N, C, H, W]. */
+  gatherRows: { attrs: None; inputs: { rows: TensorId; indices: TensorId }; outputs: { x: TensorId } };
+  /** The way back, in place: rows[indices[n]] = x[n]. Index -1 goes nowhere; the others differ from one another. */
+  scatterRows: { attrs: None; inputs: { x: TensorId; indices: TensorId; rows: TensorId }; outputs: None };
   /**
    * Row n of y is b' + weight (a[n] - b') with b' = b[(n + shift) mod N], that is weight a[n] + (1 - weight) b'. a, b, y f32 [N, ...] of
    * 1 to 4 axes (a list of values is one row); weight f32 [1]; 0 <= shift < N. a and b may be the same tensor.

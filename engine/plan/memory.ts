@@ -34,7 +34,7 @@ export interface MemoryPlan {
   readonly arenaBytes: number;
   /** The largest sum of live activations at any time: no arena can be smaller. */
   readonly peakBytes: number;
-  /** Of activations, by number; undefined for tensors that keep their memory. */
+  /** Of activations, by number; undefined for tensors that keep their memory, or have none. */
   readonly lifetimes: readonly (Lifetime | undefined)[];
 }
 
@@ -47,12 +47,11 @@ const persistentOrder: readonly TensorRole[] = [
   'optimizerState',
   'buffer',
   'result',
-  'activation',
 ];
 
 /**
  * Places every tensor of a plan. An activation lives from the first to the last op that touches it and its memory is reused
- * afterwards; everything else keeps its own. Largest tensor first, each into the smallest gap that is free during its whole
+ * afterwards (one that no op touches has none); everything else keeps its own. Largest tensor first, each into the smallest gap that is free during its whole
  * life (best fit). Segments never run at once, so their activations share one arena.
  */
 export function planMemory(plan: Plan, options: MemoryOptions): MemoryPlan {

@@ -1,12 +1,15 @@
 import { Augmentation } from '../data/augment.ts';
 import { Mixup, mixupAlpha } from '../data/mixup.ts';
 import type { Backend, CompileOptions, Executable } from '../backend.ts';
+import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
+import type { AheadPlan } from '../plan/whitenAhead.ts';
 import type { TensorValues } from '../tensor.ts';
 import type { TrainingJob } from '../worker/protocol.ts';
 import { Evaluation } from './evaluate.ts';
 import { StepRunner } from './loop.ts';
 import type { PlannedStage, PreparedTraining } from './prepare.ts';
+import { WhiteningPass } from './whitening.ts';
 
 /** A stage with its compiled plan and its data: what it takes to run and evaluate its steps. Has no parameters yet. */
 export class OpenStage {
@@ -15,6 +18,8 @@ export class OpenStage {
   readonly runner: StepRunner;
   readonly validation: Evaluation;
   readonly test: Evaluation;
+  /** What is to be done before the first step or evaluation; null: nothing. */
+  readonly whitening: WhiteningPass | null;
   /** Data tensors with their values. */
   readonly data: readonly (readonly [TensorId, TensorValues])[];
   #disposed = false;
@@ -25,6 +30,7 @@ export class OpenStage {
     stage: PlannedStage,
     executable: Executable,
     matrix: Float32Array | null,
+    ahead: AheadPlan | null,
   ) {
     const { plan, order, settings } = stage;
     const { augmentation, imageShape } = job.data;
@@ -55,6 +61,29 @@ export class OpenStage {
     this.test = new Evaluation(executable, plan, 'test', prepared.testImages);
     this.data = dataOf(job, prepared, stage, matrix);
     for (const [tensor, values] of this.data) executable.write(tensor, values);
+    const { trainImages, validationImages, testImages } = prepared;
+    this.whitening = ahead && new WhiteningPass(executable, plan, ahead, [trainImages, validationImages], testImages);
+  }
+
+  /**
+   * The stage as it is trained: where that pays, images are whitened ahead, which `whitening` has to do first. Throws EngineError if
+   * the backend cannot run the stage's plan.
+   */
+  static async forTraining(
+    job: TrainingJob,
+    prepared: PreparedTraining,
+    stage: PlannedStage,
+    backend: Backend,
+    options?: CompileOptions,
+  ): Promise<OpenStage> {
+    if (stage.ahead === null) return OpenStage.open(job, prepared, stage, backend, options);
+    try {
+      return await OpenStage.#open(job, prepared, stage, backend, options, stage.ahead);
+    } catch (error) {
+      // whitened images take four times the memory of the stored ones and more: where it is scarce, steps whiten theirs
+      if (!(error instanceof EngineError) || error.code !== 'memory') throw error;
+      return OpenStage.open(job, prepared, stage, backend, options);
+    }
   }
 
   /** Throws EngineError if the backend cannot run the stage's plan. */
@@ -65,15 +94,31 @@ export class OpenStage {
     backend: Backend,
     options?: CompileOptions,
   ): Promise<OpenStage> {
+    return OpenStage.#open(job, prepared, stage, backend, options, null);
+  }
+
+  static async #open(
+    job: TrainingJob,
+    prepared: PreparedTraining,
+    stage: PlannedStage,
+    backend: Backend,
+    options: CompileOptions | undefined,
+    ahead: AheadPlan | null,
+  ): Promise<OpenStage> {
     const [, height, width] = job.data.imageShape;
     const matrix = (await prepared.whitening?.matrix(stage.settings.imageSize ?? [height, width])) ?? null;
-    const executable = await backend.compile(stage.plan, options);
+    const executable = await backend.compile(ahead ?? stage.plan, options);
     try {
-      return new OpenStage(job, prepared, stage, executable, matrix);
+      return new OpenStage(job, prepared, stage, executable, matrix, ahead);
     } catch (error) {
       await executable.dispose();
       throw error;
     }
+  }
+
+  /** Whether steps and evaluations may run: `whitening` is done, or there is none. */
+  get isReady(): boolean {
+    return this.whitening === null || this.whitening.finished;
   }
 
   /** The next step after `step` completed ones after which validation images are evaluated; the stage's last at the latest. */

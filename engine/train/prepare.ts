@@ -11,6 +11,7 @@ import { checkGraph } from '../graph/check.ts';
 import type { CheckedGraph } from '../graph/check.ts';
 import { lowerTraining } from '../plan/lower.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
+import { whitenAhead, type AheadPlan } from '../plan/whitenAhead.ts';
 import { sizeOf } from '../tensor.ts';
 import type { ImageFile, TrainingJob } from '../worker/protocol.ts';
 import { canonical } from './jobDescription.ts';
@@ -37,6 +38,8 @@ export interface PlannedStage extends StageSpan {
   /** The model at the stage's image size. */
   readonly checked: CheckedGraph;
   readonly plan: TrainingPlan;
+  /** The same with all images whitened before the first step, where that pays; null: each step whitens its own. Same bits on a CPU. */
+  readonly ahead: AheadPlan | null;
   readonly order: BatchOrder;
   /** Validation images are evaluated after every so many steps, counted from `evaluateFrom`, and after the stage's last one. */
   readonly evaluateEvery: number;
@@ -161,10 +164,13 @@ function planStages(job: TrainingJob, split: Split, from: UpdateCount): readonly
       historySlots,
       ...(job.diagnostics ? { probe: job.diagnostics } : {}),
     });
+    // whitened once or by each step, that makes no difference in an epoch; from the second one on it does
+    const pays = span.endStep - firstStep > stepsPerEpoch;
     return {
       ...span,
       checked: models[index]!,
       plan,
+      ahead: pays ? whitenAhead(plan) : null,
       order: orders[index]!,
       evaluateEvery: stepsOf(job.evaluateEvery, stepsPerEpoch),
       // epochs are those of a stage, steps those of the run

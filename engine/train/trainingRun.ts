@@ -144,7 +144,7 @@ export class TrainingRun {
     const stage = stageOfStep(prepared.stages, step);
     const begin = checkpoint ?? beginningOf(job, stage.checked, prepared.totalSteps);
     const forms = begin.forms ?? {};
-    const open = await OpenStage.open(job, prepared, stage, backend, { ...options.compile, forms });
+    const open = await OpenStage.forTraining(job, prepared, stage, backend, { ...options.compile, forms });
     try {
       const run = new TrainingRun(job, prepared, backend, open, options, description, begin);
       const spoilt = checkpoint && run.#state.nonFinite();
@@ -187,7 +187,8 @@ export class TrainingRun {
   async advance(milliseconds: number): Promise<void> {
     const until = this.#options.clock() + milliseconds;
     if (!this.#isStepNext()) await this.#receiveAll();
-    if (this.#evaluation) await this.#evaluateUntil(this.#evaluation, until);
+    if (!this.#open.isReady) await this.#whitenUntil(until);
+    else if (this.#evaluation) await this.#evaluateUntil(this.#evaluation, until);
     else if (this.#isValidationDue()) this.#begin(this.#open.validation);
     else if (!this.#isTrained()) {
       if (this.#step >= this.#open.stage.endStep) await this.#nextStage();
@@ -264,6 +265,7 @@ export class TrainingRun {
   async measure(tell?: (done: number) => Promise<void>): Promise<ModelMeasure> {
     await this.#receiveAll();
     if (this.#restored === null) await this.#restoreBest();
+    while (!this.#open.isReady) await this.#whitenUntil(Infinity);
     const { stage, executable, test } = this.#open;
     const trained = this.#prepared.trainImages.slice(0, test.images);
     const half = (first: number) => tell && ((done: number) => tell(first + done / 2));
@@ -316,7 +318,7 @@ export class TrainingRun {
   async #enter(stage: PlannedStage): Promise<void> {
     // first one, then the other: the images of a data set are not held twice
     await this.#open.dispose();
-    this.#open = await OpenStage.open(this.#job, this.#prepared, stage, this.#backend, this.#compileOptions);
+    this.#open = await OpenStage.forTraining(this.#job, this.#prepared, stage, this.#backend, this.#compileOptions);
     this.#forms = { ...this.#forms, ...this.#open.executable.forms };
     this.#state = this.#state.for(stage.plan);
     this.#best = this.#best && this.#best.for(stage.plan);
@@ -334,6 +336,14 @@ export class TrainingRun {
   #isValidationDue(): boolean {
     const { validation } = this.#open;
     return validation.images > 0 && this.#evaluatedStep < this.#step && this.#open.evaluatesAt(this.#step);
+  }
+
+  /** What the steps of the stage would do otherwise; so it counts as training time. */
+  async #whitenUntil(until: number): Promise<void> {
+    const { clock, emit } = this.#options;
+    const seconds = (await this.#open.whitening?.advanceUntil(until, clock, emit)) ?? 0;
+    this.#seconds += seconds;
+    this.#lastProgressSeconds += seconds;
   }
 
   /** Whether `advance` takes steps. */

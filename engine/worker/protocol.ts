@@ -170,6 +170,13 @@ export type TrainingEvent =
       readonly seconds: number;
     }
   | {
+      /** Images are whitened once before the steps of a stage, which takes more than a second; comes a moment after it has begun. */
+      readonly kind: 'whitening';
+      readonly images: number;
+      /** In all, as far as can be told. */
+      readonly seconds: number;
+    }
+  | {
       readonly kind: 'evaluation';
       readonly split: 'validation' | 'test';
       readonly step: number;

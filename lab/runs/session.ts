@@ -174,6 +174,14 @@ export class RunSession {
         this.#note('stage', `Stage ${stage + 1} of ${stages}: ${imageSize.join('×')} pixels, batches of ${batchSize}.`);
         break;
       }
+      case 'whitening': {
+        const { images, seconds } = event;
+        this.#note(
+          'whitening',
+          `${images.toLocaleString('en-US')} images are whitened once, before the steps: about ${Math.ceil(seconds)} s.`,
+        );
+        break;
+      }
       case 'progress': {
         this.#step = event.step;
         this.#buffer.progress(event);

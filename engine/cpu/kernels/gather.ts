@@ -1,6 +1,6 @@
 import type { Expr, Local } from '../asm/func.ts';
 import { ownRows, whole, type Placed } from '../step.ts';
-import { scalarCost, type CpuKernel } from './kernel.ts';
+import { scalarCost, streamCost, type CpuKernel } from './kernel.ts';
 
 /** x = (pixel - offset) * scale; planes (one channel) four pixels at a time, others one by one. */
 export const gatherImages: CpuKernel<'gatherImages'> = ({ inputs, outputs }, context) => {
@@ -55,6 +55,56 @@ export const gatherImages: CpuKernel<'gatherImages'> = ({ inputs, outputs }, con
             f.inc(target, 4 * pixel);
           });
         },
+      );
+    },
+  });
+};
+
+/** Rows are moved as they lie, padding and all. */
+export const gatherRows: CpuKernel<'gatherRows'> = ({ inputs, outputs }, context) => {
+  const rows = context.tensor(inputs.rows);
+  const indices = context.tensor(inputs.indices);
+  const x = context.tensor(outputs.x);
+  const bytes = 4 * x.layout.rowSize;
+  context.step({
+    kind: 'rows',
+    name: 'gatherRows',
+    rows: x.layout.rows,
+    unit: 'image',
+    reads: [whole(rows), whole(indices)],
+    writes: [ownRows(x)],
+    cost: streamCost(8 * x.layout.size),
+    emit: ({ f, from, address }) => {
+      const [index, target] = f.locals('i32', 2) as [Local, Local];
+      f.set(index, f.loadI32(f.i32.shl(from, 2), indices.buffer.address));
+      f.set(target, address(x));
+      f.if(
+        f.i32.ltS(index, 0),
+        () => f.zero(target, bytes),
+        () => f.copy(target, f.i32.add(f.i32.mul(index, bytes), rows.buffer.address), bytes),
+      );
+    },
+  });
+};
+
+export const scatterRows: CpuKernel<'scatterRows'> = ({ inputs }, context) => {
+  const x = context.tensor(inputs.x);
+  const indices = context.tensor(inputs.indices);
+  const rows = context.tensor(inputs.rows);
+  const bytes = 4 * x.layout.rowSize;
+  context.step({
+    kind: 'rows',
+    name: 'scatterRows',
+    rows: x.layout.rows,
+    unit: 'image',
+    reads: [ownRows(x), whole(indices)],
+    writes: [whole(rows)],
+    cost: streamCost(8 * x.layout.size),
+    emit: ({ f, from, address }) => {
+      const index = f.local('i32');
+      f.set(index, f.loadI32(f.i32.shl(from, 2), indices.buffer.address));
+      f.if(f.i32.geS(index, 0), () =>
+        f.copy(f.i32.add(f.i32.mul(index, bytes), rows.buffer.address), address(x), bytes),
       );
     },
   });

@@ -10,7 +10,7 @@ import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv.ts';
 import { dropout, dropoutMask } from './dropout.ts';
 import { elementwiseLoss } from './elementwiseLoss.ts';
 import { augmentImages } from './augment.ts';
-import { gatherImages, gatherLabels } from './gather.ts';
+import { gatherImages, gatherLabels, gatherRows, scatterRows } from './gather.ts';
 import { groupNorm, groupNormGrad } from './groupNorm.ts';
 import type { CpuKernel } from './kernel.ts';
 import { layerNorm, layerNormGrad } from './layerNorm.ts';
@@ -32,6 +32,8 @@ export const kernels: { readonly [N in OpName]: CpuKernel<N> } = {
   gatherImages,
   augmentImages,
   gatherLabels,
+  gatherRows,
+  scatterRows,
   mixRows,
   linear,
   linearGradInput,

@@ -18,6 +18,28 @@ export const gatherImages: ReferenceKernel<'gatherImages'> = ({ inputs, outputs 
   }
 };
 
+export const gatherRows: ReferenceKernel<'gatherRows'> = ({ inputs, outputs }, tensors) => {
+  const rows = tensors.f32(inputs.rows);
+  const x = tensors.f32(outputs.x);
+  const indices = tensors.i32(inputs.indices);
+  const size = x.length / indices.length;
+  for (let n = 0; n < indices.length; n++) {
+    const index = indices[n]!;
+    if (index === -1) x.fill(0, n * size, (n + 1) * size);
+    else x.set(rows.subarray(index * size, (index + 1) * size), n * size);
+  }
+};
+
+export const scatterRows: ReferenceKernel<'scatterRows'> = ({ inputs }, tensors) => {
+  const rows = tensors.f32(inputs.rows);
+  const x = tensors.f32(inputs.x);
+  const indices = tensors.i32(inputs.indices);
+  const size = x.length / indices.length;
+  for (let n = 0; n < indices.length; n++) {
+    if (indices[n] !== -1) rows.set(x.subarray(n * size, (n + 1) * size), indices[n]! * size);
+  }
+};
+
 export const gatherLabels: ReferenceKernel<'gatherLabels'> = ({ inputs, outputs }, tensors) => {
   const labels = tensors.u8(inputs.labels);
   const indices = tensors.i32(inputs.indices);

@@ -6,7 +6,7 @@ import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
 import { dropout, dropoutMask } from './dropout.ts';
 import { elementwiseLoss } from './elementwiseLoss.ts';
 import { augmentImages } from './augment.ts';
-import { gatherImages, gatherLabels } from './gather.ts';
+import { gatherImages, gatherLabels, gatherRows, scatterRows } from './gather.ts';
 import { groupNorm, groupNormGrad, layerNorm, layerNormGrad } from './groupNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
 import { countCorrect, softmaxCrossEntropy } from './loss.ts';
@@ -28,6 +28,8 @@ export const kernels: { readonly [N in OpName]: ReferenceKernel<N> } = {
   gatherImages,
   augmentImages,
   gatherLabels,
+  gatherRows,
+  scatterRows,
   mixRows,
   linear,
   linearGradInput,

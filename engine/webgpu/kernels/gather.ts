@@ -26,6 +26,33 @@ export const gatherImages: GpuKernel<'gatherImages'> = ({ inputs, outputs }, con
   });
 };
 
+export const gatherRows: GpuKernel<'gatherRows'> = ({ inputs, outputs }, context) => {
+  const x = context.tensor(outputs.x);
+  const size = x.size / x.shape[0]!;
+  each(context, x.size, {
+    label: 'gatherRows',
+    read: { rows: context.tensor(inputs.rows), indices: context.tensor(inputs.indices) },
+    write: { x },
+    body: `
+  let row = indices(i / ${size}u);
+  if (row < 0) { x[i] = 0.0; return; }
+  x[i] = rows(u32(row) * ${size}u + i % ${size}u);`,
+  });
+};
+
+export const scatterRows: GpuKernel<'scatterRows'> = ({ inputs }, context) => {
+  const x = context.tensor(inputs.x);
+  const size = x.size / x.shape[0]!;
+  each(context, x.size, {
+    label: 'scatterRows',
+    read: { x, indices: context.tensor(inputs.indices) },
+    update: { rows: context.tensor(inputs.rows) },
+    body: `
+  let row = indices(i / ${size}u);
+  if (row >= 0) { rows[u32(row) * ${size}u + i % ${size}u] = x(i); }`,
+  });
+};
+
 export const gatherLabels: GpuKernel<'gatherLabels'> = ({ inputs, outputs }, context) => {
   const target = context.tensor(outputs.target);
   context.chunks(context.tensor(inputs.labels)).forEach(({ array, firstRow, rows }, part) => {

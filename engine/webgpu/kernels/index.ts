@@ -5,7 +5,7 @@ import { accumulate, copy, takeAccumulated } from './accumulate.ts';
 import { activation, activationGrad } from './activation.ts';
 import { batchNorm, batchNormGrad, batchNormInference, batchNormInferenceGrad } from './batchNorm.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
-import { augmentImages, gatherImages, gatherLabels } from './gather.ts';
+import { augmentImages, gatherImages, gatherLabels, gatherRows, scatterRows } from './gather.ts';
 import { clipGradientNorm, clipGradientValue, l1Penalty } from './gradients.ts';
 import { groupNorm, groupNormGrad, layerNorm, layerNormGrad } from './groupNorm.ts';
 import { linear, linearGradInput, linearGradWeight } from './linear.ts';
@@ -24,6 +24,8 @@ export const kernels: { readonly [N in OpName]: GpuKernel<N> } = {
   gatherImages,
   augmentImages,
   gatherLabels,
+  gatherRows,
+  scatterRows,
   mixRows,
   linear,
   linearGradInput,

@@ -3,6 +3,7 @@ import { initialState } from '../../train/optimizers.ts';
 import { prepareTraining, type PlannedStage, type PreparedTraining } from '../../train/prepare.ts';
 import { beginningOf, originOf } from '../../train/start.ts';
 import { TrainingState } from '../../train/state.ts';
+import type { WhiteningPass } from '../../train/whitening.ts';
 import type { TrainingJob } from '../protocol.ts';
 import { compileOptionsOf } from './compileOptions.ts';
 import type { JobContext } from './job.ts';
@@ -21,7 +22,7 @@ export interface StepTiming {
   /** Of the first stage. */
   readonly stepsPerEpoch: number;
   readonly secondsPerEpoch: number;
-  /** Seconds of the whole run, evaluations left out. */
+  /** Seconds of the whole run, with the whitening of its images and without evaluations. */
   readonly secondsOfTraining: number;
   readonly imagesPerSecond: number;
   readonly threads: number;
@@ -42,7 +43,7 @@ export async function runTiming({ training, milliseconds }: TimingInput, context
   const firstStep = Math.min(originOf(training).step, totalSteps - 1);
   const stages = prepared.stages.filter(({ endStep }) => endStep > firstStep);
   const share = milliseconds / stages.length;
-  let [steps, threads, planBytes, secondsOfTraining, epochs, images] = [0, 0, 0, 0, 0, 0];
+  let [steps, threads, planBytes, secondsOfSteps, secondsAhead, epochs, images] = [0, 0, 0, 0, 0, 0, 0];
   for (const [i, stage] of stages.entries()) {
     const tell = (done: number): void => context.progress((i + done) / stages.length);
     const measured = await timeStage(training, prepared, stage, share, context, tell);
@@ -50,17 +51,18 @@ export async function runTiming({ training, milliseconds }: TimingInput, context
     steps += measured.times.length;
     threads = measured.threads;
     planBytes = Math.max(planBytes, measured.planBytes);
-    secondsOfTraining += (median(measured.times) * stageSteps) / 1000;
+    secondsAhead += measured.secondsAhead;
+    secondsOfSteps += (median(measured.times) * stageSteps) / 1000;
     epochs += stageSteps / stage.stepsPerEpoch;
     images += stageSteps * stage.settings.batchSize;
   }
   return {
-    millisecondsPerStep: (1000 * secondsOfTraining) / (totalSteps - firstStep),
+    millisecondsPerStep: (1000 * secondsOfSteps) / (totalSteps - firstStep),
     steps,
     stepsPerEpoch: stages[0]!.stepsPerEpoch,
-    secondsPerEpoch: secondsOfTraining / epochs,
-    secondsOfTraining,
-    imagesPerSecond: secondsOfTraining > 0 ? images / secondsOfTraining : 0,
+    secondsPerEpoch: secondsOfSteps / epochs,
+    secondsOfTraining: secondsAhead + secondsOfSteps,
+    imagesPerSecond: secondsOfSteps > 0 ? images / secondsOfSteps : 0,
     threads,
     planBytes,
   };
@@ -73,6 +75,8 @@ function median(times: readonly number[]): number {
 interface StageTimes {
   /** Milliseconds of each measured step. */
   readonly times: readonly number[];
+  /** That the images of the stage take to be whitened before its first step. */
+  readonly secondsAhead: number;
   readonly threads: number;
   readonly planBytes: number;
 }
@@ -87,7 +91,7 @@ async function timeStage(
 ): Promise<StageTimes> {
   // who wants to know how fast 'auto' is asks backendChoice.ts; here it is the backend that every machine has
   const backend = await context.backend(training.backend === 'auto' ? 'cpu' : training.backend);
-  const open = await OpenStage.open(training, prepared, stage, backend, compileOptionsOf(training, context));
+  const open = await OpenStage.forTraining(training, prepared, stage, backend, compileOptionsOf(training, context));
   try {
     const { executable, runner } = open;
     const { handles } = stage.plan;
@@ -95,6 +99,7 @@ async function timeStage(
     state.begin(beginningOf(training, stage.checked, prepared.totalSteps).values, initialState(training.optimizer));
     state.restore(executable);
     const history = new Float32Array(handles.historySlots * 2);
+    const secondsAhead = await timeWhitening(open.whitening, milliseconds / 10, context);
     const times: number[] = [];
     const begin = context.clock();
     for (let step = 0; ; step++) {
@@ -111,8 +116,22 @@ async function timeStage(
         if (context.cancelled) break;
       }
     }
-    return { times, threads: executable.threads, planBytes: executable.bytes };
+    return { times, secondsAhead, threads: executable.threads, planBytes: executable.bytes };
   } finally {
     await open.dispose();
   }
+}
+
+/** By its first batches. The images that are not whitened then are black to the steps, which take as long as with any others. */
+async function timeWhitening(pass: WhiteningPass | null, milliseconds: number, context: JobContext): Promise<number> {
+  if (pass === null) return 0;
+  let [before, begin] = [0, context.clock()];
+  await pass.advance();
+  if (!pass.finished) {
+    // V8 has compiled the kernel for speed meanwhile
+    [before, begin] = [pass.done, context.clock()];
+    do await pass.advance();
+    while (!pass.finished && context.clock() - begin < milliseconds);
+  }
+  return ((context.clock() - begin) / 1000 / (pass.done - before)) * pass.images;
 }

@@ -69,6 +69,28 @@ export function dataTrials(): Trial[] {
       inputs: { a: t(...shape), b: positive(...shape), weight: given([0.3]) },
       outputs: { y: t(...shape) },
     })),
+    ...(
+      [
+        [1, 7, 5],
+        [3, 4, 3],
+        [6, 1, 1],
+      ] as const
+    ).flatMap((image): Trial[] => [
+      {
+        name: `gatherRows ${image.join('x')}`,
+        op: 'gatherRows',
+        attrs: {},
+        inputs: { rows: t(5, ...image), indices },
+        outputs: { x: t(7, ...image) },
+      },
+      {
+        name: `scatterRows ${image.join('x')}`,
+        op: 'scatterRows',
+        attrs: {},
+        inputs: { x: t(4, ...image), indices: given([3, -1, 0, 4], 'i32'), rows: positive(5, ...image) },
+        outputs: {},
+      },
+    ]),
     {
       name: 'gatherLabels',
       op: 'gatherLabels',

@@ -26,8 +26,11 @@ describe('random models', () => {
       nodes += fuzz.used;
       for (const segment of fuzz.plan.segments) for (const { op } of segment.ops) used.add(op);
     }
-    // probes stand beside a model, augmentation and mixup belong to a run
-    const besides = new Set(['summarise', 'compare', 'copy', 'augmentImages', 'mixRows']);
+    // probes stand beside a model; augmentation, mixup and whitened images belong to a run
+    const besides = new Set([
+      ...['summarise', 'compare', 'copy', 'augmentImages', 'mixRows'],
+      ...['gatherRows', 'scatterRows'],
+    ]);
     expect(Object.keys(ops).filter((op) => !used.has(op) && !besides.has(op))).toEqual([]);
     expect(nodes / 300).toBeGreaterThan(2.5);
   });

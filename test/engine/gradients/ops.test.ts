@@ -321,6 +321,8 @@ const cases: readonly GradientCase[] = [
 const withoutGradient: Readonly<Record<string, string>> = {
   gatherImages: 'reads data',
   gatherLabels: 'reads data',
+  gatherRows: 'reads data',
+  scatterRows: 'keeps data',
   augmentImages: 'changes data',
   mixRows: 'changes data, and losses that give their own gradient; mixup.test.ts differentiates through it',
   dropoutMask: 'draws',

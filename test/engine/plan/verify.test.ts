@@ -4,6 +4,7 @@ import { inputOperands, outputOperands, withOperands } from '../../../engine/ops
 import { ops } from '../../../engine/ops/index.ts';
 import { PlanBuilder } from '../../../engine/plan/builder.ts';
 import type { OpInstance, Plan, TensorSpec } from '../../../engine/plan/plan.ts';
+import { whitenAhead } from '../../../engine/plan/whitenAhead.ts';
 import { verifyPlan } from '../../../engine/plan/verify.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
 import { examples, mlp, residual } from '../models/examples.ts';
@@ -34,6 +35,7 @@ function everyOp(): Plan {
     ...[{ norm: 1 }, { value: 0.1 }].map((clip) => lowered(mlp, { gradient: { clip, l1: 0.01 } })),
     lowered(mlp, { batchSize: 4, accumulate: 2 }),
     lowered(mlp, { augmented: true, mixed: true }),
+    whitenAhead(lowered(mlp, { whitened: true }))!,
   ];
   const builder = new PlanBuilder();
   const x = builder.tensor('x', [2, 3, 4, 4], 'f32', 'input');

@@ -18,11 +18,22 @@ export interface Outcome {
 export async function train(
   job: TrainingJob,
   backend: Backend,
-  options: { stopAt?: number; clock?: () => number; threads?: number; slice?: number; events?: TrainingEvent[] } = {},
+  options: {
+    stopAt?: number;
+    clock?: () => number;
+    threads?: number;
+    slice?: number;
+    events?: TrainingEvent[];
+    memoryLimit?: number;
+  } = {},
 ): Promise<Outcome> {
   const events = options.events ?? [];
   const run = await TrainingRun.create(job, backend, {
-    compile: { threads: options.threads ?? job.threads, spawn: spawnHelper },
+    compile: {
+      threads: options.threads ?? job.threads,
+      spawn: spawnHelper,
+      ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
+    },
     clock: options.clock ?? tickingClock(),
     emit: (event) => events.push(event),
   });

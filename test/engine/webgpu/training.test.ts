@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { cpuBackend } from '../../../engine/cpu/index.ts';
+import { prepareTraining } from '../../../engine/train/prepare.ts';
 import type { TrainingEvent } from '../../../engine/worker/protocol.ts';
 import { all, cnn, curve, only, smallJob } from '../train/jobs.ts';
 import { train } from '../train/drive.ts';
@@ -26,6 +27,18 @@ describe('a run on the GPU', () => {
     const [a, b] = [onCpu, onGpu].map(({ events }) => all(events, 'evaluation').find(({ split }) => split === 'test')!);
     expect(Math.abs(a!.loss - b!.loss)).toBeLessThan(1e-3);
     expect(only(onGpu.events, 'ready').backend).toBe('webgpu');
+  }, 90_000);
+
+  it('whitens images once before its steps, and goes on from its checkpoint to the same bits', async ({ skip }) => {
+    skip(missingGpu !== undefined, missingGpu);
+    const whitened = smallJob({ length: { epochs: 3 } }, { preprocessing: 'zcaWhitening' });
+    expect(prepareTraining(whitened).stages[0]!.ahead).not.toBeNull();
+    const whole = await train(whitened, gpu);
+    const expected = losses((await train(whitened, cpuBackend)).events);
+    losses(whole.events).forEach((loss, step) => expect(Math.abs(loss - expected[step]!)).toBeLessThan(2e-4));
+    const begun = await train(whitened, gpu, { stopAt: 11 });
+    const rest = await train({ ...whitened, resumeFrom: lastCheckpoint(begun.events) }, gpu);
+    expect(rest.hash).toBe(whole.hash);
   }, 90_000);
 
   it('goes on from a checkpoint of the other backend, both ways', async ({ skip }) => {
