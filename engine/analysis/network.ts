@@ -1,13 +1,14 @@
-import type { Executable } from '../backend.ts';
+import type { Backend, CompileOptions, Executable } from '../backend.ts';
 import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
 import { sizeOf, type TensorValues } from '../tensor.ts';
+import { beginningOfRun } from '../train/beginning.ts';
 import { decodeCheckpoint } from '../train/checkpoint.ts';
 import { OpenStage } from '../train/openStage.ts';
 import { prepareTraining, type PlannedStage, type PreparedTraining } from '../train/prepare.ts';
 import { stageOfStep } from '../train/stages.ts';
-import { beginningOf, originOf } from '../train/start.ts';
+import { originOf } from '../train/start.ts';
 import type { TrainingJob } from '../worker/protocol.ts';
 import { compileOptionsOf } from '../worker/jobs/compileOptions.ts';
 import type { JobContext } from '../worker/jobs/job.ts';
@@ -60,7 +61,7 @@ export async function analysed(
   const checkpoint = training.resumeFrom === null ? null : decodeCheckpoint(training.resumeFrom);
   const step = checkpoint?.step ?? originOf(training).step;
   const stage = stageOfStep(prepared.stages, step);
-  const { plan, checked } = stage;
+  const { plan } = stage;
   const { handles } = plan;
   const floats = handles.parameters.reduce((sum, id) => sum + sizeOf(plan.tensors[id]!.shape), 0);
   if (8 * 4 * floats > mostExtraBytes) {
@@ -69,9 +70,10 @@ export async function analysed(
       `The network has ${floats} parameters; an analysis keeps several copies of them and takes at most ${mostExtraBytes / 32} parameters.`,
     );
   }
+  const backend = await context.backend('cpu');
   const values = checkpoint
     ? new Map<string, TensorValues>(checkpoint.tensors.map((tensor) => [tensor.name, tensor.values]))
-    : beginningOf(training, checked, prepared.totalSteps).values;
+    : await initialWeights(training, step, backend, compileOptionsOf(training, context));
   const valueOf = (id: TensorId): TensorValues => {
     const { name, shape } = plan.tensors[id]!;
     const found = values.get(name);
@@ -87,7 +89,7 @@ export async function analysed(
   });
   const buffers = handles.buffers.map((tensor) => ({ tensor, values: valueOf(tensor) }));
   // the very stage that training opens: every data tensor that the plan has is written there, and a step knows its parts
-  const open = await OpenStage.open(job, prepared, stage, await context.backend('cpu'), compileOptionsOf(job, context));
+  const open = await OpenStage.open(job, prepared, stage, backend, compileOptionsOf(job, context));
   const { executable, runner } = open;
   const set = (list: readonly Float32Array[]): void => {
     parameters.forEach(({ tensor }, i) => executable.write(tensor, list[i]!));
@@ -128,4 +130,15 @@ export async function analysed(
       return { loss: history[(at % handles.historySlots) * 2]!, gradients };
     },
   };
+}
+
+/** Those that the run itself begins with, images changed as in its first step. */
+async function initialWeights(
+  training: TrainingJob,
+  step: number,
+  backend: Backend,
+  compile: CompileOptions,
+): Promise<ReadonlyMap<string, TensorValues>> {
+  const prepared = prepareTraining(training);
+  return (await beginningOfRun(training, prepared, stageOfStep(prepared.stages, step), backend, compile)).values;
 }

@@ -1,5 +1,6 @@
-import type { Backend, CompileOptions, Executable } from '../backend.ts';
+import type { Backend, CompileOptions } from '../backend.ts';
 import type { TrainingEvent, TrainingJob } from '../worker/protocol.ts';
+import { scaleBeginning } from './beginning.ts';
 import { decodeCheckpoint, resultHash } from './checkpoint.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { Checkpointing } from './checkpointing.ts';
@@ -8,7 +9,6 @@ import type { EvaluationResult } from './earlyStopping.ts';
 import { Evaluation, evaluateAll, type ModelMeasure } from './evaluate.ts';
 import { describeJob, requireSameJob } from './jobDescription.ts';
 import type { JobDescription } from './jobDescription.ts';
-import { scaleToUnitVariance, usesLsuv } from './lsuv.ts';
 import { LossReader } from './lossReader.ts';
 import { explainNonFiniteLoss, nonFiniteCheckpoint, nonFiniteEvaluation, nonFiniteParameter } from './nonFinite.ts';
 import { OpenStage } from './openStage.ts';
@@ -146,10 +146,13 @@ export class TrainingRun {
     const forms = begin.forms ?? {};
     const open = await OpenStage.forTraining(job, prepared, stage, backend, { ...options.compile, forms });
     try {
+      if ('values' in begin) {
+        const compile = { ...options.compile, forms: { ...forms, ...open.executable.forms } };
+        await scaleBeginning(begin, open, backend, compile);
+      }
       const run = new TrainingRun(job, prepared, backend, open, options, description, begin);
       const spoilt = checkpoint && run.#state.nonFinite();
       if (spoilt) throw nonFiniteCheckpoint(spoilt, run.step);
-      if ('values' in begin) await run.#scaleWeights(begin);
       options.emit(readyEvent(prepared, open, backend.name, run.step));
       run.#tellStage();
       return run;
@@ -292,19 +295,6 @@ export class TrainingRun {
     const { stage } = this.#open;
     const { stages } = this.#prepared;
     if (stages.length > 1 && stage.firstStep === this.#step) this.#options.emit(stageEvent(this.#open, stages.length));
-  }
-
-  /** Has the first batch scale the weights that ask for it and were drawn; those that were taken over stay as they are. */
-  async #scaleWeights({ values, reused, step }: Beginning): Promise<void> {
-    const open = this.#open;
-    const { checked, plan } = open.stage;
-    const nodes = checked.nodes.filter(({ id }) => !reused.has(id));
-    if (!usesLsuv(nodes)) return;
-    const compile = this.#compileOptions;
-    const write = (executable: Executable): void => open.writeStep(executable, step);
-    await scaleToUnitVariance({ plan, nodes, backend: this.#backend, compile, write }, values);
-    this.#state.begin(values, initialState(this.#job.optimizer), step);
-    this.#state.restore(open.executable);
   }
 
   async #nextStage(): Promise<void> {

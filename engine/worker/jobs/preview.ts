@@ -9,11 +9,13 @@ import type { CheckedNode } from '../../graph/check.ts';
 import { randomSize, randomSlot } from '../../ops/op.ts';
 import { lowerForwardOnly } from '../../plan/forwardOnly.ts';
 import { formatShape, sizeOf, type Shape, type TensorValues } from '../../tensor.ts';
+import { beginningOfRun } from '../../train/beginning.ts';
 import { decodeCheckpoint } from '../../train/checkpoint.ts';
 import { prepareTraining } from '../../train/prepare.ts';
 import { stageOfStep } from '../../train/stages.ts';
-import { beginningOf, originOf } from '../../train/start.ts';
+import { originOf } from '../../train/start.ts';
 import type { TrainingJob } from '../protocol.ts';
+import { compileOptionsOf } from './compileOptions.ts';
 import type { JobContext } from './job.ts';
 
 export interface PreviewInput {
@@ -72,11 +74,15 @@ const mostPicturedUnits = 1024;
 /** Runs a few images through the network and tells what every node makes of them. One pass forward, on one thread. */
 export async function runPreview(input: PreviewInput, context: JobContext): Promise<ActivationPreview> {
   const { training, images, focus, channels } = input;
-  const { stages, transform, whitening, totalSteps } = prepareTraining(training);
+  const prepared = prepareTraining(training);
+  const { stages, transform, whitening } = prepared;
   const checkpoint = training.resumeFrom === null ? null : decodeCheckpoint(training.resumeFrom);
   const step = checkpoint?.step ?? originOf(training).step;
-  const { checked, settings } = stageOfStep(stages, step);
-  const begin = checkpoint ? null : beginningOf(training, checked, totalSteps);
+  const stage = stageOfStep(stages, step);
+  const { checked, settings } = stage;
+  const backend = await context.backend('cpu');
+  const compile = { ...compileOptionsOf(training, context), threads: 1 };
+  const begin = checkpoint ? null : await beginningOfRun(training, prepared, stage, backend, compile);
   // weights that have not met any data have no running statistics to speak of
   const met = checked.nodes.every(({ id, buffers }) => buffers.length === 0 || begin?.reused.has(id) === true);
   const statistics = checkpoint || (training.start && met) ? 'running' : 'batch';
@@ -84,7 +90,6 @@ export async function runPreview(input: PreviewInput, context: JobContext): Prom
   const values = checkpoint
     ? new Map<string, TensorValues>(checkpoint.tensors.map((tensor) => [tensor.name, tensor.values]))
     : begin!.values;
-  const backend = await context.backend('cpu');
   const executable = await backend.compile(plan);
   try {
     for (const [name, id] of plan.handles.named) executable.write(id, valueOf(values, name, plan.tensors[id]!.shape));
