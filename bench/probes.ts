@@ -3,6 +3,7 @@
  * one process; the least time of each over the rounds counts, on one thread of processor time, which other programs leave alone.
  */
 import { parseArgs } from 'node:util';
+import { cadenceOf } from '../engine/diagnostics/cadence.ts';
 import { defaultDiagnostics } from '../engine/diagnostics/settings.ts';
 import { loadBackend } from '../engine/host/backends.node.ts';
 import { spawnHelper } from '../engine/host/spawn.node.ts';
@@ -40,6 +41,16 @@ function imagesOf({ inputShape, classes }: Workload, count: number): ImageFile {
   };
 }
 
+/** Lengths of runs that the cost at the default cadence is told of. */
+const runs = [60, 200, 400, 850, 2000, 20_000];
+
+function probesOf(totalSteps: number): number {
+  const { isProbed } = cadenceOf(defaultDiagnostics, totalSteps);
+  let count = 0;
+  for (let step = 0; step < totalSteps; step++) if (isProbed(step)) count++;
+  return count;
+}
+
 async function measure(workload: Workload): Promise<void> {
   const job: TrainingJob = {
     graph: workload.document,
@@ -72,7 +83,7 @@ async function measure(workload: Workload): Promise<void> {
   const state = new TrainingState(stage!.plan);
   state.begin(initialValues(stage!.checked.nodes, job.seed), initialState(job.optimizer));
   state.restore(open.executable);
-  const probe = Probe.of(open.executable, stage!, defaultDiagnostics, clock)!;
+  const probe = Probe.of(open.executable, stage!, defaultDiagnostics, prepared.totalSteps, clock)!;
   let step = 0;
   const train = (count: number): number => {
     const begin = clock();
@@ -99,9 +110,9 @@ async function measure(workload: Workload): Promise<void> {
   }
   await open.dispose();
   const steps = leastLook / least;
-  const { every } = defaultDiagnostics;
+  const shares = runs.map((total) => `${total} steps ${((100 * steps * probesOf(total)) / total).toFixed(1)} %`);
   process.stdout.write(
-    `${workload.name}, ${threads} thread${threads === 1 ? '' : 's'}: step ${least.toPrecision(3)} ms, probe ${leastLook.toPrecision(3)} ms (${steps.toFixed(1)} steps), at every ${every} steps ${((100 * steps) / every).toFixed(1)} %\n`,
+    `${workload.name}, ${threads} thread${threads === 1 ? '' : 's'}: step ${least.toPrecision(3)} ms, probe ${leastLook.toPrecision(3)} ms (${steps.toFixed(1)} steps); of a run of ${shares.join(', ')}\n`,
   );
 }
 

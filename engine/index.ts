@@ -27,7 +27,6 @@ export {
 } from './diagnostics/measures.ts';
 export {
   defaultDiagnostics,
-  isProbed,
   measureGroups,
   type DiagnosticsSettings,
   type MeasureGroup,

@@ -15,8 +15,8 @@ export type MeasureGroup = (typeof measureGroups)[number];
 export interface DiagnosticsSettings {
   /** Steps from one probe to the next. */
   readonly every: number;
-  /** Also at steps 1, 2, 4, 8 ... below `every`: most happens early. */
-  readonly early: boolean;
+  /** Also at steps 1, 2, 4, 8 ... below `every`, as most happens early; 'auto': in a short run at some of them (cadence.ts). */
+  readonly early: boolean | 'auto';
   /** Steps between two of the costly measures (noiseScale, gradientShift), each at the next probed step. */
   readonly deepEvery: number;
   /** Ids of nodes; null: all of the kinds below. */
@@ -33,23 +33,10 @@ export interface DiagnosticsSettings {
 
 export const defaultDiagnostics: DiagnosticsSettings = {
   every: 200,
-  early: true,
+  early: 'auto',
   deepEvery: 1000,
   layers: null,
   kinds: null,
   measures: ['activations', 'gradients', 'updates', 'batchNorm'],
   histogram: { bins: 40, range: null },
 };
-
-/** Whether step `step` (from 0) is probed: step 0 always. */
-export function isProbed({ every, early }: Pick<DiagnosticsSettings, 'every' | 'early'>, step: number): boolean {
-  if (step % every === 0) return true;
-  return early && step < every && Number.isInteger(Math.log2(step));
-}
-
-/** Whether the costly measures are due at a probed step: at the first one at or after each multiple of `deepEvery`. */
-export function isDeep(settings: DiagnosticsSettings, step: number): boolean {
-  const due = Math.floor(step / settings.deepEvery) * settings.deepEvery;
-  for (let earlier = due; earlier < step; earlier++) if (isProbed(settings, earlier)) return false;
-  return true;
-}

@@ -7,7 +7,8 @@ import {
   type MeasureName,
 } from '../diagnostics/measures.ts';
 import type { StepProbe } from '../diagnostics/measures.ts';
-import { isDeep, isProbed, type DiagnosticsSettings } from '../diagnostics/settings.ts';
+import { cadenceOf, type Cadence } from '../diagnostics/cadence.ts';
+import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import { augmentationSize, compareSize, compareSlot, statisticCount, statisticSlot, type TensorId } from '../ops/op.ts';
 import type { ProbeHandles, ProbeTap } from '../plan/probe.ts';
 import type { TrainingPlan } from '../plan/plan.ts';
@@ -19,7 +20,7 @@ const place = Object.fromEntries(measureNames.map((name, i) => [name, i])) as Re
  * everything that training reads or writes as it is. Time spent here is not training time.
  */
 export class Probe {
-  readonly #settings: DiagnosticsSettings;
+  readonly #cadence: Cadence;
   readonly #executable: Executable;
   readonly #handles: ProbeHandles;
   readonly #trainIndices: TensorId;
@@ -35,21 +36,27 @@ export class Probe {
   /** Step that has been looked at before it was made, and whether the costly measures are due. */
   #open: { readonly step: number; readonly deep: boolean; milliseconds: number } | null = null;
 
-  /** Null for a plan without probes. `firstStep` of the stage that the plan is for is looked at too: what changes with it shows there. */
+  /**
+   * Null for a plan without probes. `firstStep` of the stage that the plan is for is looked at too: what changes with it shows there.
+   *
+   * @param totalSteps planned for the whole run
+   */
   static of(
     executable: Executable,
     { plan, firstStep }: { readonly plan: TrainingPlan; readonly firstStep: number },
     settings: DiagnosticsSettings | null | undefined,
+    totalSteps: number,
     clock: () => number,
   ): Probe | null {
-    return settings && plan.probe ? new Probe(executable, plan, plan.probe, settings, clock, firstStep) : null;
+    if (!settings || !plan.probe) return null;
+    return new Probe(executable, plan, plan.probe, cadenceOf(settings, totalSteps), clock, firstStep);
   }
 
   private constructor(
     executable: Executable,
     plan: TrainingPlan,
     handles: ProbeHandles,
-    settings: DiagnosticsSettings,
+    cadence: Cadence,
     clock: () => number,
     firstStep: number,
   ) {
@@ -58,12 +65,12 @@ export class Probe {
     this.#handles = handles;
     this.#trainIndices = plan.handles.trainIndices;
     this.#images = plan.batchSize / plan.accumulate;
-    this.#settings = settings;
+    this.#cadence = cadence;
     this.#clock = clock;
   }
 
   isDue(step: number): boolean {
-    return step === this.#firstStep || isProbed(this.#settings, step);
+    return step === this.#firstStep || this.#cadence.isProbed(step);
   }
 
   /**
@@ -74,7 +81,7 @@ export class Probe {
     const begun = this.#clock();
     // of a batch that is taken in parts the first one is looked at
     const indices = batch.subarray(0, this.#images);
-    const deep = isDeep(this.#settings, step);
+    const deep = this.#cadence.isDeep(step);
     this.#values = new Map();
     this.#histograms = new Map();
     this.#executable.write(this.#trainIndices, indices);

@@ -113,7 +113,7 @@ export class TrainingRun {
     this.#log = new StepLog(plan.handles.historySlots, settings.batchSize, this.#step);
     // a fork shows its network as it takes it over
     const firstStep = 'values' in begin ? begin.step : open.stage.firstStep;
-    this.#probe = Probe.of(open.executable, { plan, firstStep }, job.diagnostics, options.clock);
+    this.#probe = Probe.of(open.executable, { plan, firstStep }, job.diagnostics, prepared.totalSteps, options.clock);
     this.#losses = lossReader(open);
     this.#state = new TrainingState(plan);
     this.#best = job.earlyStopping?.restoreBest === true ? new TrainingState(plan, modelIds(plan)) : null;
@@ -314,7 +314,9 @@ export class TrainingRun {
     this.#best = this.#best && this.#best.for(stage.plan);
     this.#state.restore(this.#open.executable);
     this.#open.runner.plateauFactor = this.#plateau?.learningRate ?? 1;
-    this.#probe = Probe.of(this.#open.executable, stage, this.#job.diagnostics, this.#options.clock);
+    const { diagnostics } = this.#job;
+    const { totalSteps } = this.#prepared;
+    this.#probe = Probe.of(this.#open.executable, stage, diagnostics, totalSteps, this.#options.clock);
     this.#losses = lossReader(this.#open);
     this.#log.batchSize = stage.settings.batchSize;
   }

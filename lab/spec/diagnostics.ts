@@ -11,7 +11,10 @@ export const diagnosticsSchema = z.strictObject({
     .max(1_000_000)
     .default(every)
     .describe('Steps from one probe to the next; step 0 is always probed'),
-  early: z.boolean().default(early).describe('Also at steps 1, 2, 4, 8 ... below `every`'),
+  early: z
+    .union([z.boolean(), z.literal('auto')])
+    .default(early)
+    .describe('Also at steps 1, 2, 4, 8 ... below `every`; auto: in a short run at so many of them as it can afford'),
   deepEvery: z
     .int()
     .min(1)

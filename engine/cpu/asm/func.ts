@@ -191,6 +191,10 @@ export class Func {
     return this.#prefixed([vector], [0xfd, 27, lane]);
   }
 
+  dlane(vector: Expr, lane: number): Expr {
+    return this.#prefixed([vector], [0xfd, 33, lane]);
+  }
+
   /** Lanes 0-3 are a's, 4-7 b's. */
   shuffle(a: Expr, b: Expr, lanes: readonly [number, number, number, number]): Expr {
     return this.#prefixed([a, b], [0xfd, 13, ...lanes.flatMap((l) => [4 * l, 4 * l + 1, 4 * l + 2, 4 * l + 3])]);

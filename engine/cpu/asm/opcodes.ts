@@ -101,9 +101,11 @@ export const f32x4Ops = {
 
 /** Two f64 lanes. */
 export const f64x2Ops = {
+  splat: [0xfd, 20],
   /** The two low f32 lanes as f64. */
   promoteLow: [0xfd, 95],
   add: [0xfd, 240, 1],
+  sub: [0xfd, 241, 1],
   mul: [0xfd, 242, 1],
 } as const;
 
@@ -114,7 +116,10 @@ export const i32x4Ops = {
   geS: [0xfd, 63],
   /** 1 where no lane is 0. */
   allTrue: [0xfd, 163, 1],
+  /** 1 where any bit is. */
+  anyTrue: [0xfd, 83],
   shl: [0xfd, 171, 1],
+  shrS: [0xfd, 172, 1],
   shrU: [0xfd, 173, 1],
   add: [0xfd, 174, 1],
   sub: [0xfd, 177, 1],

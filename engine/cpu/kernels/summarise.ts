@@ -4,6 +4,7 @@ import { whole, type Buffer, type KernelContext, type Placed, type Step } from '
 import { groupsOf, type Groups } from './groups.ts';
 import { scalarCost, streamCost, type CpuKernel } from './kernel.ts';
 import {
+  countBytes,
   countCore,
   insideCore,
   keyBits,
@@ -12,6 +13,7 @@ import {
   refineCore,
   tableBytes,
   targetBytes,
+  taskCountBytes,
   type Counting,
 } from './summariseCores.ts';
 
@@ -77,12 +79,12 @@ export const summarise: CpuKernel<'summarise'> = ({ attrs, inputs, outputs }, co
 
   const counting: Counting = { bins: histogram === undefined ? 0 : attrs.bins, targets: ranks.length };
   const middle = workspace('middle', tableBytes * ranks.length * cut.tasks);
-  const counts = workspace('counts', countBytes(counting.bins) * cut.tasks);
+  const counts = workspace('counts', taskCountBytes(counting.bins) * cut.tasks);
   if (ranks.length > 0 || histogram !== undefined) {
     const reads = [whole(targets), whole(statistics)];
     each('counts', 3, { reads, writes: [whole(middle), whole(counts)] }, (f, module, task, source, groups) => {
       const tables = f.i32.add(f.i32.mul(task, tableBytes * ranks.length), middle.address);
-      const into = f.i32.add(f.i32.mul(task, countBytes(counting.bins)), counts.address);
+      const into = f.i32.add(f.i32.mul(task, taskCountBytes(counting.bins)), counts.address);
       const edges = f.int(statistics.buffer.address);
       f.run(f.call(countCore(module, shape, counting), source, groups, f.int(targets.address), tables, into, edges));
     });
@@ -91,7 +93,7 @@ export const summarise: CpuKernel<'summarise'> = ({ attrs, inputs, outputs }, co
       const tables = { tables: middle.address, stride: tableBytes * ranks.length, tasks: cut.tasks };
       search(f, { ...tables, bits: keyBits.middle, shared: false }, ranks, targets);
       if (histogram === undefined) return;
-      sumTables(f, counts.address, countBytes(counting.bins), cut.tasks, countBytes(counting.bins));
+      sumTables(f, counts.address, taskCountBytes(counting.bins), cut.tasks, countBytes(counting.bins));
       f.copy(f.int(histogram.buffer.address), f.int(counts.address), f.int(4 * (counting.bins + 2)));
     });
   }
@@ -125,9 +127,6 @@ function cutOf({ groups, period }: Groups): Cut {
   const perTask = Math.max(1, Math.floor(block / period));
   return { perTask, tasks: Math.ceil(groups / perTask) };
 }
-
-/** Bytes of a task's histogram with what lies outside, padded for whole vectors. */
-const countBytes = (bins: number): number => (bins === 0 ? 0 : 16 * Math.ceil((bins + 2) / 4));
 
 /** Address of the task's first value and how many groups it has. */
 function partOf(f: Func, task: Local, x: Placed, { groups, period }: Groups, perTask: number): [Local, Local] {
@@ -187,24 +186,41 @@ function search(
 ): void {
   if (ranks.length === 0) return;
   sumTables(f, tables, stride, tasks, shared ? tableBytes : tableBytes * ranks.length);
-  const [entry, before, count, prefix, rank] = f.locals('i32', 5) as [Local, Local, Local, Local, Local];
+  const [at, before, count, prefix, rank] = f.locals('i32', 5) as [Local, Local, Local, Local, Local];
+  const sums = f.local('v128');
   ranks.forEach((_, q) => {
     const table = tables + (shared ? 0 : tableBytes * q);
     const target = targets.address + targetBytes * q;
     f.set(prefix, f.i32.shl(f.loadI32(f.int(target)), bits));
     f.set(rank, f.loadI32(f.int(target), 4));
     f.set(before, 0);
-    f.for(entry, 0, 2 ** bits, 1, () => {
-      f.set(count, f.loadI32(f.i32.shl(entry, 2), table));
-      // unsigned: false as well where the place lies before this entry
-      f.if(f.i32.ltU(f.i32.sub(rank, before), count), () => {
-        f.storeI32(f.int(target), 0, f.i32.or(prefix, entry));
-        f.storeI32(f.int(target), 4, f.i32.sub(rank, before));
+    f.set(at, table);
+    // the place lies in the table: first its block of entries is looked for, then the entry
+    const advance = (bytes: number, counted: () => void): void =>
+      f.forever((leave) => {
+        counted();
+        leave(f.i32.ltU(f.i32.sub(rank, before), count));
+        f.set(before, f.i32.add(before, count));
+        f.inc(at, bytes);
+        leave(f.i32.geU(at, table + 4 * 2 ** bits));
       });
-      f.set(before, f.i32.add(before, count));
+    advance(16 * blockVectors, () => {
+      const vectors = Array.from({ length: blockVectors }, (_each, i) => f.load(at, 16 * i));
+      f.set(
+        sums,
+        vectors.reduce((sum, vector) => f.vi.add(sum, vector)),
+      );
+      const [a, b, c, d] = [0, 1, 2, 3].map((lane) => f.ilane(sums, lane)) as [Expr, Expr, Expr, Expr];
+      f.set(count, f.i32.add(f.i32.add(a, b), f.i32.add(c, d)));
     });
+    advance(4, () => f.set(count, f.loadI32(at)));
+    f.storeI32(f.int(target), 0, f.i32.or(prefix, f.i32.shrU(f.i32.sub(at, table), 2)));
+    f.storeI32(f.int(target), 4, f.i32.sub(rank, before));
   });
 }
+
+/** Vectors of entries that are passed over at once where a place does not lie among them. */
+const blockVectors = 8;
 
 interface StatisticsSettings {
   readonly n: number;

@@ -1,14 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { cpuBackend, tunedCpuBackend } from '../../../engine/cpu/index.ts';
+import { cadenceOf } from '../../../engine/diagnostics/cadence.ts';
 import { covariateShift } from '../../../engine/diagnostics/covariateShift.ts';
 import { measureNames, type MeasureName, type StepProbe } from '../../../engine/diagnostics/measures.ts';
-import {
-  defaultDiagnostics,
-  isDeep,
-  isProbed,
-  measureGroups,
-  type DiagnosticsSettings,
-} from '../../../engine/diagnostics/settings.ts';
+import { defaultDiagnostics, measureGroups, type DiagnosticsSettings } from '../../../engine/diagnostics/settings.ts';
 import type { GraphDocument } from '../../../engine/graph/document.ts';
 import { initialValues } from '../../../engine/layers/initialize.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
@@ -31,18 +26,37 @@ const value = (probe: StepProbe, layer: string, name: MeasureName): number =>
   probe.layers.find((each) => each.layer === layer)!.values[measureNames.indexOf(name)]!;
 
 describe('cadence', () => {
+  const probed = (settings: Pick<DiagnosticsSettings, 'every' | 'early'>, totalSteps: number): number[] => {
+    const { isProbed } = cadenceOf({ ...settings, deepEvery: 1000 }, totalSteps);
+    return Array.from({ length: totalSteps }, (_, step) => step).filter((step) => isProbed(step));
+  };
+
   it('takes step 0, the powers of two below the cadence, and its multiples', () => {
-    const steps = Array.from({ length: 30 }, (_, step) => step).filter((step) =>
-      isProbed({ every: 12, early: true }, step),
-    );
-    expect(steps).toEqual([0, 1, 2, 4, 8, 12, 24]);
-    expect([0, 1, 2, 7].filter((step) => isProbed({ every: 7, early: false }, step))).toEqual([0, 7]);
+    expect(probed({ every: 12, early: true }, 30)).toEqual([0, 1, 2, 4, 8, 12, 24]);
+    expect(probed({ every: 7, early: false }, 10)).toEqual([0, 7]);
+  });
+
+  it('by default takes as many early steps as a short run can afford, spread over their powers', () => {
+    const { every } = defaultDiagnostics;
+    expect(probed({ every, early: 'auto' }, 40)).toEqual([0]);
+    expect(probed({ every, early: 'auto' }, 200)).toEqual([0, 4, 32, 128]);
+    expect(probed({ every, early: 'auto' }, 400)).toEqual([0, 2, 4, 8, 32, 64, 128, 200]);
+    expect(probed({ every, early: 'auto' }, 1000)).toEqual(probed({ every, early: true }, 1000));
+    for (let total = 60; total < 5000; total += 7) {
+      // as many as there may be of probes that take as long as two and a half steps
+      expect(2.5 * probed({ every, early: 'auto' }, total).length, `${total} steps`).toBeLessThanOrEqual(0.05 * total);
+    }
+  });
+
+  it('takes what is asked for, however short the run', () => {
+    expect(probed({ every: 200, early: true }, 40)).toEqual([0, 1, 2, 4, 8, 16, 32]);
+    // so close a cadence costs more than the early steps do
+    expect(probed({ every: 10, early: 'auto' }, 25)).toEqual([0, 1, 2, 4, 8, 10, 20]);
   });
 
   it('measures what is costly at the first probed step at or after each of its multiples', () => {
-    const settings = { ...everything, every: 12, early: true, deepEvery: 10 };
-    const deep = [0, 1, 2, 4, 8, 12, 24, 36].filter((step) => isDeep(settings, step));
-    expect(deep).toEqual([0, 12, 24, 36]);
+    const { isDeep } = cadenceOf({ every: 12, early: true, deepEvery: 10 }, 1000);
+    expect([0, 1, 2, 4, 8, 12, 24, 36].filter((step) => isDeep(step))).toEqual([0, 12, 24, 36]);
   });
 });
 

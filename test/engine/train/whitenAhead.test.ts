@@ -17,9 +17,12 @@ import { all, cnn, curve, only, smallJob, stripes } from './jobs.ts';
 /** Wide enough that the whitened images need memory of their own, in whole pages. */
 const imageShape = [1, 18, 17] as const;
 
+/** Also at steps 1, 2, 4, 8 and 16 of runs as short as these. */
+const looks = { ...defaultDiagnostics, early: true };
+
 function job(changes: Partial<TrainingJob> = {}, data: Partial<TrainingJob['data']> = {}): TrainingJob {
   return smallJob(
-    { batchSize: 7, length: { epochs: 3 }, diagnostics: defaultDiagnostics, ...changes },
+    { batchSize: 7, length: { epochs: 3 }, diagnostics: looks, ...changes },
     {
       train: stripes(90, imageShape, 3),
       test: stripes(31, imageShape, 3, 2),
@@ -71,7 +74,7 @@ const cases: Readonly<Record<string, TrainingJob>> = {
     },
   ),
   'noise scale and shift of gradients': job({
-    diagnostics: { ...defaultDiagnostics, measures: [...defaultDiagnostics.measures, 'noiseScale', 'gradientShift'] },
+    diagnostics: { ...looks, measures: [...looks.measures, 'noiseScale', 'gradientShift'] },
   }),
   'a fold': job({}, { folds: { count: 4, fold: 2 } }),
   LSUV: job({
@@ -92,10 +95,7 @@ const cases: Readonly<Record<string, TrainingJob>> = {
 };
 
 const seen = (events: readonly TrainingEvent[]): unknown =>
-  events.flatMap((event) => {
-    if (event.kind === 'evaluation') return [{ ...event, seconds: 0 }];
-    return event.kind === 'probe' ? [{ ...event, seconds: 0 }] : [];
-  });
+  [...all(events, 'evaluation'), ...all(events, 'probe')].map((event) => ({ ...event, seconds: 0 }));
 
 describe('images whitened ahead of the steps', () => {
   it.each(Object.keys(cases))('are the bits that each step makes of them: %s', async (name) => {
