@@ -10,7 +10,7 @@ export interface AheadPlan extends Plan {
 }
 
 /** Bytes that whitened images may take; of more of them a step whitens those it reads. */
-export const mostWhitenedBytes = 2 ** 30;
+const mostWhitenedBytes = 2 ** 30;
 
 type Files = keyof AheadPlan['ahead'];
 type Gather = Extract<OpInstance, { op: 'gatherImages' }>;

@@ -144,7 +144,9 @@ export class TrainingRun {
     const stage = stageOfStep(prepared.stages, step);
     const begin = checkpoint ?? beginningOf(job, stage.checked, prepared.totalSteps);
     const forms = begin.forms ?? {};
-    const open = await OpenStage.forTraining(job, prepared, stage, backend, { ...options.compile, forms });
+    // what has no steps left evaluates once: its images need not be whitened ahead
+    const opened = step < prepared.totalSteps ? OpenStage.forTraining : OpenStage.open;
+    const open = await opened(job, prepared, stage, backend, { ...options.compile, forms });
     try {
       if ('values' in begin) {
         const compile = { ...options.compile, forms: { ...forms, ...open.executable.forms } };
@@ -308,7 +310,9 @@ export class TrainingRun {
   async #enter(stage: PlannedStage): Promise<void> {
     // first one, then the other: the images of a data set are not held twice
     await this.#open.dispose();
-    this.#open = await OpenStage.forTraining(this.#job, this.#prepared, stage, this.#backend, this.#compileOptions);
+    // a stage that is come back to, for its best model, has no steps left
+    const opened = stage.firstStep >= this.#step ? OpenStage.forTraining : OpenStage.open;
+    this.#open = await opened(this.#job, this.#prepared, stage, this.#backend, this.#compileOptions);
     this.#forms = { ...this.#forms, ...this.#open.executable.forms };
     this.#state = this.#state.for(stage.plan);
     this.#best = this.#best && this.#best.for(stage.plan);

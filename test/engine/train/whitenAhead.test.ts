@@ -98,18 +98,22 @@ const seen = (events: readonly TrainingEvent[]): unknown =>
   [...all(events, 'evaluation'), ...all(events, 'probe')].map((event) => ({ ...event, seconds: 0 }));
 
 describe('images whitened ahead of the steps', () => {
-  it.each(Object.keys(cases))('are the bits that each step makes of them: %s', async (name) => {
-    const of = cases[name]!;
-    expect(prepareTraining(of).stages[0]!.ahead).not.toBeNull();
-    const ahead = await train(of, cpuBackend);
-    const stepwise = await train(of, cpuBackend, { memoryLimit: scarce(of, 1) });
-    expect(ahead.hash).toBe(stepwise.hash);
-    expect(curve(ahead.events, 'loss')).toEqual(curve(stepwise.events, 'loss'));
-    expect(seen(ahead.events)).toEqual(seen(stepwise.events));
-    const bytes = (events: readonly TrainingEvent[]): number => only(events, 'ready').planBytes;
-    expect(bytes(ahead.events)).toBeGreaterThan(bytes(stepwise.events));
-    for (const threads of [2, 3]) expect((await train(of, cpuBackend, { threads })).hash).toBe(ahead.hash);
-  });
+  it.each(Object.keys(cases))(
+    'are the bits that each step makes of them: %s',
+    async (name) => {
+      const of = cases[name]!;
+      expect(prepareTraining(of).stages[0]!.ahead).not.toBeNull();
+      const ahead = await train(of, cpuBackend);
+      const stepwise = await train(of, cpuBackend, { memoryLimit: scarce(of, 1) });
+      expect(ahead.hash).toBe(stepwise.hash);
+      expect(curve(ahead.events, 'loss')).toEqual(curve(stepwise.events, 'loss'));
+      expect(seen(ahead.events)).toEqual(seen(stepwise.events));
+      const bytes = (events: readonly TrainingEvent[]): number => only(events, 'ready').planBytes;
+      expect(bytes(ahead.events)).toBeGreaterThan(bytes(stepwise.events));
+      for (const threads of [2, 3]) expect((await train(of, cpuBackend, { threads })).hash).toBe(ahead.hash);
+    },
+    60_000,
+  );
 
   it('are so at every size of images that grow, in a stage that changes them, and after a resume anywhere', async () => {
     const of = job(
@@ -132,7 +136,7 @@ describe('images whitened ahead of the steps', () => {
       const resumeFrom = all(begun.events, 'checkpoint').at(-1)!.bytes;
       expect((await train({ ...of, resumeFrom }, cpuBackend, { threads: 3 })).hash).toBe(whole.hash);
     }
-  });
+  }, 120_000);
 
   it('are those of the best stage again when a run ends with its best model', async () => {
     const of = job({
