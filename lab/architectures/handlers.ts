@@ -119,6 +119,7 @@ export function architectureHandlers(options: ArchitectureHandlersOptions): Hand
           spec,
           dataset,
           weights: found?.weights ?? null,
+          step: found?.step ?? taken?.firstStep ?? 0,
           taken: taken?.tensors ?? null,
           origin: found?.origin ?? `${taken ? `${taken.words}, others ` : ''}drawn by seed ${spec.seed}`,
         },
@@ -142,7 +143,9 @@ export function architectureHandlers(options: ArchitectureHandlersOptions): Hand
 
     'architectures.import': async ({ file, content, name, tags }) => {
       const imported = read(file, content);
-      const known = (await datasets.list()).some(({ id }) => id === imported.dataset);
+      const found = (await datasets.list()).find(({ id }) => id === imported.dataset);
+      // a network for images of another size than the data set's, such as one of a stage, is for such images
+      const known = found && (imported.inputShape === null || found.imageShape.join() === imported.inputShape.join());
       const architecture = await saveArchitecture(
         {
           ...imported,
@@ -207,12 +210,12 @@ async function weightsFor(
   model: ResolvedModel,
   wanted: Chosen,
   { store, checkpoints }: Pick<ArchitectureHandlersOptions, 'store' | 'checkpoints'>,
-): Promise<{ readonly weights: Weights; readonly origin: string } | null> {
+): Promise<{ readonly weights: Weights; readonly origin: string; readonly step: number } | null> {
   if (wanted === 'initial') return null;
   const { run, version } = model;
   if (version?.weights) {
     const { tensors } = decodeSafetensors(await checkpoints.read(version.weights.file));
-    return { weights: byName(tensors), origin: `stored with ${model.label}` };
+    return { weights: byName(tensors), origin: `stored with ${model.label}`, step: 0 };
   }
   if (!run) {
     if (wanted === undefined) return null;
@@ -232,7 +235,7 @@ async function weightsFor(
     );
   }
   const { weights, step } = checkpointWeights(await checkpoints.read(record.file), false);
-  return { weights, origin: `run ${run.id}, step ${step}, ${record.role} checkpoint` };
+  return { weights, origin: `run ${run.id}, step ${step}, ${record.role} checkpoint`, step };
 }
 
 const byName = (tensors: readonly NamedTensor[]): Weights => new Map(tensors.map((tensor) => [tensor.name, tensor]));

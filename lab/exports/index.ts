@@ -13,10 +13,11 @@ import { architectureVersion } from '../imports/document.ts';
 import { effectiveGraph } from '../spec/resolve.ts';
 import type { Spec } from '../spec/schema.ts';
 import { kerasSource } from './keras/export.ts';
-import { exportModel, tensorsOf, type ExportModel, type Weights } from './model.ts';
+import { exportModel, inputShapeAt, tensorsOf, type ExportModel, type Weights } from './model.ts';
 import { encodeOnnx, onnxOpset } from './onnx/export.ts';
-import { pytorchSource } from './pytorch/export.ts';
-import { notFollowed, type ExportTraining } from './training.ts';
+import { preprocessingWords } from './preprocessing.ts';
+import { pytorchSource, torchNotes } from './pytorch/export.ts';
+import type { ExportTraining } from './training.ts';
 
 /** What is exported: a model with how it is trained, and weights where it has any. */
 export interface ExportSource {
@@ -27,6 +28,8 @@ export interface ExportSource {
   readonly dataset: DatasetRecord;
   /** As the model is drawn, for formats that keep it so. */
   readonly weights: Weights | null;
+  /** Completed steps that the weights are of; left out: those that the run begins with. The network sees images of that stage's size. */
+  readonly step?: number;
   /** Tensors that a run of the spec takes from stored weights instead of drawing them; left out or null: none. */
   readonly taken?: Weights | null;
   /** "run r1, step 400 (best)", told in files that hold weights. */
@@ -72,28 +75,37 @@ function write(format: ExportFormat, source: ExportSource, version: string): Wri
   const training: ExportTraining = source;
   switch (format) {
     case 'pytorch':
-      return { content: pytorchSource(model, training, version), notes: notFollowed(training) };
+      return { content: pytorchSource(model, training, version), notes: torchNotes(training) };
     case 'keras': {
       const { source: content, notes } = kerasSource(model, training, version);
       return { content, notes };
     }
     case 'onnx': {
       const whole = { ...model, weights: model.weights ?? drawnWeights(model, source.spec.seed, source.taken) };
-      return { content: encodeOnnx(whole, { version, metadata: metadataOf(source) }), notes: onnxNotes(model) };
+      const notes = [...onnxNotes(model, source), ...weightNotes(source)];
+      return { content: encodeOnnx(whole, { version, metadata: metadataOf(source) }), notes };
     }
     case 'safetensors': {
-      const weights = model.weights ?? drawnWeights(model, source.spec.seed, source.taken);
+      const { taken = null, spec } = source;
+      // beside weights that were taken over, those that images have yet to scale are left to whoever reads the file
+      const open = model.weights === null && taken !== null ? unscaled(model, taken) : [];
+      const weights = model.weights ?? drawnWeights(model, spec.seed, taken, open);
       const tensors = tensorsOf(model.checked).flatMap(({ name }) => weights.get(name) ?? []);
       const metadata = { 'ablate.name': source.name, ...metadataOf(source) };
-      return { content: encodeSafetensors(tensors, metadata), notes: [] };
+      const left = `Without the weights of ${open.join(', ')}: LSUV scales them by the first batch, which the PyTorch program does as well.`;
+      return {
+        content: encodeSafetensors(tensors, metadata),
+        notes: [...weightNotes(source), ...(open.length > 0 ? [left] : [])],
+      };
     }
     case 'svg':
       return { content: drawPicture(describeGraph(model.checked), { title: source.name }), notes: [] };
   }
 }
 
-function modelOf({ name, spec, dataset, weights }: ExportSource): ExportModel {
-  const { imageShape: inputShape, classes } = dataset;
+function modelOf({ name, spec, dataset, weights, step = 0 }: ExportSource): ExportModel {
+  const { classes } = dataset;
+  const inputShape = inputShapeAt(spec, dataset, step);
   return exportModel({ name, graph: effectiveGraph(spec.model), inputShape, classes, weights });
 }
 
@@ -112,19 +124,46 @@ function architectureJson({ name, description, tags, spec, dataset }: ExportSour
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-function metadataOf({ spec, dataset, origin }: ExportSource): Readonly<Record<string, string>> {
+/** What the weights are for: everything that decides how pixels become inputs. */
+function metadataOf(source: ExportSource): Readonly<Record<string, string>> {
+  const { spec, dataset, origin, step = 0 } = source;
+  const { preprocessing, whiteningEps, validation, trainImages, split, folds } = spec.data;
+  const inputs = preprocessingWords(spec.data, dataset, inputShapeAt(spec, dataset, step));
   return {
     'ablate.dataset': dataset.id,
     'ablate.classes': JSON.stringify(dataset.classes),
-    'ablate.preprocessing': spec.data.preprocessing,
+    'ablate.preprocessing': preprocessing,
+    'ablate.imageShape': JSON.stringify(dataset.imageShape),
+    'ablate.inputs': inputs.text,
+    ...(preprocessing.endsWith('Whitening') && { 'ablate.whiteningEps': String(whiteningEps) }),
+    // which images it was fitted to
+    ...(inputs.fitted && {
+      'ablate.split': JSON.stringify({ seed: spec.seed, validation, trainImages, split, folds }),
+    }),
     'ablate.weights': origin,
   };
 }
 
-function onnxNotes({ checked }: ExportModel): string[] {
+/** What is not as the run ended. */
+function weightNotes({ spec, weights }: ExportSource): string[] {
+  const { recalibrateBatchNorm } = spec.training;
+  return weights !== null && recalibrateBatchNorm > 0
+    ? [
+        `The run takes the running statistics of batch norms anew at its end (training.recalibrateBatchNorm); checkpoints hold those from before.`,
+      ]
+    : [];
+}
+
+function onnxNotes({ checked, inputShape }: ExportModel, { spec, dataset }: ExportSource): string[] {
+  const { text, fitted } = preprocessingWords(spec.data, dataset, inputShape);
   const noisy = checked.nodes.filter(({ layer }) => layer === 'noisyBatchNorm').map(({ id }) => id);
   return [
-    `Operator set ${onnxOpset}, as the model computes in evaluation. The input is images after preprocessing.`,
+    `Operator set ${onnxOpset}, as the model computes in evaluation. The input is ${text}`,
+    ...(fitted
+      ? [
+          'The file does not hold what was fitted to the training images; the PyTorch program of the model fits it again.',
+        ]
+      : []),
     ...(noisy.length > 0
       ? [`${noisy.join(', ')}: noisy batch norm adds its noise in training only; it is plain batch norm here.`]
       : []),
@@ -132,13 +171,14 @@ function onnxNotes({ checked }: ExportModel): string[] {
 }
 
 /** The weights that a run of this seed starts with: drawn, but for those that it takes over. */
-export function drawnWeights({ checked, name }: ExportModel, seed: number, taken: Weights | null = null): Weights {
-  const data = checked.nodes.flatMap(({ id, props }) =>
-    (props as { readonly weightInit?: { readonly kind?: string } }).weightInit?.kind === 'lsuv' &&
-    taken?.has(`${id}.weight`) !== true
-      ? [id]
-      : [],
-  );
+export function drawnWeights(
+  model: ExportModel,
+  seed: number,
+  taken: Weights | null = null,
+  leftOut: readonly string[] = [],
+): Weights {
+  const { checked, name } = model;
+  const data = unscaled(model, taken).filter((id) => !leftOut.includes(id));
   if (data.length > 0) {
     throw new LabError(
       'state',
@@ -147,15 +187,25 @@ export function drawnWeights({ checked, name }: ExportModel, seed: number, taken
   }
   const values = initialValues(checked.nodes, seed);
   const tensors = checked.nodes.flatMap(({ id, parameters, buffers }) =>
-    [...parameters, ...buffers].map((spec): NamedTensor => {
+    [...parameters, ...buffers].flatMap((spec): NamedTensor[] => {
       const key = `${id}.${spec.name}`;
       const given = taken?.get(key);
-      if (given) return given;
+      if (given) return [given];
+      if (spec.name === 'weight' && leftOut.includes(id)) return [];
       const own = values.get(key)!;
-      return { name: key, dtype: own instanceof Float32Array ? 'f32' : 'i32', shape: spec.shape, values: own };
+      return [{ name: key, dtype: own instanceof Float32Array ? 'f32' : 'i32', shape: spec.shape, values: own }];
     }),
   );
   return new Map(tensors.map((tensor) => [tensor.name, tensor]));
+}
+
+/** Nodes whose first weights are scaled by the training images (LSUV), and so do not follow from the seed alone. */
+function unscaled({ checked }: ExportModel, taken: Weights | null): string[] {
+  return checked.nodes.flatMap(({ id, parameters }) =>
+    parameters.some(({ initializer }) => initializer.kind === 'lsuv') && taken?.has(`${id}.weight`) !== true
+      ? [id]
+      : [],
+  );
 }
 
 /** Parameters and running statistics of a checkpoint; of a run that puts its best model back, that model. */

@@ -1,11 +1,16 @@
 import {
   checkGraph,
+  stageOfStep,
+  stageShape,
   type CheckedGraph,
   type CheckedNode,
   type GraphDocument,
   type NamedTensor,
 } from '../../engine/index.ts';
 import { LabError } from '../contract/errors.ts';
+import type { DatasetRecord } from '../contract/records.ts';
+import { lengthOf } from '../spec/resolve.ts';
+import type { Spec } from '../spec/schema.ts';
 
 /** Values of parameters and running statistics by their names in a plan ("dense1.weight", "bn1.runningMean"). */
 export type Weights = ReadonlyMap<string, NamedTensor>;
@@ -21,6 +26,12 @@ export interface ExportModel {
   /** Names of the classes, in the order of the outputs. */
   readonly classes: readonly string[];
   readonly weights: Weights | null;
+}
+
+/** Of one image, [C, H, W], as the network sees it after so many completed steps of a run: stages have sizes of their own. */
+export function inputShapeAt(spec: Spec, dataset: DatasetRecord, step: number): readonly [number, number, number] {
+  const { settings } = stageOfStep(lengthOf(spec, dataset).stages, step);
+  return stageShape(dataset.imageShape, settings) as readonly [number, number, number];
 }
 
 /** Checks a graph for export. Throws LabError 'graph' with every fault. */

@@ -1,7 +1,6 @@
 import type { ParameterSpec } from '../../engine/index.ts';
 import type { DatasetRecord } from '../contract/records.ts';
 import { canonicalJson } from '../spec/hash.ts';
-import { lengthOf } from '../spec/resolve.ts';
 import { specSchema, type Spec } from '../spec/schema.ts';
 
 /** How a model is trained, for the formats that are programs. */
@@ -10,65 +9,59 @@ export interface ExportTraining {
   readonly dataset: DatasetRecord;
 }
 
-/** Fields of data and training that exported programs follow. What a spec says beyond them is told, not dropped silently. */
-const followed = {
-  data: ['dataset', 'validation', 'trainImages', 'split', 'folds', 'preprocessing'],
-  training: ['batchSize', 'length', 'loss', 'optimizer', 'clip', 'l1', 'schedule', 'earlyStopping', 'evaluateEvery'],
+/** Fields of data and training that programs follow, and those that have no influence on the result. */
+const known = {
+  data: ['dataset', 'validation', 'trainImages', 'split', 'folds', 'preprocessing', 'whiteningEps', 'augmentation'],
+  training: [
+    'batchSize',
+    'accumulate',
+    'length',
+    'stages',
+    'loss',
+    'optimizer',
+    'clip',
+    'l1',
+    'schedule',
+    'earlyStopping',
+    'recalibrateBatchNorm',
+    'evaluateEvery',
+    'diagnostics',
+  ],
 } as const;
+/** Parts of a spec that are read as a whole, or say where and how a run is computed. */
+const parts = ['ablate', 'name', 'data', 'model', 'start', 'training', 'seed', 'backend'];
 
-export const knownPreprocessing: readonly string[] = ['raw', 'unit', 'standardise'];
-
-/** What of a spec an exported program does not do, in sentences. */
+/** What of a spec exported programs do not do, in sentences: what they do not know is told, not dropped silently. */
 export function notFollowed({ spec }: ExportTraining): string[] {
+  const { ablate, data, model, training } = spec;
   const bare = specSchema.parse({
-    ablate: spec.ablate,
-    data: { dataset: spec.data.dataset },
-    model: spec.model,
-    training: { optimizer: spec.training.optimizer },
+    ablate,
+    data: { dataset: data.dataset },
+    model,
+    training: { optimizer: training.optimizer },
   });
   const notes: string[] = [];
   for (const part of ['data', 'training'] as const) {
-    const [own, plain] = [spec[part], bare[part]] as Readonly<Record<string, unknown>>[] as [
-      Readonly<Record<string, unknown>>,
-      Readonly<Record<string, unknown>>,
-    ];
-    for (const [name, value] of Object.entries(own)) {
-      if ((followed[part] as readonly string[]).includes(name)) continue;
-      if (value === undefined || canonicalJson(value) === canonicalJson(plain[name])) continue;
+    const usual = bare[part] as Readonly<Record<string, unknown>>;
+    for (const [name, value] of Object.entries(spec[part])) {
+      if ((known[part] as readonly string[]).includes(name) || value === undefined) continue;
+      if (canonicalJson(value) === canonicalJson(usual[name])) continue;
       notes.push(`${part}.${name} is ${canonicalJson(value).slice(0, 120)}; the program does without it.`);
     }
   }
-  if (spec.start) {
+  if (spec.start?.carry === 'everything') {
     notes.push(
-      'start: the program draws its first weights. Those that the lab begins with can be exported as safetensors or ONNX, as the weights "initial".',
+      'start.carry is "everything": the program begins at step 0 with the weights alone, without the state of the optimiser, the steps, the schedule and the early stopping that the fork goes on with.',
     );
   }
-  const others = Object.entries(spec).filter(([name]) => !Object.hasOwn(bare, name));
-  for (const [name] of others) notes.push(`${name}: the program does without it.`);
-  if (!knownPreprocessing.includes(spec.data.preprocessing)) {
-    notes.push(`data.preprocessing is ${spec.data.preprocessing}; the program divides pixels by 255 instead.`);
+  for (const name of Object.keys(spec)) {
+    if (!parts.includes(name)) notes.push(`${name}: the program does without it.`);
   }
   return notes;
 }
 
-/** Steps between evaluations, and of the whole run. */
-export function stepsOf({ spec, dataset }: ExportTraining): {
-  readonly total: number;
-  readonly perEpoch: number;
-  readonly evaluateEvery: number;
-} {
-  const { stepsPerEpoch, totalSteps } = lengthOf(spec, dataset);
-  const { evaluateEvery } = spec.training;
-  return {
-    total: totalSteps,
-    perEpoch: stepsPerEpoch,
-    evaluateEvery:
-      'steps' in evaluateEvery ? evaluateEvery.steps : Math.max(1, Math.round(evaluateEvery.epochs * stepsPerEpoch)),
-  };
-}
-
-/** How a parameter starts: all of one value, or a standard normal or a uniform of -1 to 1 times a scale. Null: in another way. */
-export type Start = readonly ['constant' | 'normal' | 'uniform', number] | null;
+/** How a parameter starts: all of one value, or a standard normal, a uniform of -1 to 1 or an orthogonal matrix times a scale. */
+export type Start = readonly ['constant' | 'normal' | 'uniform' | 'orthogonal', number];
 
 /** A uniform of -b to b has the variance b² / 3. */
 export function startOf({
@@ -95,7 +88,10 @@ export function startOf({
       return scaled(initializer.distribution, initializer.gain, 2 / fanIn);
     case 'lecun':
       return scaled(initializer.distribution, initializer.gain, 1 / fanIn);
-    default:
-      return null;
+    case 'orthogonal':
+      return ['orthogonal', initializer.gain];
+    case 'lsuv':
+      // and scaled by the first batch
+      return ['orthogonal', 1];
   }
 }

@@ -9,7 +9,12 @@ export async function takenWeights(
   spec: Spec,
   dataset: DatasetRecord,
   weights: StartWeights,
-): Promise<{ readonly tensors: ReadonlyMap<string, NamedTensor>; readonly words: string } | null> {
+): Promise<{
+  readonly tensors: ReadonlyMap<string, NamedTensor>;
+  readonly words: string;
+  /** Completed steps that the run begins behind. */
+  readonly firstStep: number;
+} | null> {
   if (!spec.start) return null;
   const { start, bytes, record } = await weights.resolve({ ...spec, start: spec.start });
   const stored = decodeWeights(bytes);
@@ -20,5 +25,5 @@ export async function takenWeights(
       if (state === 'reused' && from !== null) tensors.set(name, { ...source.get(from)!, name });
     }
   }
-  return { tensors, words: record.words };
+  return { tensors, words: record.words, firstStep: record.firstStep };
 }

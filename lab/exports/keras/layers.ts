@@ -6,7 +6,8 @@ import {
   type LayerWindow,
   type ResizeMode,
 } from '../../../engine/index.ts';
-import { literal, named } from '../python.ts';
+import type { KerasHelper } from './helpers.ts';
+import { literal, named } from '../python/source.ts';
 
 /** A layer in Keras: expressions that are applied one after the other; the last one bears the node's name. */
 export interface KerasLayer {
@@ -16,6 +17,9 @@ export interface KerasLayer {
   /** Our names of its tensors, with the attribute of the layer and how its axes are put: see `start_weights`. */
   readonly tensors?: Readonly<Record<string, readonly [attribute: string, axes: readonly number[] | null]>>;
   readonly note?: string;
+  readonly helper?: KerasHelper;
+  /** Whether it is written for one image size. */
+  readonly sized?: boolean;
 }
 
 type Describe = (node: CheckedNode, name: string) => KerasLayer;
@@ -77,7 +81,11 @@ const maxPool2d: Describe = (node, name) => {
   const window = windowOf(node);
   const pads = allPads(node, window);
   const before = pads.flat().some((pad) => pad > 0) ? [`PadLow(${literal(pads)})`] : [];
-  return { steps: [...before, layer('MaxPooling2D', `${literal(window.kernel)}, ${literal(window.stride)}`, name)] };
+  return {
+    steps: [...before, layer('MaxPooling2D', `${literal(window.kernel)}, ${literal(window.stride)}`, name)],
+    ...(before.length > 0 && { helper: 'padLow' }),
+    sized: propsOf(node)['ceilMode'] === true,
+  };
 };
 
 const avgPool2d: Describe = (node, name) => {
@@ -85,7 +93,8 @@ const avgPool2d: Describe = (node, name) => {
   const { kernel, stride, pads } = window;
   const all = allPads(node, window);
   if (all.flat().every((pad) => pad === 0)) {
-    return { steps: [layer('AveragePooling2D', `${literal(kernel)}, ${literal(stride)}`, name)] };
+    const sized = propsOf(node)['ceilMode'] === true;
+    return { steps: [layer('AveragePooling2D', `${literal(kernel)}, ${literal(stride)}`, name)], sized };
   }
   const own = [
     [pads[0], pads[2]],
@@ -99,7 +108,7 @@ const avgPool2d: Describe = (node, name) => {
           [0, 0],
         ];
   const words = [kernel, stride, all, counts].map(literal).join(', ');
-  return { steps: [`AveragePool(${words}, name=${literal(name)})`] };
+  return { steps: [`AveragePool(${words}, name=${literal(name)})`], helper: 'averagePool', sized: true };
 };
 
 const resize: Describe = (node, name) => {
@@ -110,6 +119,8 @@ const resize: Describe = (node, name) => {
     literal(resizeTaps(mode, size, out).map(({ first, weights }) => [first, [...weights]]));
   return {
     steps: [`Resample(${taps(height, rows)}, ${taps(width, columns)}, name=${literal(name)})`],
+    helper: 'resample',
+    sized: true,
   };
 };
 
@@ -127,9 +138,10 @@ const batchNorm: Describe = (node, name) => {
       runningMean: ['moving_mean', null],
       runningVar: ['moving_variance', null],
     },
-    ...(momentum === null && {
-      note: `${node.id}: Keras keeps no plain average of all batches; its moving statistics forget with momentum 0.99.`,
-    }),
+    note:
+      momentum === null
+        ? `${node.id}: Keras keeps no plain average of all batches; its moving statistics forget with momentum 0.99.`
+        : 'Keras moves the running variance of batch norms by the biased variance of a batch.',
   };
 };
 

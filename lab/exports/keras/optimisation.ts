@@ -1,9 +1,16 @@
 import type { LossSettings, OptimizerSettings } from '../../../engine/index.ts';
 import type { Spec } from '../../spec/schema.ts';
-import { literal, named } from '../python.ts';
+import { literal, named } from '../python/source.ts';
 
-/** `loss_of(target, logits)` of one-hot targets, for each image. */
+/** `loss_of(target, logits)` of one-hot targets, as it is trained, and `plain_loss` without label smoothing, as evaluations report it. */
 export function kerasLoss(loss: LossSettings): string {
+  if (loss.kind === 'crossEntropy' && loss.labelSmoothing > 0) {
+    return `${lossOf(loss)}\nplain_loss = keras.losses.CategoricalCrossentropy(from_logits=True)`;
+  }
+  return `${lossOf(loss)}${loss.kind === 'hinge' ? '\n\n\n' : '\n'}plain_loss = loss_of`;
+}
+
+function lossOf(loss: LossSettings): string {
   switch (loss.kind) {
     case 'crossEntropy': {
       const smoothing = named({ label_smoothing: loss.labelSmoothing }, { label_smoothing: 0 });
@@ -27,12 +34,18 @@ export function kerasLoss(loss: LossSettings): string {
 }
 
 /** `make_optimizer()`, and what of the lab's optimiser Keras does not have. */
-export function kerasOptimizer({ optimizer, clip, l1 }: Spec['training']): readonly [string, readonly string[]] {
+export function kerasOptimizer({
+  optimizer,
+  clip,
+  l1,
+  accumulate,
+}: Spec['training']): readonly [string, readonly string[]] {
+  const parts = accumulate > 1 ? ', gradient_accumulation_steps=ACCUMULATE' : '';
   const limit = clip === null ? '' : 'norm' in clip ? `, global_clipnorm=${clip.norm}` : `, clipvalue=${clip.value}`;
   const [call, notes] = expression(optimizer);
   const penalty = optimizer.weightDecay > 0 || l1 > 0;
   return [
-    `def make_optimizer():\n    return keras.optimizers.${call.replace(/\)$/, `${limit})`)}`,
+    `def make_optimizer():\n    return keras.optimizers.${call.replace(/\)$/, `${limit}${parts})`)}`,
     [
       ...notes,
       ...(penalty && !('decoupled' in optimizer && optimizer.decoupled && l1 === 0)

@@ -1,76 +1,6 @@
 import type { TorchHelper } from './layers.ts';
 
-/** Philox, streams, shuffles, split and batch order: the same draws as the lab's own (Salmon et al., SC 2011). */
-export const randomness = `
-# Randomness: counter-based (Philox4x32-10, Salmon et al. 2011), the same draws as in Ablate. Every number is a pure function
-# of seed, step, stream and position, so batches, masks and initial weights agree with the original run.
-INIT, ORDER, DROPOUT, NOISE, SPLIT = 1, 2, 4, 5, 6
-MASK = np.uint64(0xFFFFFFFF)
-HALF = np.uint64(32)
-
-
-def philox(index, step, stream, kind, seed=None):
-    """Words uint32 [len(index), 4] for counter [index, step, stream, kind] and the seed as key."""
-    seed = SEED if seed is None else seed
-    c0 = np.asarray(index, dtype=np.uint64) & MASK
-    c1 = np.full_like(c0, step & 0xFFFFFFFF)
-    c2 = np.full_like(c0, stream & 0xFFFFFFFF)
-    c3 = np.full_like(c0, kind)
-    k0, k1 = seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF
-    for _ in range(10):
-        p0, p1 = c0 * np.uint64(0xD2511F53), c2 * np.uint64(0xCD9E8D57)
-        c0, c1, c2, c3 = (p1 >> HALF) ^ c1 ^ np.uint64(k0), p1 & MASK, (p0 >> HALF) ^ c3 ^ np.uint64(k1), p0 & MASK
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return np.stack([c0, c1, c2, c3], axis=-1).astype(np.uint32)
-
-
-def stream_of(name):
-    """The number of a layer's stream: FNV-1a over its id, so that adding a layer moves no other's draws."""
-    value = 0x811C9DC5
-    for unit in memoryview(name.encode("utf-16-le")).cast("H"):
-        value = ((value ^ (unit & 0xFF)) * 0x01000193) & 0xFFFFFFFF
-        value = ((value ^ (unit >> 8)) * 0x01000193) & 0xFFFFFFFF
-    return value
-
-
-def uniform24(words):
-    """From [0, 1) with 24 bits."""
-    return (words >> np.uint32(8)).astype(np.float64) / 16777216
-
-
-def words_of(count, kind, stream=0, step=0):
-    return philox(np.arange((count + 3) // 4), step, stream, kind).reshape(-1)
-
-
-def shuffled(values, kind, step=0):
-    """Fisher-Yates; a word of the last, incomplete range is drawn again."""
-    out = values.copy()
-    words, at = words_of(2 * len(out) + 64, kind, 0, step).tolist(), 0
-    for i in range(len(out) - 1, 0, -1):
-        n = i + 1
-        limit = 4294967296 - 4294967296 % n
-        while words[at] >= limit:
-            at += 1
-        j, at = words[at] % n, at + 1
-        out[i], out[j] = out[j], out[i]
-    return out
-
-
-def initial_tensor(shape, name, distribution, scale):
-    """Before training: "constant", "normal" (times a standard normal) or "uniform" (times -1 to 1)."""
-    size = int(np.prod(shape))
-    if distribution == "constant":
-        return np.full(shape, scale, dtype=np.float32)
-    stream = stream_of(name)
-    if distribution == "uniform":
-        u = uniform24(words_of(size, INIT, stream)[:size])
-        return ((2 * u - 1) * scale).astype(np.float32).reshape(shape)
-    u = uniform24(words_of(size + size % 2, INIT, stream)[: size + size % 2]).reshape(-1, 2)
-    radius, angle = np.sqrt(-2 * np.log(1 - u[:, 0])), 2 * np.pi * u[:, 1]
-    normal = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1).reshape(-1)[:size]
-    return (normal.astype(np.float32).astype(np.float64) * scale).astype(np.float32).reshape(shape)
-`;
-
+/** Classes and functions that a program brings along for layers that PyTorch does not have. */
 export const torchHelpers: Readonly<Record<TorchHelper, string>> = {
   dropout: `
 class Dropout(nn.Module):
@@ -123,19 +53,29 @@ class NoisyBatchNorm(nn.Module):
         factor = torch.from_numpy(scale).reshape(shape).to(x.device)
         return y * factor + torch.from_numpy(shift).reshape(shape).to(x.device)
 `,
-  avgPool: `
-def average_pool(x, kernel, stride, pads, beyond, count_include_pad):
-    """Average pooling with pads (top, left, bottom, right) and a last window that may reach beyond them."""
+  pool: `
+def pool(x, kind, kernel, stride, pads, ceil_mode=False, count_include_pad=True):
+    """Pooling with pads (top, left, bottom, right) that need not be alike."""
     top, left, bottom, right = pads
+    beyond = [0, 0]
+    if ceil_mode:
+        # a last window that reaches beyond the pads, unless it begins in those behind the image
+        for axis, (before, after) in enumerate(((top, bottom), (left, right))):
+            size = x.shape[2 + axis] + before + after
+            rest = -(size - kernel[axis]) % stride[axis]
+            if rest > 0 and size - kernel[axis] + rest < size - after:
+                beyond[axis] = rest
     around, more = (left, right, top, bottom), (0, beyond[1], 0, beyond[0])
-    ones = torch.ones_like(x[:1, :1])
-    ones = F.pad(F.pad(ones, around, value=1.0 if count_include_pad else 0.0), more)
+    if kind == "maximum":
+        return F.max_pool2d(F.pad(F.pad(x, around, value=-math.inf), more, value=-math.inf), kernel, stride)
+    ones = F.pad(F.pad(torch.ones_like(x[:1, :1]), around, value=float(count_include_pad)), more)
     sums = F.avg_pool2d(F.pad(F.pad(x, around), more), kernel, stride, divisor_override=1)
     return sums / F.avg_pool2d(ones, kernel, stride, divisor_override=1)
 `,
-  pick: `
-def pick(x, rows, columns):
-    """Nearest pixel: these rows and columns of the image."""
-    return x[:, :, list(rows)][:, :, :, list(columns)]
+  nearest: `
+def nearest(x, size):
+    """Nearest pixel, by whole numbers: F.interpolate slips where a float does."""
+    rows, columns = ([i * of // to for i in range(to)] for of, to in zip(x.shape[2:], size))
+    return x[:, :, rows][:, :, :, columns]
 `,
 };

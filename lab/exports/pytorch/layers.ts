@@ -1,7 +1,7 @@
-import { layers, resizeTaps, type CheckedNode, type LayerName, type LayerWindow } from '../../../engine/index.ts';
-import { literal, named } from '../python.ts';
+import { layers, type CheckedNode, type LayerName, type LayerWindow } from '../../../engine/index.ts';
+import { literal, named } from '../python/source.ts';
 
-/** A layer in PyTorch: the module that `__init__` makes, and the expression that `forward` computes. */
+/** A layer in PyTorch, at any image size: the module that `__init__` makes, and the expression that `forward` computes. */
 export interface TorchLayer {
   readonly module?: string;
   /** `self` is the module's name ("self.conv1"), `inputs` are expressions. */
@@ -13,7 +13,7 @@ export interface TorchLayer {
 }
 
 /** Classes and functions that a script brings along where a layer needs them (helpers.ts). */
-export type TorchHelper = 'dropout' | 'noisyBatchNorm' | 'avgPool' | 'pick';
+export type TorchHelper = 'dropout' | 'noisyBatchNorm' | 'pool' | 'nearest';
 
 type Describe = (node: CheckedNode) => TorchLayer;
 type Pads = readonly [number, number, number, number];
@@ -51,17 +51,6 @@ const conv2d: Describe = (node) => {
   return { module, forward, tensors: weightAndBias(bias) };
 };
 
-/** Rows and columns that a pooling rounded up reaches beyond the padded image. */
-function beyond({ outputShape, inputShapes }: CheckedNode, { stride, kernel, pads }: LayerWindow): Pads {
-  const on = (axis: 0 | 1): number =>
-    (outputShape[axis + 1]! - 1) * stride[axis] +
-    kernel[axis] -
-    inputShapes[0]![axis + 1]! -
-    pads[axis] -
-    pads[axis + 2]!;
-  return [0, 0, Math.max(0, on(0)), Math.max(0, on(1))];
-}
-
 /** Whether PyTorch's own pooling takes these pads. */
 const fitsPool = ({ kernel, pads }: LayerWindow): boolean =>
   symmetric(pads) && pads[0] <= kernel[0] / 2 && pads[1] <= kernel[1] / 2;
@@ -75,12 +64,7 @@ const maxPool2d: Describe = (node) => {
     const rest = named({ padding: [pads[0], pads[1]], ceil_mode: ceilMode }, defaults);
     return call(`nn.MaxPool2d(${literal(kernel)}, ${literal(stride)}${rest})`);
   }
-  const more = beyond(node, window);
-  const all: Pads = [pads[0], pads[1], pads[2] + more[2], pads[3] + more[3]];
-  return {
-    forward: (_self, [x]) =>
-      `F.max_pool2d(${padded(x!, all, ', value=float("-inf")')}, ${literal(kernel)}, ${literal(stride)})`,
-  };
+  return lopsidedPool(node, 'maximum', {});
 };
 
 const avgPool2d: Describe = (node) => {
@@ -92,22 +76,27 @@ const avgPool2d: Describe = (node) => {
     const settings = { padding: [pads[0], pads[1]], ceil_mode: ceilMode, count_include_pad: countIncludePad };
     return call(`nn.AvgPool2d(${literal(kernel)}, ${literal(stride)}${named(settings, defaults)})`);
   }
-  const settings = [kernel, stride, pads, beyond(node, window).slice(2), countIncludePad].map(literal).join(', ');
-  return { forward: (_self, [x]) => `average_pool(${x}, ${settings})`, helper: 'avgPool' };
+  return lopsidedPool(node, 'average', { count_include_pad: countIncludePad });
 };
+
+function lopsidedPool(
+  node: CheckedNode,
+  kind: 'maximum' | 'average',
+  more: Readonly<Record<string, unknown>>,
+): TorchLayer {
+  const { kernel, stride, pads } = windowOf(node);
+  const settings = { ceil_mode: propsOf(node)['ceilMode'], ...more };
+  const words = [kernel, stride, pads].map(literal).join(', ');
+  const rest = named(settings, { ceil_mode: false, count_include_pad: true });
+  return { forward: (_self, [x]) => `pool(${x}, ${literal(kind)}, ${words}${rest})`, helper: 'pool' };
+}
 
 const resize: Describe = (node) => {
   const { mode } = propsOf(node);
-  const [, height, width] = node.inputShapes[0]! as readonly [number, number, number];
   const size = node.outputShape.slice(1) as [number, number];
   if (mode === 'area') return { forward: (_self, [x]) => `F.adaptive_avg_pool2d(${x}, ${literal(size)})` };
   if (mode === 'nearest') {
-    const pick = (from: number, to: number): string =>
-      literal(resizeTaps('nearest', from, to).map(({ first }) => first));
-    return {
-      forward: (_self, [x]) => `pick(${x}, ${pick(height, size[0])}, ${pick(width, size[1])})`,
-      helper: 'pick',
-    };
+    return { forward: (_self, [x]) => `nearest(${x}, ${literal(size)})`, helper: 'nearest' };
   }
   const antialias = mode === 'bilinearAntialias' ? ', antialias=True' : '';
   return {
@@ -170,8 +159,13 @@ export const torchLayers: { readonly [N in LayerName]: Describe } = {
   },
   layerNorm: (node) => {
     const { eps, affine } = propsOf(node);
+    const shape = [...node.inputShapes[0]!];
+    // without gamma and beta it takes images of any size
+    if (affine !== true && shape.length === 3) {
+      return expression((x) => `F.layer_norm(${x}, ${x}.shape[1:]${named({ eps }, { eps: 1e-5 })})`)(node);
+    }
     const rest = named({ eps, elementwise_affine: affine }, { eps: 1e-5, elementwise_affine: true });
-    return call(`nn.LayerNorm(${literal([...node.inputShapes[0]!])}${rest})`, gammaAndBeta(affine));
+    return call(`nn.LayerNorm(${literal(shape)}${rest})`, gammaAndBeta(affine));
   },
   dropout: (node) => {
     const { p, channel } = propsOf(node);

@@ -1,261 +1,368 @@
-/** The parts of a program that are the same for every model. */
+import type { Spec } from '../../spec/schema.ts';
+import type { Needs } from '../needs.ts';
+import { blanks } from '../python/augmentation.ts';
+import { isScheduled } from '../python/schedule.ts';
+import { evaluateEvery } from '../python/stages.ts';
+import { isInputsClass } from './inputs.ts';
 
-export const dataSource = `
-def read_idx(path):
-    """An IDX file of unsigned bytes, packed with gzip or not."""
-    with open(path, "rb") as file:
-        data = file.read()
-    if data[:2] == b"\\x1f\\x8b":
-        data = gzip.decompress(data)
-    if len(data) < 4 or data[:3] != b"\\0\\0\\x08":
-        sys.exit(f"{path}: this is no IDX file of unsigned bytes")
-    axes = data[3]
-    shape = struct.unpack_from(f">{axes}I", data, 4)
-    values = np.frombuffer(data, dtype=np.uint8, offset=4 + 4 * axes)
-    if values.size != int(np.prod(shape, dtype=np.int64)):
-        sys.exit(f"{path}: the header promises {shape}, the file holds {values.size} values")
-    return values.reshape(shape)
+/** What the main part of a program depends on, beside the needs of its spec. */
+export interface MainParts {
+  readonly spec: Spec;
+  readonly needs: Needs;
+  /** Whether layers draw at random in training. */
+  readonly random: boolean;
+  /** Whether any layer is scaled by the first batch. */
+  readonly scaled: boolean;
+  /** Whether batch norms of frozen layers keep their running statistics in a stage. */
+  readonly still: boolean;
+  readonly plateau: boolean;
+}
 
+const indented = (lines: readonly string[], by: number): string[] =>
+  lines.map((line) => (line === '' ? '' : `${' '.repeat(by)}${line}`));
+const when = (condition: boolean, ...lines: string[]): string[] => (condition ? lines : []);
 
-def find_idx(folder, *names):
-    for name in names:
-        for path in (os.path.join(folder, name), os.path.join(folder, name + ".gz")):
-            if os.path.exists(path):
-                return read_idx(path)
-    sys.exit(f"{folder}: there is no {names[0]}, packed or not")
-
-
-def read_data(options):
-    """Images uint8 [n, C, H, W] and labels [n] of the training and the test file."""
-    if options.arrays:
-        file = np.load(options.arrays)
-        parts = [file[name] for name in ("train_images", "train_labels", "test_images", "test_labels")]
-    else:
-        parts = [
-            find_idx(options.data, "train-images-idx3-ubyte", "train-images.idx3-ubyte"),
-            find_idx(options.data, "train-labels-idx1-ubyte", "train-labels.idx1-ubyte"),
-            find_idx(options.data, "t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"),
-            find_idx(options.data, "t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"),
-        ]
-    images = [part.reshape((len(part),) + IMAGE_SHAPE) for part in (parts[0], parts[2])]
-    return images[0], parts[1], images[1], parts[3]
-`;
-
-export const batchSource = `
-class Batches:
-    """Batch t of the run: epochs are shuffled one by one, an incomplete last batch is dropped."""
-
-    def __init__(self, images):
-        self.images, self.per_epoch, self.epoch = images, len(images) // BATCH_SIZE, None
-
-    def __getitem__(self, step):
-        epoch, at = divmod(step, self.per_epoch)
-        if epoch != self.epoch:
-            self.epoch, self.order = epoch, shuffled(self.images, ORDER, epoch)
-        return self.order[at * BATCH_SIZE : (at + 1) * BATCH_SIZE]
-
-
-def fit_preprocessing(pixels):
-    """Offset and scale of x = (pixel - offset) * scale, fitted on the training images."""
-    if PREPROCESSING == "raw":
-        return np.float32(0), np.float32(1)
-    if PREPROCESSING != "standardise":
-        return np.float32(0), np.float32(1 / 255)
-    offset, scale = [], []
-    for channel in range(pixels.shape[1]):
-        counts = np.bincount(pixels[:, channel].reshape(-1), minlength=256).astype(np.float64)
-        values = np.arange(256)
-        mean = (counts * values).sum() / counts.sum()
-        deviation = math.sqrt((counts * (values - mean) ** 2).sum() / counts.sum())
-        offset.append(mean)
-        scale.append(1 / deviation if deviation > 0 else 1)
-    shape = (-1, 1, 1)
-    return np.array(offset, dtype=np.float32).reshape(shape), np.array(scale, dtype=np.float32).reshape(shape)
-`;
-
-export const weightsSource = `
-def read_safetensors(path):
-    """Arrays by name (https://huggingface.co/docs/safetensors): a JSON header, then the values."""
-    types = {"F32": "<f4", "I32": "<i4", "U8": "u1"}
-    with open(path, "rb") as file:
-        data = file.read()
-    (length,) = struct.unpack_from("<Q", data)
-    header = json.loads(data[8 : 8 + length])
-    arrays = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            begin, end = entry["data_offsets"]
-            values = np.frombuffer(data[8 + length + begin : 8 + length + end], dtype=types[entry["dtype"]])
-            arrays[name] = values.reshape(entry["shape"])
-    return arrays
-
-
-def write_safetensors(path, arrays):
-    types = {"float32": "F32", "int32": "I32"}
-    header, offset = {}, 0
-    for name, array in arrays.items():
-        header[name] = {
-            "dtype": types[array.dtype.name],
-            "shape": list(array.shape),
-            "data_offsets": [offset, offset + array.nbytes],
-        }
-        offset += array.nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for array in arrays.values():
-            file.write(np.ascontiguousarray(array).tobytes())
-
-
-def tensor_at(model, place):
-    for part in place.split("."):
-        model = getattr(model, part)
-    return model
-
-
-@torch.no_grad()
-def start_weights(model, path):
-    """Stored weights where there is a file, else the draws of the seed."""
-    stored = read_safetensors(path) if path else None
-    for name, place, start in TENSORS:
-        target = tensor_at(model, place)
-        if stored is not None:
-            if name not in stored:
-                sys.exit(f"{path}: there is no tensor {name}")
-            values = stored[name]
-        elif start is None:
-            sys.exit(f"{name} starts in a way that this program does not draw; give --weights")
-        else:
-            values = initial_tensor(tuple(target.shape), name, *start)
-        values = np.array(values).reshape(tuple(target.shape))
-        target.copy_(torch.from_numpy(values).to(target.dtype))
-
-
-def stored_weights(model):
-    arrays = {}
-    for name, place, _ in TENSORS:
-        values = tensor_at(model, place).detach().cpu().numpy()
-        counts = values.dtype == np.int64
-        arrays[name] = values.astype(np.int32).reshape(1) if counts else values
-    return arrays
-`;
-
-export function mainSource({ plateau }: { readonly plateau: boolean }): string {
+/** `evaluate`, which leaves the model in evaluation mode. */
+export function evaluateSource({ needs }: Pick<MainParts, 'needs'>): string {
+  const own = isInputsClass(needs) ? 'to_input, ' : '';
   return `
-def to_input(pixels, transform, device):
-    offset, scale = transform
-    return torch.from_numpy((pixels.astype(np.float32) - offset) * scale).to(device)
-
-
 @torch.no_grad()
-def evaluate(model, pixels, labels, transform, device):
+def evaluate(model, ${own}pixels, labels, device):
     """Mean loss and accuracy."""
     model.eval()
     loss, correct = 0.0, 0
     for at in range(0, len(labels), 250):
         target = torch.from_numpy(labels[at : at + 250].astype(np.int64)).to(device)
-        logits = model(to_input(pixels[at : at + 250], transform, device))
+        logits = model(to_input(pixels[at : at + 250]).to(device))
         loss += plain_loss(logits, target).sum().item()
         correct += (logits.argmax(dim=1) == target).sum().item()
-    model.train()
     return loss / len(labels), correct / len(labels)
+`;
+}
+
+/** `train_mode(model, stage)` where stages freeze layers, and `freeze(model, stage)`. */
+export function freezeSource({ needs, still }: Pick<MainParts, 'needs' | 'still'>): string {
+  if (!needs.frozen) return '';
+  const mode = `
 
 
-class Stopping:
-    """Watches the validation metric: the best value so far, and evaluations without improvement."""
+def train_mode(model, stage):
+    model.train()
+    for name in stage.still:
+        getattr(model, name).eval()
+`;
+  return `
+def freeze(model, stage):
+    for name, module in model.named_children():
+        module.requires_grad_(name not in stage.frozen)
+${still ? mode : ''}`;
+}
 
-    def __init__(self):
-        self.best, self.best_step, self.reference, self.waited, self.weights = None, None, None, 0, None
+/** `recalibrate(model, batches)`. */
+export function recalibrateSource({ spec }: Pick<MainParts, 'spec'>, norms: boolean): string {
+  if (spec.training.recalibrateBatchNorm === 0 || !norms) return '';
+  return `
+@torch.no_grad()
+def recalibrate(model, batches):
+    """Running statistics of the batch norms in training mode anew, over all images of these batches together (Wu and Johnson 2021)."""
+    norms = [each for each in model.modules() if isinstance(each, (nn.BatchNorm1d, nn.BatchNorm2d)) and each.training]
+    model.eval()
+    moments = {norm: [] for norm in norms}
 
-    @property
-    def exhausted(self):
-        return EARLY_STOPPING is not None and self.waited >= EARLY_STOPPING["patience"]
+    def note(norm, inputs):
+        x = inputs[0].transpose(0, 1).flatten(1).double()
+        moments[norm].append(torch.stack([x.mean(dim=1), x.square().mean(dim=1), torch.full_like(x[:, 0], x.shape[1])]))
 
-    def observe(self, loss, accuracy, step, model):
-        settings = EARLY_STOPPING or {"metric": "validation.loss", "minDelta": 0, "restoreBest": False}
-        value = accuracy if settings["metric"] == "validation.accuracy" else -loss
-        if self.best is None or value > self.best:
-            self.best, self.best_step = value, step
-            if settings["restoreBest"]:
-                self.weights = {name: each.clone() for name, each in model.state_dict().items()}
-        if self.reference is None or value - self.reference > settings["minDelta"]:
-            self.reference, self.waited = value, 0
-        else:
-            self.waited += 1
+    hooks = [norm.train().register_forward_pre_hook(note) for norm in norms]
+    for x in batches:
+        model(x)
+    for norm, hook in zip(norms, hooks):
+        hook.remove()
+        mean, square, _ = torch.stack(moments[norm]).mean(dim=0)
+        count = sum(each[2, 0].item() for each in moments[norm])
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_((square - mean**2).clamp(min=0) * count / (count - 1))
+`;
+}
 
-
+/** Reading what the command says, training, evaluation: `main`. */
+export function mainSource(parts: MainParts, norms: boolean): string {
+  const { spec, needs, scaled } = parts;
+  const { training } = spec;
+  const own = isInputsClass(needs);
+  const input = own ? 'to_input, ' : '';
+  const stopping = training.earlyStopping;
+  const restores = stopping?.restoreBest === true;
+  const varies = needs.sizes.length > 1;
+  const recalibrates = training.recalibrateBatchNorm > 0 && norms;
+  const total = needs.staged ? 'STAGES[-1].end' : 'TOTAL_STEPS';
+  const watched = needs.validated;
+  return `
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", help="folder with the four IDX files")
     source.add_argument("--arrays", help="NPZ file with the four arrays")
-    parser.add_argument("--weights", help="safetensors file to start from")
+    parser.add_argument("--weights", ${spec.start === null ? '' : 'required=True, '}help="safetensors file to start from")
     parser.add_argument("--save", help="safetensors file for the weights at the end")
-    parser.add_argument("--steps", type=int, default=TOTAL_STEPS, help="end after so many steps")
+    parser.add_argument("--steps", type=int, default=${total}, help="end after so many steps")
     parser.add_argument("--log", help="JSON file for the loss of every step and all evaluations")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--threads", type=int, default=0, help="0: as PyTorch likes")
     options = parser.parse_args()
-    if options.threads > 0:
-        torch.set_num_threads(options.threads)
     device = torch.device(options.device)
 
     train_images, train_labels, test_images, test_labels = read_data(options)
-    train, validation = split(train_labels)
-    transform = fit_preprocessing(train_images[train])
-    batches = Batches(train)
-    model = Network()
-    start_weights(model, options.weights)
-    model.to(device).train()
-    optimizer = make_optimizer(model)
-    stopping = Stopping()${plateau ? '\n    plateau = Plateau()' : ''}
-    losses, evaluations = [], []
-    begin, total = time.time(), min(options.steps, TOTAL_STEPS)
+${indented(
+  [
+    watched ? 'train, validation = split(train_labels)' : 'train, _ = split(train_labels)',
+    ...when(own, needs.fitted ? 'to_input = Inputs(train_images[train])' : 'to_input = Inputs()'),
+    ...when(!needs.staged, 'batches = Batches(train, BATCH_SIZE)'),
+    'model = Network()',
+    `${scaled ? 'drawn = ' : ''}start_weights(model, options.weights)`,
+    'model.to(device)',
+    'optimizer = make_optimizer(model)',
+    ...when(stopping !== null, 'stopping = Stopping()'),
+    ...when(parts.plateau, 'plateau = Plateau()'),
+    ...when(needs.staged, 'stages, stage = iter(STAGES), None'),
+    'losses, evaluations = [], []',
+    'begin = time.time()',
+    '',
+    ...inputsOfBatch(parts),
+    `for step in range(min(options.steps, ${total})):`,
+  ],
+  4,
+).join('\n')}
+${indented(stepLines(parts), 8).join('\n')}
 
-    for step in range(total):
-        STEP[0] = step
-        rate = LEARNING_RATE * rate_factor(step)${plateau ? ' * plateau.factor' : ''}
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        batch = batches[step]
-        labels = torch.from_numpy(train_labels[batch].astype(np.int64)).to(device)
-        loss = loss_of(model(to_input(train_images[batch], transform, device)), labels)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if CLIP_NORM is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
-        if CLIP_VALUE is not None:
-            nn.utils.clip_grad_value_(model.parameters(), CLIP_VALUE)
-        if L1 > 0:
-            for p in model.parameters():
-                p.grad.add_(p.detach().sign(), alpha=L1)
-        optimizer.step()
-        losses.append(loss.item())
-        if not math.isfinite(losses[-1]):
-            sys.exit(f"The loss of step {step + 1} is {losses[-1]}.")
-        done = step + 1
-        if len(validation) > 0 and (done % EVALUATE_EVERY == 0 or done == TOTAL_STEPS):
-            result = evaluate(model, train_images[validation], train_labels[validation], transform, device)
-            evaluations.append({"step": done, "loss": result[0], "accuracy": result[1]})
-            print(f"step {done}/{TOTAL_STEPS}  loss {losses[-1]:.4f}  validation {result[0]:.4f}  {result[1]:.2%}")
-            stopping.observe(*result, done, model)${plateau ? '\n            plateau.observe(*result)' : ''}
-            if stopping.exhausted:
-                print(f"Stopped early after step {done}.")
-                break
-
-    if stopping.weights is not None:
-        model.load_state_dict(stopping.weights)
-    test = evaluate(model, test_images, test_labels, transform, device)
-    print(f"test loss {test[0]:.4f}  accuracy {test[1]:.2%}  {time.time() - begin:.1f} s")
-    if options.save:
-        write_safetensors(options.save, stored_weights(model))
-    if options.log:
-        with open(options.log, "w", encoding="utf-8") as file:
-            json.dump({"losses": losses, "evaluations": evaluations, "test": test}, file)
+${indented(
+  [
+    ...when(
+      restores,
+      'stopping.restore(model)',
+      ...when(
+        needs.staged && (varies || recalibrates),
+        'stage = next((each for each in STAGES if stopping.best_step and stopping.best_step <= each.end), stage)',
+        ...when(varies, 'to_input.resize_to(stage.size)'),
+      ),
+    ),
+    ...when(recalibrates, ...recalibration(parts)),
+    `test = evaluate(model, ${input}test_images, test_labels, device)`,
+    'print(f"test loss {test[0]:.4f}  accuracy {test[1]:.2%}  {time.time() - begin:.1f} s")',
+    'if options.save:',
+    '    write_safetensors(options.save, stored_weights(model))',
+    'if options.log:',
+    '    with open(options.log, "w", encoding="utf-8") as file:',
+    '        json.dump({"losses": losses, "evaluations": evaluations, "test": test}, file)',
+  ],
+  4,
+).join('\n')}
 
 
 if __name__ == "__main__":
     main()
 `;
+}
+
+/** `batch_input(images, epoch)`: augmented and prepared images of a batch; where it takes no more than `to_input`, nothing. */
+function inputsOfBatch({ needs }: MainParts): string[] {
+  if (needs.augmented === null) return [];
+  const strength = needs.strengthVaries ? ', stage.strength' : '';
+  const call = `augment(train_images[images], images, epoch${strength})`;
+  return ['def batch_input(images, epoch):', `    return to_input(${blanks(needs) ? '*' : ''}${call}).to(device)`, ''];
+}
+
+const inputOf = ({ needs }: MainParts, images: string, epoch: string): string =>
+  needs.augmented === null ? `to_input(train_images[${images}]).to(device)` : `batch_input(${images}, ${epoch})`;
+
+function stepLines(parts: MainParts): string[] {
+  const { spec, needs, scaled, still } = parts;
+  const { training } = spec;
+  const { clip, l1, schedule, earlyStopping: stopping } = training;
+  const factors = [
+    ...when(isScheduled(schedule), 'rate_factor(step)'),
+    ...when(needs.rated, 'stage.rate'),
+    ...when(parts.plateau, 'plateau.factor'),
+  ];
+  const mode = still ? 'train_mode(model, stage)' : 'model.train()';
+  const total = needs.staged ? 'STAGES[-1].end' : 'TOTAL_STEPS';
+  const usesEpoch = needs.augmented !== null;
+  const begin = needs.staged
+    ? [
+        'if stage is None or step == stage.end:',
+        ...indented(
+          [
+            'stage = next(stages)',
+            'batches = Batches(train, stage.batch_size, stage.first, stage.epoch)',
+            ...when(needs.sizes.length > 1, 'to_input.resize_to(stage.size)'),
+            ...when(needs.frozen, 'freeze(model, stage)'),
+          ],
+          4,
+        ),
+      ]
+    : [];
+  return [
+    ...begin,
+    mode,
+    ...when(
+      factors.length > 0,
+      'for group in optimizer.param_groups:',
+      `    group["lr"] = LEARNING_RATE * ${factors.join(' * ')}`,
+    ),
+    usesEpoch ? 'images, epoch = batches[step]' : 'images, _ = batches[step]',
+    ...when(scaled, ...scaling(parts)),
+    ...when(
+      needs.mixup > 0,
+      `share = mixing_share(step${needs.strengthVaries ? `, ${needs.mixup} * stage.strength` : ''})`,
+    ),
+    ...batchLines(parts),
+    ...(clip === null
+      ? []
+      : [
+          'norm' in clip
+            ? `nn.utils.clip_grad_norm_(model.parameters(), ${clip.norm})`
+            : `nn.utils.clip_grad_value_(model.parameters(), ${clip.value})`,
+        ]),
+    ...when(
+      l1 > 0,
+      'for p in model.parameters():',
+      ...(needs.frozen
+        ? ['    if p.grad is not None:', `        p.grad.add_(p.detach().sign(), alpha=${l1})`]
+        : [`    p.grad.add_(p.detach().sign(), alpha=${l1})`]),
+    ),
+    'optimizer.step()',
+    'if not math.isfinite(losses[-1]):',
+    '    sys.exit(f"The loss of step {step + 1} is {losses[-1]}.")',
+    ...when(needs.validated, ...evaluation(parts, total)),
+    ...when(
+      needs.validated && stopping !== null,
+      '    if stopping.exhausted:',
+      '        print(f"Stopped early after step {done}.")',
+      '        break',
+    ),
+  ];
+}
+
+/** Loss and gradients of a step, in one part or several. */
+function batchLines(parts: MainParts): string[] {
+  const { needs, random } = parts;
+  const mixed = needs.mixup > 0;
+  const several = needs.parts > 1;
+  const loss = (logits: string): string =>
+    mixed
+      ? `loss = share * loss_of(${logits}, labels) + (1 - share) * loss_of(${logits}, labels.roll(-1))`
+      : `loss = loss_of(${logits}, labels)`;
+  const images = several ? 'part' : 'images';
+  const pass = [
+    `labels = torch.from_numpy(train_labels[${images}].astype(np.int64)).to(device)`,
+    ...(mixed
+      ? [
+          `x = ${inputOf(parts, images, 'epoch')}`,
+          'logits = model(share * x + (1 - share) * x.roll(-1, dims=0))',
+          loss('logits'),
+        ]
+      : [loss(`model(${inputOf(parts, images, 'epoch')})`)]),
+  ];
+  const draw = (step: string): string[] => when(random, `STEP[0] = ${step}`);
+  if (!several) {
+    return [
+      'optimizer.zero_grad(set_to_none=True)',
+      ...draw('step'),
+      ...pass,
+      'loss.backward()',
+      'losses.append(loss.item())',
+    ];
+  }
+  return [
+    'optimizer.zero_grad(set_to_none=True)',
+    'losses.append(0.0)',
+    random
+      ? 'for number, part in enumerate(np.split(images, ACCUMULATE)):'
+      : 'for part in np.split(images, ACCUMULATE):',
+    ...indented(
+      [
+        ...draw('step * ACCUMULATE + number'),
+        ...pass,
+        '(loss / ACCUMULATE).backward()',
+        'losses[-1] += loss.item() / ACCUMULATE',
+      ],
+      4,
+    ),
+  ];
+}
+
+function scaling(parts: MainParts): string[] {
+  const { needs, random } = parts;
+  const part = needs.parts > 1 ? 'np.split(images, ACCUMULATE)[0]' : 'images';
+  const mixed = needs.mixup > 0;
+  return [
+    'if step == 0:',
+    ...indented(
+      [
+        ...when(random, 'STEP[0] = 0'),
+        `x = ${inputOf(parts, part, 'epoch')}`,
+        ...when(
+          mixed,
+          `share = mixing_share(0${needs.strengthVaries ? `, ${needs.mixup} * stage.strength` : ''})`,
+          'x = share * x + (1 - share) * x.roll(-1, dims=0)',
+        ),
+        'scale_to_unit_variance(model, x, drawn)',
+      ],
+      4,
+    ),
+  ];
+}
+
+function evaluation({ spec, needs, plateau }: MainParts, total: string): string[] {
+  const { training } = spec;
+  const { earlyStopping: stopping } = training;
+  const own = isInputsClass(needs) ? 'to_input, ' : '';
+  const every = !needs.staged
+    ? `done % ${evaluateEvery(training, needs.spans[0]!)} == 0 or done == TOTAL_STEPS`
+    : 'steps' in training.evaluateEvery
+      ? `done % ${training.evaluateEvery.steps} == 0 or done == stage.end`
+      : '(done - stage.first) % stage.evaluate_every == 0 or done == stage.end';
+  return [
+    'done = step + 1',
+    `if ${every}:`,
+    ...indented(
+      [
+        `result = evaluate(model, ${own}train_images[validation], train_labels[validation], device)`,
+        'evaluations.append({"step": done, "loss": result[0], "accuracy": result[1]})',
+        `print(f"step {done}/{${total}}  loss {losses[-1]:.4f}  validation {result[0]:.4f}  {result[1]:.2%}")`,
+        ...when(
+          stopping !== null,
+          stopping?.restoreBest === true ? 'stopping.observe(*result, done, model)' : 'stopping.observe(*result)',
+        ),
+        ...when(plateau, 'plateau.observe(*result)'),
+      ],
+      4,
+    ),
+  ];
+}
+
+/** Behind the last step: over the first batches of the stage that the model is of. */
+function recalibration(parts: MainParts): string[] {
+  const { spec, needs, still } = parts;
+  const batches = spec.training.recalibrateBatchNorm;
+  const several = needs.parts > 1;
+  const usesEpoch = needs.augmented !== null;
+  const first = needs.staged ? 'stage.first' : '0';
+  return [
+    '',
+    'def first_batches():',
+    ...indented(
+      [
+        ...when(needs.staged, 'batches = Batches(train, stage.batch_size, stage.first, stage.epoch)'),
+        `for step in range(${first === '0' ? batches : `${first}, ${first} + ${batches}`}):`,
+        `    ${usesEpoch ? 'images, epoch' : 'images, _'} = batches[step]`,
+        ...(several
+          ? ['    for part in np.split(images, ACCUMULATE):', `        yield ${inputOf(parts, 'part', 'epoch')}`]
+          : [`    yield ${inputOf(parts, 'images', 'epoch')}`]),
+      ],
+      4,
+    ),
+    '',
+    still ? 'train_mode(model, stage)' : 'model.train()',
+    'recalibrate(model, first_batches())',
+  ];
 }

@@ -74,9 +74,20 @@ export function ownModel(model: OnnxModel, file: string): Own | undefined {
       classes,
       spec: null,
       weights,
-      notes: [],
+      notes: preparation(metadata),
     },
   };
+}
+
+/** How images must be prepared for the weights, which no model says. */
+function preparation(metadata: ReadonlyMap<string, string>): string[] {
+  const kind = metadata.get('ablate.preprocessing');
+  if (kind === undefined) return [];
+  const inputs = metadata.get('ablate.inputs');
+  const eps = metadata.get('ablate.whiteningEps');
+  return [
+    `Its weights were trained with data.preprocessing ${JSON.stringify(kind)}${eps === undefined ? '' : `, whiteningEps ${eps}`}: choose the same to start from them.${inputs === undefined ? '' : ` The network reads ${inputs}`}`,
+  ];
 }
 
 /** Operators, wiring and attributes as one text; floats as the file holds them. */

@@ -11,7 +11,8 @@ import { importModel } from '../../../lab/imports/index.ts';
 import { effectiveGraph } from '../../../lab/spec/resolve.ts';
 import { specSchema } from '../../../lab/spec/schema.ts';
 import { mnist } from '../../component/fakeLab.ts';
-import { noPython, runPython } from './python.ts';
+import { checkPrograms, noPython } from './python.ts';
+import { data, runs, specOf } from './runs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ablate-exports-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -72,15 +73,27 @@ describe.each(templates.map((template) => [template.id, template] as const))('%s
   });
 });
 
-it('Keras programs are Python', async (context) => {
-  // TensorFlow and Keras cannot be installed for tests: programs are compiled, not run
-  if (noPython !== undefined) context.skip(noPython);
-  const files = templates.map((template) => {
-    const path = join(folder, `${template.id}.py`);
-    writeFileSync(path, exportAs('keras', sourceOf(template), 'test').bytes);
-    return path;
-  });
-  await runPython('-m', 'py_compile', ...files);
+const ofRun = ([name, nodes, training, more]: (typeof runs)[number]): ExportSource => {
+  const spec = specOf(nodes, training, more);
+  return { name, description: '', tags: [], spec, dataset: data, weights: null, origin: 'drawn' };
+};
+const sources = [...templates.map(sourceOf), ...runs.map(ofRun)];
+
+it.for(['pytorch', 'keras'] as const)(
+  '%s programs of all templates and of whatever a spec can say have what they need and nothing else',
+  async (format, context) => {
+    if (noPython !== undefined) context.skip(noPython);
+    const files = sources.map((source, i) => {
+      const path = join(folder, `${format}${i}.py`);
+      writeFileSync(path, exportAs(format, source, 'test').bytes);
+      return path;
+    });
+    await checkPrograms(...files);
+  },
+);
+
+it('PyTorch programs follow whatever a spec can say', () => {
+  for (const source of sources) expect(exportAs('pytorch', source, 'test').notes).toEqual([]);
 });
 
 it('a faulty graph goes to JSON only', () => {
@@ -106,6 +119,62 @@ it('what programs do not follow is told', () => {
   const { bytes, notes } = exportAs('pytorch', { ...sourceOf(templates[0]!), spec: spec as never }, 'test');
   expect(notes).toEqual(['training.sharpness is 3; the program does without it.']);
   expect(text(bytes)).toContain('Not done here: training.sharpness is 3');
+});
+
+const whitened: ExportSource = {
+  ...ofRun(runs.find(([name]) => name === 'one size throughout')!),
+  origin: 'run r1, step 20, best checkpoint',
+  step: 20,
+};
+
+it('files of weights say what inputs they are for: size, preprocessing and the images that it was fitted to', () => {
+  const { metadata, tensors } = decodeSafetensors(exportAs('safetensors', whitened, 'test').bytes);
+  // a dense layer behind images of 5x4 pixels, not of the 9x8 that the data set has
+  expect(tensors.find(({ name }) => name === 'd1.weight')!.shape).toEqual([12, 2 * 5 * 4]);
+  expect(metadata).toMatchObject({
+    'ablate.preprocessing': 'pcaWhitening',
+    'ablate.whiteningEps': '0.01',
+    'ablate.imageShape': '[2,9,8]',
+    'ablate.split': JSON.stringify({
+      seed: 4294967299,
+      validation: 30,
+      trainImages: null,
+      split: 'random',
+      folds: null,
+    }),
+    'ablate.inputs':
+      'images of 2×9×8, their values minus the mean of each pixel, divided by 255, then resized to 2×5×4 (bilinear, antialiased), then multiplied by the PCA whitening matrix of such images (eps 0.01); all fitted to the training images.',
+  });
+  const { bytes, notes } = exportAs('onnx', whitened, 'test');
+  expect(notes.join(' ')).toMatch(/The input is images of 2×9×8, .* The file does not hold what was fitted/);
+  const imported = importModel(bytes, 'net.onnx');
+  expect(imported.inputShape).toEqual([2, 5, 4]);
+  expect(imported.notes).toEqual([
+    expect.stringMatching(/trained with data\.preprocessing "pcaWhitening", whiteningEps 0\.01: choose the same/),
+  ]);
+  const plain = exportAs('onnx', sourceOf(templates[0]!), 'test');
+  expect(plain.notes).toEqual([expect.stringMatching(/The input is images of 1×28×28, .*\.$/)]);
+  expect(plain.notes.join()).not.toContain('fitted');
+});
+
+it('programs of a fork say what they begin without', () => {
+  const source = ofRun(runs[0]!);
+  const start = { from: 'run:r1:last', weights: '0'.repeat(64), map: {}, fresh: [], carry: 'everything' as const };
+  for (const format of ['pytorch', 'keras'] as const) {
+    const { bytes, notes } = exportAs(format, { ...source, spec: { ...source.spec, start } }, 'test');
+    expect(notes.join()).toContain('begins at step 0 with the weights alone');
+    expect(text(bytes)).toContain('without the state of the optimiser');
+    expect(text(bytes)).toContain('"--weights", required=True');
+  }
+});
+
+it('a run that recalibrates says that its checkpoints are from before', () => {
+  const source = ofRun(runs.find(([name]) => name === 'recalibrated')!);
+  expect(exportAs('onnx', source, 'test').notes.join()).not.toContain('recalibrate');
+  const weights = new Map(
+    decodeSafetensors(exportAs('safetensors', source, 'test').bytes).tensors.map((each) => [each.name, each]),
+  );
+  expect(exportAs('onnx', { ...source, weights }, 'test').notes.join()).toContain('checkpoints hold those from before');
 });
 
 it('file names are plain', () => {

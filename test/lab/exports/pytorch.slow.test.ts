@@ -2,39 +2,29 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { checkGraph } from '../../../engine/graph/check.ts';
 import { cpuBackend } from '../../../engine/cpu/index.ts';
-import type { GraphDocument } from '../../../engine/graph/document.ts';
-import { encodeSafetensors, decodeSafetensors } from '../../../engine/train/safetensors.ts';
+import { initialValues } from '../../../engine/layers/initialize.ts';
+import { encodeSafetensors, decodeSafetensors, type NamedTensor } from '../../../engine/train/safetensors.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
 import { templates } from '../../../lab/architectures/index.ts';
-import type { DatasetRecord } from '../../../lab/contract/records.ts';
+import { exportAs } from '../../../lab/exports/index.ts';
 import { exportModel } from '../../../lab/exports/model.ts';
 import { pytorchSource } from '../../../lab/exports/pytorch/export.ts';
 import { effectiveGraph } from '../../../lab/spec/resolve.ts';
-import { specSchema, type Spec, type SpecInput } from '../../../lab/spec/schema.ts';
+import type { Spec } from '../../../lab/spec/schema.ts';
 import { trainingJob } from '../../../node/trainer.ts';
-import { all, curve, stripes } from '../../engine/train/jobs.ts';
+import { all, curve } from '../../engine/train/jobs.ts';
 import { train } from '../../engine/train/drive.ts';
 import { mnist } from '../../component/fakeLab.ts';
 import { withWeights, images, forward, largestDifference } from './forward.ts';
 import { noPython, noTorch, runPython } from './python.ts';
+import { base, data, mlp, runs, sgd, shape, specOf, testCount, testFile, trainCount, trainFile } from './runs.ts';
 import { trials } from './trials.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ablate-torch-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const path = (name: string): string => join(folder, name);
-
-const shape = [2, 9, 8] as const;
-const data: DatasetRecord = {
-  ...mnist,
-  id: 'stripes',
-  title: 'Stripes',
-  imageShape: [...shape],
-  classes: ['a', 'b', 'c'],
-  trainImages: 120,
-  testImages: 40,
-};
-const [trainFile, testFile] = [stripes(120, shape, 3), stripes(40, shape, 3, 2)];
 
 const idx = (values: Uint8Array, extents: readonly number[]): Uint8Array => {
   const header = new Uint8Array(4 + 4 * extents.length);
@@ -46,178 +36,78 @@ const idx = (values: Uint8Array, extents: readonly number[]): Uint8Array => {
 function writeData(): void {
   mkdirSync(path('data'), { recursive: true });
   const put = (name: string, bytes: Uint8Array): void => writeFileSync(path(`data/${name}`), bytes);
-  put('train-images-idx3-ubyte', idx(trainFile.pixels, [120, ...shape]));
-  put('train-labels-idx1-ubyte', idx(trainFile.labels, [120]));
-  put('t10k-images-idx3-ubyte', idx(testFile.pixels, [40, ...shape]));
-  put('t10k-labels-idx1-ubyte', idx(testFile.labels, [40]));
+  put('train-images-idx3-ubyte', idx(trainFile.pixels, [trainCount, ...shape]));
+  put('train-labels-idx1-ubyte', idx(trainFile.labels, [trainCount]));
+  put('t10k-images-idx3-ubyte', idx(testFile.pixels, [testCount, ...shape]));
+  put('t10k-labels-idx1-ubyte', idx(testFile.labels, [testCount]));
 }
 
+const sourceOf = (name: string, spec: Spec, format: 'pytorch' | 'keras' = 'pytorch'): string =>
+  new TextDecoder().decode(
+    exportAs(
+      format,
+      { name, description: '', tags: [], spec, dataset: data, weights: null, origin: 'drawn by its seed' },
+      'test',
+    ).bytes,
+  );
+
 /**
- * Smooth throughout: a ReLU or a maximum near its kink may fall on either side in two correct programs. No bias in front of a batch
- * norm either: its gradient is rounding noise, which Adam turns into whole steps.
+ * Loads programs in pairs, Keras being a stand-in (it cannot be installed here), and compares what their networks would be given in the
+ * first steps of every stage: to rounding of float32.
  */
-const cnn: GraphDocument['nodes'] = [
-  { id: 'image', layer: 'input' },
-  {
-    id: 'conv.1',
-    layer: 'conv2d',
-    props: { filters: 6, kernel: [4, 3], padding: 'same', bias: false, weightInit: 'glorot' },
-  },
-  { id: 'norm', layer: 'batchNorm', props: { momentum: null } },
-  { id: 'gelu', layer: 'gelu' },
-  { id: 'drop', layer: 'dropout', props: { p: 0.2, channel: true } },
-  { id: 'deep', layer: 'conv2d', props: { filters: 6, groups: 3, padding: 'same', bias: false } },
-  { id: 'noisy', layer: 'noisyBatchNorm' },
-  { id: 'sum', layer: 'add', inputs: ['noisy', 'drop', 'gelu'] },
-  { id: 'mish', layer: 'mish' },
-  { id: 'pool', layer: 'avgPool2d', props: { kernel: 3, stride: 2, ceilMode: true, padding: 'same' } },
-  { id: 'small', layer: 'resize', props: { size: [4, 3] } },
-  { id: 'join', layer: 'concat', inputs: ['small', 'small'] },
-  { id: 'group', layer: 'groupNorm', props: { groups: 4 } },
-  { id: 'flat', layer: 'flatten' },
-  { id: 'class', layer: 'dense', props: { units: 7, weightInit: { kind: 'lecun', distribution: 'uniform' } } },
-  { id: 'norm2', layer: 'layerNorm' },
-  { id: 'silu', layer: 'silu' },
-  { id: 'drop2', layer: 'dropout', props: { p: 0.5 } },
-  { id: 'out', layer: 'dense', props: { units: 3, weightInit: { kind: 'normal', std: 0.2 } } },
-];
-const mlp: GraphDocument['nodes'] = [
-  { id: 'image', layer: 'input' },
-  { id: 'flat', layer: 'flatten' },
-  { id: 'd1', layer: 'dense', props: { units: 12, weightInit: { kind: 'uniform', bound: 0.2 } } },
-  { id: 'act', layer: 'tanh' },
-  { id: 'out', layer: 'dense', props: { units: 3 } },
-];
+const sameImages = `import argparse, inspect, json, runpy, sys
+from unittest.mock import MagicMock
+import numpy as np
+keras = MagicMock()
+keras.layers.Layer = object
+sys.modules["keras"] = keras
 
-/** For pixels up to 255: tanh must not saturate. */
-const faint = mlp.map((node) =>
-  node.id === 'd1' ? { ...node, props: { units: 12, weightInit: { kind: 'uniform', bound: 0.001 } } } : node,
-);
+def seen(path):
+    program = runpy.run_path(path, run_name="exported")
+    images, labels, _, _ = program["read_data"](argparse.Namespace(data=sys.argv[2], arrays=None))
+    train, _ = program["split"](labels)
+    to_input = program.get("to_input")
+    if to_input is None:
+        fits = "fit_preprocessing" in program
+        to_input = program["Inputs"](images[train]) if fits else program["Inputs"]()
+    for stage in program.get("STAGES", (None,)):
+        if stage is None:
+            batches, first, strength = program["Batches"](train, program["BATCH_SIZE"]), 0, 1.0
+        else:
+            batches = program["Batches"](train, stage.batch_size, stage.first, stage.epoch)
+            first, strength = stage.first, getattr(stage, "strength", 1.0)
+        if hasattr(to_input, "resize_to"):
+            to_input.resize_to(stage.size)
+        for step in range(first, first + 3):
+            batch, epoch = batches[step]
+            pixels = images[batch]
+            if "augment" in program:
+                given = (pixels, batch, epoch, strength)
+                pixels = program["augment"](*given[: len(inspect.signature(program["augment"]).parameters)])
+            x = np.asarray(to_input(*pixels) if isinstance(pixels, tuple) else to_input(pixels))
+            yield x if "torch" in program else x.transpose(0, 3, 1, 2)
 
-type Training = SpecInput['training'];
-const steps = 24;
-const base = { batchSize: 8, length: { steps }, evaluateEvery: { steps: 6 } } as const;
-const sgd = { kind: 'sgd', learningRate: 0.05 } as const;
-
-const runs: readonly [string, GraphDocument['nodes'], Training, Partial<SpecInput['data']>?][] = [
-  [
-    'a network of many layers',
-    cnn,
-    { ...base, optimizer: { kind: 'adam', learningRate: 0.005 } },
-    { preprocessing: 'standardise' },
-  ],
-  ['momentum', mlp, { ...base, optimizer: { ...sgd, momentum: 0.9, dampening: 0.2, weightDecay: 0.01 } }],
-  ['nesterov', mlp, { ...base, optimizer: { ...sgd, momentum: 0.9, nesterov: true }, clip: { norm: 0.5 } }],
-  ['damped nesterov', mlp, { ...base, optimizer: { ...sgd, momentum: 0.9, nesterov: true, dampening: 0.3 } }],
-  [
-    'adamw',
-    mlp,
-    { ...base, optimizer: { kind: 'adam', decoupled: true, weightDecay: 0.1 }, schedule: { kind: 'cosine' } },
-  ],
-  [
-    'adam without corrections',
-    mlp,
-    { ...base, optimizer: { kind: 'adam', biasCorrection: false }, clip: { value: 0.01 } },
-  ],
-  ['rmsprop', mlp, { ...base, optimizer: { kind: 'rmsprop', momentum: 0.5, centered: true, learningRate: 0.002 } }],
-  [
-    'adagrad',
-    mlp,
-    { ...base, optimizer: { kind: 'adagrad', learningRateDecay: 0.1, initialAccumulator: 0.1 }, l1: 0.01 },
-  ],
-  ['adamax', mlp, { ...base, optimizer: { kind: 'adamax' }, schedule: { kind: 'step', stepSize: 5, gamma: 0.5 } }],
-  [
-    'nadam',
-    mlp,
-    { ...base, optimizer: { kind: 'nadam' }, schedule: { kind: 'multiStep', milestones: [3, 11], gamma: 0.3 } },
-  ],
-  [
-    'weighted classes',
-    mlp,
-    { ...base, optimizer: sgd, loss: { kind: 'crossEntropy', labelSmoothing: 0.1, classWeight: [1, 3, 0.5] } },
-  ],
-  ['mse', mlp, { ...base, optimizer: sgd, loss: { kind: 'mse' }, schedule: { kind: 'exponential', gamma: 0.9 } }],
-  [
-    'huber',
-    mlp,
-    { ...base, optimizer: sgd, loss: { kind: 'huber', delta: 0.5 }, schedule: { kind: 'polynomial', power: 2 } },
-  ],
-  [
-    'bce',
-    mlp,
-    {
-      ...base,
-      optimizer: sgd,
-      loss: { kind: 'binaryCrossEntropy' },
-      schedule: { kind: 'warmupCosine', warmupSteps: 5 },
-    },
-  ],
-  [
-    'hinge',
-    mlp,
-    { ...base, optimizer: sgd, loss: { kind: 'hinge', p: 2, margin: 0.5 }, schedule: { kind: 'oneCycle' } },
-  ],
-  [
-    'mae',
-    mlp,
-    {
-      ...base,
-      optimizer: sgd,
-      loss: { kind: 'mae' },
-      schedule: { kind: 'oneCycle', threePhase: true, anneal: 'linear' },
-    },
-  ],
-  [
-    'restarts',
-    faint,
-    {
-      ...base,
-      optimizer: { ...sgd, learningRate: 0.0005 },
-      schedule: { kind: 'warmRestarts', period: 5, periodFactor: 2 },
-    },
-    { preprocessing: 'raw', trainImages: 40 },
-  ],
-  ['stratified', mlp, { ...base, optimizer: sgd }, { split: 'stratified', trainImages: 41 }],
-  ['a fold', mlp, { ...base, optimizer: sgd }, { folds: { count: 4, fold: 3 } }],
-  [
-    'a stratified fold',
-    mlp,
-    { ...base, optimizer: sgd },
-    { folds: { count: 4, fold: 1 }, split: 'stratified', trainImages: 50 },
-  ],
-  [
-    'plateau and early stopping',
-    mlp,
-    {
-      ...base,
-      evaluateEvery: { steps: 2 },
-      optimizer: { ...sgd, learningRate: 0.8 },
-      schedule: { kind: 'reduceOnPlateau', patience: 1, factor: 0.5, threshold: 0.05 },
-      earlyStopping: { metric: 'validation.accuracy', patience: 4, restoreBest: true },
-    },
-  ],
-];
-
-const specOf = (nodes: GraphDocument['nodes'], training: Training, more: Partial<SpecInput['data']> = {}): Spec =>
-  specSchema.parse({
-    ablate: 1,
-    data: { dataset: data.id, validation: 30, ...more },
-    model: { nodes },
-    training,
-    seed: 4294967299,
-  });
-
-const sourceOf = (name: string, spec: Spec): string => {
-  const { classes } = data;
-  const model = exportModel({ name, graph: effectiveGraph(spec.model), inputShape: shape, classes, weights: null });
-  return pytorchSource(model, { spec, dataset: data }, 'test');
-};
+compared, other = 0, []
+for pair in json.load(open(sys.argv[1])):
+    ours, theirs = (list(seen(path)) for path in pair)
+    if any(a.shape != b.shape for a, b in zip(ours, theirs)):
+        other.append(open(pair[0]).read().split(chr(34) * 3)[1].split(":")[0])
+        continue
+    compared += 1
+    for a, b in zip(ours, theirs, strict=True):
+        off = np.abs(a - b).max() / max(1, np.abs(a).max())
+        if not off < 1e-5 or a.dtype != np.float32 or b.dtype != np.float32:
+            sys.exit(f"{pair}: off by {off}, {a.dtype} and {b.dtype}")
+print(json.dumps({"compared": compared, "otherSizes": other}))
+`;
 
 /** Runs programs one after the other in one Python process: loading PyTorch takes longer than all of them. */
 async function runPrograms(
   programs: readonly { readonly file: string; readonly words: readonly string[] }[],
 ): Promise<void> {
   const driver = `import json, runpy, sys, traceback
+import torch
+torch.set_num_threads(1)
 for program in json.load(open(sys.argv[1])):
     sys.argv = [program["file"], *program["words"]]
     try:
@@ -244,7 +134,7 @@ const large = ['vgg', 'leNet', 'mlp', 'cnn-fashion', 'vgg-small', 'global-poolin
 const tolerance = 2e-4;
 
 describe('PyTorch programs', () => {
-  it('train along with the cpu engine, from the seed alone, for every optimiser, loss and schedule', async (context) => {
+  it('train along with the cpu engine, from the seed alone, whatever a spec says', async (context) => {
     if (noTorch !== undefined) context.skip(noTorch);
     writeData();
     const specs = runs.map(([, nodes, training, more]) => specOf(nodes, training, more));
@@ -252,16 +142,7 @@ describe('PyTorch programs', () => {
     await runPrograms(
       specs.map((_, i) => ({
         file: path(`run${i}.py`),
-        words: [
-          '--data',
-          path('data'),
-          '--log',
-          path(`run${i}.json`),
-          '--save',
-          path(`run${i}.safetensors`),
-          '--threads',
-          '1',
-        ],
+        words: ['--data', path('data'), '--log', path(`run${i}.json`), '--save', path(`run${i}.safetensors`)],
       })),
     );
     const failures: string[] = [];
@@ -288,7 +169,7 @@ describe('PyTorch programs', () => {
     expect(failures).toEqual([]);
     const saved = decodeSafetensors(new Uint8Array(readFileSync(path('run0.safetensors'))));
     expect(saved.tensors.map(({ name }) => name)).toContain('conv.1.weight');
-  }, 120_000);
+  }, 240_000);
 
   it('compute the same outputs as we do from stored weights, for every layer and template', async (context) => {
     if (noTorch !== undefined) context.skip(noTorch);
@@ -327,7 +208,68 @@ for net in json.load(open(sys.argv[1])):
       if (!(off < 1e-4)) failures.push(`${model.name}: ${off}`);
     }
     expect(failures).toEqual([]);
-  }, 120_000);
+  }, 240_000);
+
+  it('begin with weights that are taken over, draw and scale the others', async (context) => {
+    if (noTorch !== undefined) context.skip(noTorch);
+    writeData();
+    const [, nodes, training, more] = runs.find(([name]) => name.startsWith('LSUV'))!;
+    const hash = '0'.repeat(64);
+    const drawn = specOf(nodes, training, more);
+    const spec: Spec = {
+      ...drawn,
+      start: { from: 'run:r1:best', weights: hash, map: {}, fresh: ['out'], carry: 'weights' },
+    };
+    const { nodes: checked } = checkGraph({ nodes }, { inputShape: shape, classes: 3 });
+    const tensors = [...initialValues(checked, 77)].map(([name, values]): NamedTensor => {
+      const node = checked.find(({ id }) => name.startsWith(`${id}.`))!;
+      const found = [...node.parameters, ...node.buffers].find((each) => name === `${node.id}.${each.name}`)!;
+      return { name, dtype: 'f32', shape: found.shape, values };
+    });
+    const taken = new Map(tensors.filter(({ name }) => !name.startsWith('out.')).map((each) => [each.name, each]));
+    const source = { name: 'started', description: '', tags: [], spec, dataset: data, weights: null, origin: '' };
+    const first = exportAs('safetensors', { ...source, taken }, 'test');
+    expect(first.notes).toEqual([expect.stringMatching(/^Without the weights of out: LSUV/)]);
+    writeFileSync(path('first.safetensors'), first.bytes);
+    writeFileSync(path('started.py'), sourceOf('started', spec));
+    await expect(runPython(path('started.py'), '--data', path('data'))).rejects.toThrow(/required: --weights/);
+    await runPrograms([
+      {
+        file: path('started.py'),
+        words: ['--data', path('data'), '--log', path('started.json'), '--weights', path('first.safetensors')],
+      },
+    ]);
+    const files = { record: data, train: trainFile, test: testFile };
+    const job = trainingJob({ spec, threads: 1, resumeFrom: null, start: encodeSafetensors(tensors) }, files);
+    const ours = curve((await train(job, cpuBackend)).events, 'loss');
+    const log = JSON.parse(readFileSync(path('started.json'), 'utf8')) as Log;
+    expect(largestDifference(log.losses, ours)).toBeLessThan(tolerance);
+    const unlike = curve(
+      (await train(trainingJob({ spec: drawn, threads: 1, resumeFrom: null }, files), cpuBackend)).events,
+      'loss',
+    );
+    expect(largestDifference(log.losses, unlike)).toBeGreaterThan(0.01);
+  }, 240_000);
+
+  it('show their networks the same images as the Keras programs, whatever is done to them', async (context) => {
+    if (noTorch !== undefined) context.skip(noTorch);
+    writeData();
+    const pairs = runs.map(([name, nodes, training, more], i) => {
+      const spec = specOf(nodes, training, more);
+      return (['pytorch', 'keras'] as const).map((format) => {
+        const file = path(`${format}${i}.py`);
+        writeFileSync(file, sourceOf(name, spec, format));
+        return file;
+      });
+    });
+    writeFileSync(path('pairs.json'), JSON.stringify(pairs));
+    writeFileSync(path('same.py'), sameImages);
+    // those that Keras is told at one size see others; all else is the same
+    expect(JSON.parse(await runPython(path('same.py'), path('pairs.json'), path('data')))).toEqual({
+      compared: runs.length - 2,
+      otherSizes: ['progressive resizing', 'the best model of several sizes, recalibrated'],
+    });
+  }, 240_000);
 
   it('are Python for every template', async (context) => {
     if (noPython !== undefined) context.skip(noPython);

@@ -27,7 +27,8 @@ export interface RealLab {
 
 export const stripes = dataset('stripes', { imageShape: [1, 8, 8], classes: ['0', '1', '2', '3'], trainImages: 200 });
 
-function stripedImages(): DatasetImages {
+/** Its images. */
+export function stripedImages(): DatasetImages {
   const file = (count: number, salt: number) => {
     const pixels = new Uint8Array(new SharedArrayBuffer(count * 64));
     const labels = new Uint8Array(new SharedArrayBuffer(count));
