@@ -84,7 +84,7 @@ export const conv2d = defineLayer({
     const window = describeWindow(props.kernel, props.stride, props.padding, props.pads, props.dilation);
     const init = props.weightInit.kind === 'he' ? '' : `, ${describeInitializer(props.weightInit)}`;
     const groups = props.groups === 1 ? '' : `, ${props.groups} groups`;
-    return `${props.filters} filters, ${window}${groups}${props.bias ? '' : ', no bias'}${init}`;
+    return `${props.filters} ${props.filters === 1 ? 'filter' : 'filters'}, ${window}${groups}${props.bias ? '' : ', no bias'}${init}`;
   },
   shape(props, [input], self) {
     if (!isImage(input!.shape)) return needsImage(self, input!);

@@ -38,7 +38,7 @@ export const dense = defineLayer({
   },
   describe: (props) => {
     const init = props.weightInit.kind === 'he' ? '' : `, ${describeInitializer(props.weightInit)}`;
-    return `${props.units} units${props.bias ? '' : ', no bias'}${init}`;
+    return `${props.units} ${props.units === 1 ? 'unit' : 'units'}${props.bias ? '' : ', no bias'}${init}`;
   },
   shape(props, [input], self) {
     if (isFeatures(input!.shape)) return [props.units];

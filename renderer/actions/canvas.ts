@@ -32,6 +32,7 @@ const onBuild = (app: AppState): boolean => app.route.current.view === 'build';
 const onCanvas = (app: AppState): boolean => onBuild(app) && app.draft.spec !== null;
 const layers = (app: AppState): string => {
   const { selected } = app.bench;
+  if (selected.length === 0) return 'layers';
   return selected.length === 1 ? selected[0]! : plural(selected.length, 'layer');
 };
 /** For actions on at least so many selected layers. */

@@ -180,7 +180,7 @@ export const actions = {
     icon: CompareIcon,
     reason: connected,
     perform: (app) => {
-      app.library.comparing = { before: null, after: app.draft.spec ? { spec: app.draft.spec } : null };
+      app.library.comparing = { before: app.draft.spec ? { spec: app.draft.spec } : null, after: null };
     },
   },
   pause: {

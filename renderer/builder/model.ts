@@ -7,6 +7,7 @@ import {
   costOf,
   defaultProps,
   describeGraph,
+  isLayerName,
   layers,
   normaliseProp,
   heldOut,
@@ -86,11 +87,25 @@ export function inspectModel(spec: Spec, dataset: DatasetRecord): Inspection {
   const { optimizer } = spec.training;
   const cost = checked.ok ? costOf(checked, { batchSize: spec.training.batchSize, optimizer }) : null;
   const faults = withRepairs(graph, checked, options);
-  return { nodes: nodesOf(graph, spec, checked, faults), faults, cost, outputId: checked.outputId };
+  const own = new Set(spec.model.nodes.map((node) => node.id));
+  return { nodes: nodesOf(graph, own, checked, faults), faults, cost, outputId: checked.outputId };
 }
 
-function nodesOf(graph: GraphDocument, spec: Spec, checked: CheckedGraph, all: readonly RepairedFault[]): ModelNode[] {
-  const drawn = new Set(spec.model.nodes.map((node) => node.id));
+/** Layers one behind the other that read images of this shape, and are read by nobody yet: what each gives and what is wrong. */
+export function inspectChain(chain: readonly SpecNode[], inputShape: readonly number[], input: string): ModelNode[] {
+  const graph = { nodes: [{ id: input, layer: 'input' }, ...chain] } as GraphDocument;
+  const options = { inputShape };
+  const checked = checkGraph(graph, options);
+  const own = new Set(graph.nodes.map((node) => node.id));
+  return nodesOf(graph, own, checked, withRepairs(graph, checked, options)).slice(1);
+}
+
+function nodesOf(
+  graph: GraphDocument,
+  drawn: ReadonlySet<string>,
+  checked: CheckedGraph,
+  all: readonly RepairedFault[],
+): ModelNode[] {
   const known = new Map<string, NodeDescription>(describeGraph(checked).map((node) => [node.id, node]));
   const faults = new Map<string, RepairedFault[]>();
   for (const fault of all) {
@@ -103,7 +118,7 @@ function nodesOf(graph: GraphDocument, spec: Spec, checked: CheckedGraph, all: r
     return {
       id: node.id,
       layer: node.layer,
-      title: layer?.title ?? node.layer,
+      title: titleOf(node.layer),
       category: layer?.category ?? 'shape',
       properties: description?.properties ?? (layer ? words(layer, node.props ?? {}) : ''),
       inputs: node.inputs ?? (i > 0 && node.layer !== 'input' ? [graph.nodes[i - 1]!.id] : []),
@@ -138,6 +153,9 @@ export function keepNodes(before: Inspection | null, after: Inspection | null): 
   });
   return { ...after, nodes };
 }
+
+/** What people call a kind of layer; one that the catalogue does not have keeps its name. */
+export const titleOf = (layer: string): string => (isLayerName(layer) ? layers[layer].title : layer);
 
 /** The properties in words where the shapes are not known; nothing while one of them is wrong. */
 function words(layer: LayerDefinition, given: Readonly<Record<string, unknown>>): string {

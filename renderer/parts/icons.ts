@@ -71,3 +71,5 @@ export { default as ReusedIcon } from '@lucide/svelte/icons/recycle';
 export { default as FrozenIcon } from '@lucide/svelte/icons/snowflake';
 export { default as PartlyIcon } from '@lucide/svelte/icons/circle-dot-dashed';
 export { default as NewIcon } from '@lucide/svelte/icons/sparkles';
+export { default as UpIcon } from '@lucide/svelte/icons/arrow-up';
+export { default as DownIcon } from '@lucide/svelte/icons/arrow-down';

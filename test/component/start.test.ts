@@ -1,5 +1,5 @@
 import '../../renderer/app.css';
-import { page, userEvent } from 'vitest/browser';
+import { page, userEvent, type Locator } from 'vitest/browser';
 import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
 import App from '../../renderer/App.svelte';
@@ -9,6 +9,7 @@ import type { TransferPreview, TransferReportRecord, TransferSource } from '../.
 import { specSchema, type Spec } from '../../lab/contract/spec.ts';
 import { fateOf, unusedNodes, type ReportNode } from '../../renderer/start/fate.ts';
 import { forkChanges, lengthOf, setLength } from '../../renderer/start/forkChanges.ts';
+import { moved, withTyped } from '../../renderer/start/stem.ts';
 import { FakeLab, fakeLink, makeRun, makeSpec, until } from './fakeLab.ts';
 
 let lab: FakeLab;
@@ -199,12 +200,12 @@ describe('start weights in the builder', () => {
   });
 });
 
-describe('a run that goes on', () => {
-  const menu = async (item: RegExp): Promise<void> => {
-    await page.getByRole('button', { name: 'Go on from this run' }).click();
-    await page.getByRole('menuitem', { name: item }).click();
-  };
+const menu = async (item: RegExp): Promise<void> => {
+  await page.getByRole('button', { name: 'Go on from this run' }).click();
+  await page.getByRole('menuitem', { name: item }).click();
+};
 
+describe('a run that goes on', () => {
   it('opens in the builder with its best weights', async () => {
     await open(`#/run/${run.id}`);
     await menu(/Start from these weights/);
@@ -289,7 +290,7 @@ describe('a run that goes on', () => {
     await expect.element(dialog.getByRole('row', { name: /dense1 reused 10×100 1,000/ })).toBeVisible();
     await dialog.getByRole('combobox', { name: 'Leave out' }).selectOptions('up to dense1');
     await dialog.getByRole('switch', { name: 'Freeze at first' }).click();
-    await dialog.getByRole('combobox', { name: 'Halves by' }).selectOptions('Stride');
+    await dialog.getByRole('combobox', { name: 'Layers' }).selectOptions('Halving by stride');
     await expect
       .poll(() => lab.callsOf('models.prepend').at(-1))
       .toMatchObject({
@@ -307,6 +308,117 @@ describe('a run that goes on', () => {
     await expect.poll(() => lab.callsOf('runs.create')).toHaveLength(1);
     expect(lab.callsOf('runs.create')[0]).toMatchObject({ spec: { name: 'With a stem' } });
     expect(location.hash).toMatch(/^#\/run\//);
+  });
+});
+
+describe('a stem of layers of one’s own', () => {
+  const text = (dialog: Locator): Locator => dialog.getByRole('textbox', { name: 'Layers to add' });
+  const rows = (dialog: Locator): string[] =>
+    [...dialog.getByRole('list', { name: 'Layers of the stem' }).element().querySelectorAll('.title')].map(
+      (each) => each.textContent ?? '',
+    );
+  const asked = () => (lab.callsOf('models.prepend').at(-1) as MethodInput<'models.prepend'>).stem;
+
+  async function openOwn(): Promise<Locator> {
+    const spec = makeSpec((each) => {
+      const [input, ...rest] = each.model.nodes;
+      each.model.nodes = [
+        input!,
+        { id: 'stem_conv', layer: 'conv2d', inputs: ['image'], props: { filters: 1, padding: 'same', bias: false } },
+        { id: 'stem_pool', layer: 'maxPool2d', inputs: ['stem_conv'] },
+        ...rest,
+      ];
+      each.training.stages = [
+        {
+          length: { epochs: 1 },
+          imageSize: [56, 56],
+          batchSize: null,
+          learningRateFactor: 1,
+          augmentationStrength: 1,
+          frozen: [],
+          frozenBatchNorm: 'running',
+        },
+      ];
+    });
+    const totals = { nodes: 5, parameters: 2000, macs: 1000 };
+    lab.answers = {
+      ...lab.answers,
+      'models.prepend': ({ stem }: MethodInput<'models.prepend'>): MethodOutput<'models.prepend'> => ({
+        spec,
+        stem: stem?.kind === 'nodes' ? stem.nodes.map(({ id }) => id) : ['stem_conv', 'stem_pool'],
+        dropped: [],
+        receivers: ['flatten'],
+        expected: [1, 28, 28],
+        given: [1, 28, 28],
+        diff: { labels: ['a', 'b'], entries: [], before: totals, after: totals },
+        preview: previewOf(spec),
+      }),
+    };
+    await open(`#/run/${run.id}`);
+    await menu(/Prepend/);
+    const dialog = page.getByRole('dialog', { name: /^Put a stem in front/ });
+    await expect.element(dialog.getByText('stem_conv → stem_pool')).toBeVisible();
+    await dialog.getByRole('combobox', { name: 'Layers' }).selectOptions('My own');
+    return dialog;
+  }
+
+  it('begins with the usual one, takes typed layers, and shows what each gives as they are set', async () => {
+    const dialog = await openOwn();
+    // images stay as large as for the stem it began with
+    await expect.poll(asked).toEqual({
+      kind: 'nodes',
+      nodes: [
+        { id: 'stem_conv', layer: 'conv2d', props: { filters: 1, padding: 'same', bias: false } },
+        { id: 'stem_pool', layer: 'maxPool2d' },
+      ],
+    });
+    expect(lab.callsOf('models.prepend').at(-1)).toMatchObject({ imageSize: 56 });
+    await text(dialog).fill('conv 4 5x5 relu');
+    await userEvent.keyboard('{Enter}');
+    expect(rows(dialog)).toEqual(['Convolution', 'Max pooling', 'Convolution', 'ReLU']);
+    await expect.element(dialog.getByTitle('What it gives of one image').nth(2)).toHaveTextContent('4×24×24');
+    await dialog.getByRole('button', { name: /^Convolution 4 filters/ }).click();
+    await dialog.getByRole('textbox', { name: 'Filters' }).fill('8');
+    await userEvent.keyboard('{Enter}');
+    await expect.element(dialog.getByTitle('What it gives of one image').nth(3)).toHaveTextContent('8×24×24');
+    await expect
+      .poll(asked)
+      .toMatchObject({ nodes: [{}, {}, { id: 'stem_conv1', props: { filters: 8, kernel: [5, 5] } }, {}] });
+    // Enter took the value and started nothing
+    expect(lab.callsOf('runs.create')).toEqual([]);
+  });
+
+  it('is moved and emptied from the keyboard; a fault stands on its layer, and an empty stem is not trained', async () => {
+    const dialog = await openOwn();
+    await dialog.getByRole('button', { name: /^Max pooling/ }).click();
+    await userEvent.keyboard('{Alt>}{ArrowUp}{/Alt}');
+    await expect.poll(() => rows(dialog)).toEqual(['Max pooling', 'Convolution']);
+    await expect.element(dialog.getByRole('button', { name: /^Max pooling/ })).toHaveFocus();
+    await text(dialog).fill('nonsense 3');
+    await userEvent.keyboard('{Enter}');
+    await expect.element(dialog.getByText('There is no layer called “nonsense”.')).toBeVisible();
+    await text(dialog).fill('flatten conv 3');
+    await userEvent.keyboard('{Enter}');
+    await expect.element(dialog.getByText(/stem_conv1.*image/)).toBeVisible();
+    for (let left = 4; left > 0; left--) {
+      await dialog
+        .getByRole('button', { name: /^(Convolution|Max pooling|Flatten)/ })
+        .first()
+        .click();
+      await userEvent.keyboard('{Delete}');
+      await expect.poll(() => rows(dialog)).toHaveLength(left - 1);
+    }
+    await expect.element(text(dialog)).toHaveFocus();
+    await expect.element(dialog.getByText(/A stem of no layers/)).toBeVisible();
+    await expect.element(dialog.getByRole('button', { name: 'Train' })).toHaveAttribute('aria-disabled', 'true');
+  });
+
+  it('names its layers as the network names none', () => {
+    const taken = [{ id: 'stem_conv1', layer: 'conv2d' }];
+    const { chain } = withTyped([], 'conv 8 bn', taken);
+    expect(chain.map(({ id }) => id)).toEqual(['stem_conv2', 'stem_bn1']);
+    expect(moved(chain, 0, 1).map(({ id }) => id)).toEqual(['stem_bn1', 'stem_conv2']);
+    expect(withTyped(chain, 'conf', taken)).toMatchObject({ chain, fault: expect.stringContaining('conf') as string });
   });
 });
 
