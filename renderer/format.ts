@@ -44,6 +44,16 @@ export function count(value: Maybe): string {
 }
 const scaleOf = { k: 1e3, M: 1e6, G: 1e9, T: 1e12 } as const;
 
+/** Made once for each number of decimals: hundreds of cards are written at one edit. */
+const formats = new Map<number, Intl.NumberFormat>();
+function fixed(decimals: number): Intl.NumberFormat {
+  const known = formats.get(decimals);
+  if (known) return known;
+  const made = new Intl.NumberFormat('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  formats.set(decimals, made);
+  return made;
+}
+
 /** `digits` significant digits without an exponent where that stays readable: 0.0123, 1.20, 35.1, 1,230. */
 export function significant(value: Maybe, digits = 3): string {
   const odd = special(value);
@@ -54,7 +64,7 @@ export function significant(value: Maybe, digits = 3): string {
   // rounding first, so that 9.996 counts as 10.0 and not as 10.00
   const rounded = Number(value!.toPrecision(digits));
   const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(rounded))));
-  return minus(rounded.toLocaleString('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
+  return minus(fixed(decimals).format(rounded));
 }
 
 const superscripts: Record<string, string> = Object.fromEntries(

@@ -50,6 +50,7 @@ export function keepPlaces(cards: readonly Placed[]): LayoutResult {
     wires,
     width: Math.max(1, ...all.map((box) => box.x + box.width)),
     height: Math.max(1, ...all.map((box) => box.y + box.height)),
+    columns: [-Infinity],
   };
 }
 

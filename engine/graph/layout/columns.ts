@@ -141,6 +141,7 @@ function arrange(
     }),
     width: Math.max(1, Math.ceil(x - gaps.columns)),
     height: Math.max(1, Math.ceil(height)),
+    columns: gutters,
   };
 }
 

@@ -36,6 +36,8 @@ export interface LayoutResult {
   readonly wires: readonly LayoutWire[];
   readonly width: number;
   readonly height: number;
+  /** Where each column begins, from left to right: what stands right of it and left of the next one is in it. */
+  readonly columns: readonly number[];
 }
 
 export interface LayoutGaps {

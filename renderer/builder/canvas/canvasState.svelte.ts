@@ -8,16 +8,18 @@ import type { AppState } from '../../state/app.svelte.ts';
 import { isSame } from '../../state/patch.ts';
 import { cardHeight, cardWidth, faultHeight, type CanvasNode, type Repairing, type WireEdge } from '../flow.ts';
 import { keepPlaces, type Placed } from '../places.ts';
+import { withRoom } from '../room.ts';
 import { viewOf, type CardView } from '../view.ts';
 import { drawCards, drawWires, type DropTarget } from './drawn.ts';
 
-/** Left free around the network, in pixels. */
+/** Left free around the network, in pixels; more above it, where a line may speak of its faults. */
 export const margin = 28;
+export const marginAbove = 48;
 /** A folded block's layer, where it has never stood anywhere. */
 const layerHeight = 70;
 
-const heightOf = (card: CardView): number =>
-  cardHeight(card) + (card.kind === 'layer' ? faultHeight(card.node.faults[0]?.message, card.node.repairs.length) : 0);
+const roomOf = (card: CardView): number =>
+  card.kind === 'layer' ? faultHeight(card.node.faults[0]?.message, card.node.repairs.length) : 0;
 const firstMember = (card: CardView): string => (card.kind === 'layer' ? card.id : (card.members[0]?.id ?? ''));
 
 export class CanvasState {
@@ -63,26 +65,45 @@ export class CanvasState {
     );
   }
 
-  /** What the layout depends on is compared first: settings that change no card's size leave it alone. */
+  /**
+   * What the layout depends on is compared first: settings that change no card's size leave it alone, and so do faults, which
+   * only push down what stands below them. Cards that were put somewhere by hand make room for faults as they do for cards.
+   */
   #place(): LayoutResult {
-    const { view, width, height } = this;
+    const { view } = this;
     const reads = new Map<string, string[]>();
-    for (const wire of view.wires) reads.set(wire.to, [...(reads.get(wire.to) ?? []), wire.from]);
+    for (const wire of view.wires) {
+      const list = reads.get(wire.to);
+      if (list) list.push(wire.from);
+      else reads.set(wire.to, [wire.from]);
+    }
+    const byHand = view.cards.some((card) => this.#positions.has(firstMember(card)));
     const input = view.cards.map((card) => ({
       id: card.id,
       inputs: reads.get(card.id) ?? [],
       width: cardWidth,
-      height: heightOf(card),
+      height: cardHeight(card) + (byHand ? roomOf(card) : 0),
       position: this.#positions.get(firstMember(card)),
       group: card.kind === 'layer' ? card.block : undefined,
     }));
+    const layout = this.#layoutOf(input);
+    if (byHand) return layout;
+    const rooms = view.cards.flatMap((card) => {
+      const room = roomOf(card);
+      return room === 0 ? [] : [{ id: card.id, cardHeight: cardHeight(card), room }];
+    });
+    return withRoom(layout, rooms);
+  }
+
+  #layoutOf(input: readonly (Placed & { readonly group: string | undefined })[]): LayoutResult {
+    const { width, height } = this;
     const groups = input.map((each) => each.group ?? '').join();
     const pane = `${width} ${height}`;
     const last = this.#lastLayout;
     if (last?.pane === pane && last.groups === groups && isSame(last.input, input)) return last.result;
     const result = input.some((each) => each.position !== undefined)
       ? keepPlaces(input)
-      : layoutGraph(input, { width: width - 2 * margin, height: height - 2 * margin }, cardGaps);
+      : layoutGraph(input, { width: width - 2 * margin, height: height - margin - marginAbove }, cardGaps);
     this.#lastLayout = { input, groups, pane, result };
     return result;
   }

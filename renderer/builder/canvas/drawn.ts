@@ -1,7 +1,7 @@
 /** From the network and its layout to the cards and wires that the canvas draws; what says the same as before is the same object. */
 import type { LayoutResult } from '../../../engine/index.ts';
 import { isSame } from '../../state/patch.ts';
-import { cardHeight, cardWidth, type CanvasNode, type Repairing, type WireEdge } from '../flow.ts';
+import { cardHeight, cardWidth, handlesOf, type CanvasNode, type Repairing, type WireEdge } from '../flow.ts';
 import type { CardView, View } from '../view.ts';
 import { spoken } from '../walk.ts';
 
@@ -40,17 +40,18 @@ export function drawCards(
     ) {
       return old;
     }
+    const size = { width: cardWidth, height: cardHeight(card) };
     return {
       id: card.id,
       type: card.kind === 'layer' ? 'card' : 'block',
       position: { ...position },
       data: { view: card, mark, repair },
-      width: cardWidth,
-      height: cardHeight(card),
+      ...size,
+      measured: size,
+      handles: handlesOf(size.height),
       selected,
       draggable: !inserted,
       ariaLabel: spoken(card, view),
-      ...(old?.measured && { measured: old.measured }),
     } as CanvasNode;
   });
 }

@@ -3,7 +3,7 @@ import { tick } from 'svelte';
 import type { useSvelteFlow } from '@xyflow/svelte';
 import { scaleIn } from '../../../engine/index.ts';
 import { cardWidth } from '../flow.ts';
-import { margin, type CanvasState } from './canvasState.svelte.ts';
+import { margin, marginAbove, type CanvasState } from './canvasState.svelte.ts';
 
 /** Below this nothing can be read any more. */
 const smallest = 0.62;
@@ -38,7 +38,7 @@ export class Viewport {
     const { layout, width, height } = this.#canvas;
     if (!layout) return;
     this.moved = false;
-    const pane = { width: width - 2 * margin, height: height - 2 * margin };
+    const pane = { width: width - 2 * margin, height: height - margin - marginAbove };
     const corners = [...layout.nodes.values()];
     const left = Math.min(0, ...corners.map(({ x }) => x));
     const top = Math.min(0, ...corners.map(({ y }) => y));
@@ -46,7 +46,7 @@ export class Viewport {
     const zoom = Math.max(all ? zoomLimits.least : smallest, scaleIn(size, pane));
     const x = size.width * zoom <= pane.width ? (width - size.width * zoom) / 2 : margin;
     const free = pane.height - size.height * zoom;
-    const y = free > 0 ? margin + Math.min(free / 2, 48) : margin;
+    const y = marginAbove + Math.min(Math.max(0, free) / 2, 32);
     void this.#flow.setViewport({ x: x - left * zoom, y: y - top * zoom, zoom });
   }
 
