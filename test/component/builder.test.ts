@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkGraph, learningRateFactor, type LayerName } from '../../engine/index.ts';
+import { checkGraph, layoutGraph, learningRateFactor, type LayerName } from '../../engine/index.ts';
 import { specSchema } from '../../lab/contract/spec.ts';
 import { newOptimizer, newSchedule, scheduleNames } from '../../renderer/builder/trainingFields.ts';
 import {
@@ -28,6 +28,8 @@ import {
   printFragment,
 } from '../../renderer/builder/fragment.ts';
 import { align, keepPlaces } from '../../renderer/builder/places.ts';
+import { cardHeight } from '../../renderer/builder/flow.ts';
+import { withRoom } from '../../renderer/builder/room.ts';
 import { shelf } from '../../renderer/builder/shelf.ts';
 import { viewOf } from '../../renderer/builder/view.ts';
 import { neighbour } from '../../renderer/builder/walk.ts';
@@ -308,6 +310,56 @@ describe('the view', () => {
     expect(neighbour(view, places, 'flatten', 'ArrowUp')).toBe('image');
     expect(neighbour(view, places, 'image', 'End')).toBe('classes');
     expect(neighbour(view, places, 'classes', 'ArrowDown')).toBeNull();
+  });
+});
+
+describe('room for a fault', () => {
+  const pane = { width: 900, height: 400 };
+  const chain = Array.from({ length: 12 }, (_, i) => ({
+    id: `n${i}`,
+    inputs: i === 0 ? [] : [`n${i - 1}`],
+    width: 208,
+    height: 50,
+  }));
+  const layout = layoutGraph(chain, pane);
+  const columnOf = (id: string): number => layout.nodes.get(id)!.x;
+
+  it('moves what stands below in its column, wires along, and nothing else', () => {
+    expect(layout.columns.length).toBeGreaterThan(1);
+    const made = withRoom(layout, [{ id: 'n1', cardHeight: 50, room: 60 }]);
+    for (const [id, { x, y }] of layout.nodes) {
+      const below = columnOf(id) === columnOf('n1') && y > layout.nodes.get('n1')!.y;
+      expect(made.nodes.get(id), id).toEqual({ x, y: below ? y + 60 : y });
+    }
+    for (const wire of made.wires) {
+      const [from, to] = [made.nodes.get(wire.from)!, made.nodes.get(wire.to)!];
+      // from the lower edge, of the faulty card from below its fault, to the upper edge, without a slanted piece
+      expect(wire.points[0]!.y, wire.id).toBe(from.y + 50 + (wire.from === 'n1' ? 60 : 0));
+      expect(wire.points.at(-1)!.y, wire.id).toBe(to.y);
+      wire.points.slice(1).forEach((point, i) => {
+        const before = wire.points[i]!;
+        expect(point.x === before.x || point.y === before.y, `${wire.id}, piece ${i}`).toBe(true);
+      });
+    }
+    expect(made.height).toBe(layout.height + 60);
+  });
+
+  it('is the layout itself where nothing is wrong', () => {
+    expect(withRoom(layout, [])).toBe(layout);
+    expect(withRoom(layout, [{ id: 'gone', cardHeight: 50, room: 60 }]).nodes).toEqual(layout.nodes);
+  });
+
+  it('is not wanted because costs are unknown behind a fault', () => {
+    const spec = makeSpec();
+    const heights = (units: unknown): number[] => {
+      const next = structuredClone(spec);
+      // a flatten that is gone: no shape is known from there on
+      if (units === null) next.model.nodes = next.model.nodes.filter(({ id }) => id !== 'flatten');
+      return viewOf(inspectModel(next, mnist).nodes, [])
+        .cards.filter(({ id }) => id !== 'flatten')
+        .map(cardHeight);
+    };
+    expect(heights(null)).toEqual(heights(100));
   });
 });
 

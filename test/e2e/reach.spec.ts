@@ -14,12 +14,14 @@ async function expectReadable(page: Page): Promise<void> {
 }
 
 async function expectSeenStops(page: Page, least: number): Promise<void> {
-  const stops = await tabStops(page);
+  const stops = await tabStops(page, 70);
   expect(stops.length).toBeGreaterThanOrEqual(least);
   expect(stops.filter(({ seen }) => !seen).map(({ name }) => name)).toEqual([]);
 }
 
 test('the first page, the runs and the builder are readable, named and walked by Tab', async ({ page, lab }) => {
+  // hundreds of styles are asked for, again at each stop
+  test.slow();
   await page.goto(lab.address);
   await expect(page.getByRole('button', { name: /^CNN for Fashion/ })).toBeVisible();
   await expectReadable(page);
