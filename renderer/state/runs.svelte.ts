@@ -62,12 +62,11 @@ export class RunsState {
     try {
       this.queue = await this.#link.call('queue.get', {});
       let offset = 0;
-      let all: RunRecord[] = [];
       for (;;) {
         const { runs, total } = await this.#link.call('runs.list', { offset, limit: offset === 0 ? firstPage : page });
         if (reading !== this.#reading) return;
-        all = merge(all, runs);
-        this.list = all;
+        // into what is shown: changes and deletions that were told between two pages stay
+        this.list = offset === 0 ? runs : merge(this.list, runs);
         this.loaded = true;
         offset += runs.length;
         if (runs.length === 0 || offset >= total) return;

@@ -62,6 +62,27 @@ describe('the history', () => {
     expect(lab.callsOf('runs.list').length).toBe(3);
   });
 
+  it('keeps what changes while the pages of a long history come', async () => {
+    lab.runs = Array.from({ length: 300 }, () => makeRun({ status: 'running' })).reverse();
+    const [changed, deleted] = lab.runs as [RunRecord, RunRecord];
+    const pages = [...lab.runs];
+    lab.answers = {
+      'runs.list': async ({ offset = 0, limit = 1000 }) => {
+        if (offset > 0) {
+          lab.emit({ name: 'run.changed', data: { run: { ...changed, status: 'finished' } } });
+          lab.emit({ name: 'run.deleted', data: { ids: [deleted.id] } });
+          // changes are gathered for a while
+          await new Promise((resolve) => setTimeout(resolve, 300));
+        }
+        return { runs: pages.slice(offset, offset + limit), total: pages.length };
+      },
+    };
+    const runs = new RunsState(link, new NoticeState());
+    await until(() => runs.list.length === 299, 'all pages but the deleted run');
+    expect(runs.get(changed.id)!.status).toBe('finished');
+    expect(runs.get(deleted.id)).toBeUndefined();
+  });
+
   it('takes in changes, many at a time', async () => {
     const run = makeRun({ status: 'running', step: 0 });
     lab.runs = [run];
