@@ -36,7 +36,7 @@ function parse(): {
   precision: Precision;
   name: BackendName;
   folder: string;
-} {
+} | null {
   const { values } = parseArgs({
     options: {
       of: { type: 'string', default: 'models' },
@@ -46,8 +46,10 @@ function parse(): {
       precision: { type: 'string', default: defaultPrecision },
       backends: { type: 'string', default: 'reference,cpu' },
       cases: { type: 'string', default: casesFolder },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
+  if (values.help) return null;
   const numbers = { graphs: Number(values.graphs), seed: Number(values.seed), threads: Number(values.threads) };
   for (const [name, value] of Object.entries(numbers)) {
     if (!Number.isSafeInteger(value) || value < 1) throw new TypeError(`--${name} takes a whole number from 1.`);
@@ -68,7 +70,12 @@ async function compileOptions(threads: number, precision: Precision): Promise<Co
 }
 
 async function main(): Promise<number> {
-  const { kind, graphs, seed, threads, precision, name, folder } = parse();
+  const wanted = parse();
+  if (wanted === null) {
+    process.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const { kind, graphs, seed, threads, precision, name, folder } = wanted;
   const backend = await loadBackend(name);
   const options = await compileOptions(threads, precision);
   const differences = await searchAll(searches[kind], { seed, count: graphs }, backend, options);
