@@ -75,10 +75,13 @@ function write(format: ExportFormat, source: ExportSource, version: string): Wri
   const training: ExportTraining = source;
   switch (format) {
     case 'pytorch':
-      return { content: pytorchSource(model, training, version), notes: torchNotes(training) };
+      return {
+        content: pytorchSource(model, training, version),
+        notes: [...startNotes(source), ...torchNotes(training)],
+      };
     case 'keras': {
       const { source: content, notes } = kerasSource(model, training, version);
-      return { content, notes };
+      return { content, notes: [...startNotes(source), ...notes] };
     }
     case 'onnx': {
       const whole = { ...model, weights: model.weights ?? drawnWeights(model, source.spec.seed, source.taken) };
@@ -143,6 +146,14 @@ function metadataOf(source: ExportSource): Readonly<Record<string, string>> {
     'ablate.weights': origin,
   };
 }
+
+/** What a program of a run with a start needs beside the images. */
+const startNotes = ({ spec }: ExportSource): string[] =>
+  spec.start === null
+    ? []
+    : [
+        'It begins with stored weights: export them as safetensors, with the weights "initial", and give it that file by --weights.',
+      ];
 
 /** What is not as the run ended. */
 function weightNotes({ spec, weights }: ExportSource): string[] {

@@ -33,6 +33,9 @@ export interface Needs {
   readonly validated: boolean;
 }
 
+/** Whether `to_input` keeps values that were fitted, or the size of the stage, and so is an object. */
+export const isInputsClass = ({ fitted, sizes }: Needs): boolean => fitted || sizes.length > 1;
+
 export function needsOf({ spec, dataset }: ExportTraining): Needs {
   const { stages: spans, totalSteps, validationImages } = lengthOf(spec, dataset);
   const { preprocessing, augmentation } = spec.data;

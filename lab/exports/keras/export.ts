@@ -6,7 +6,7 @@ import { batchSource, dataSource } from '../python/data.ts';
 import { fitSource } from '../python/preprocessing.ts';
 import { initialisation, randomness } from '../python/randomness.ts';
 import { isScheduled, plateauSource, scheduleSource } from '../python/schedule.ts';
-import { comment, identifiers, literal, text } from '../python/source.ts';
+import { comment, identifiers, joinParts, literal, standardImports, text } from '../python/source.ts';
 import { splitSettings, splitSource } from '../python/split.ts';
 import { stagesSource } from '../python/stages.ts';
 import { stoppingSource } from '../python/stopping.ts';
@@ -52,7 +52,7 @@ export function kerasSource(given: ExportModel, training: ExportTraining, versio
     ...new Set([...layers.flatMap(({ layer }) => layer.note ?? []), ...differences, ...left, ...notFollowed(training)]),
   ];
   const weighted = loss.kind === 'crossEntropy' && loss.classWeight !== undefined;
-  const body = [
+  const body = joinParts([
     settingsSource(model, training, needs),
     randomness,
     dataSource,
@@ -80,16 +80,11 @@ export function kerasSource(given: ExportModel, training: ExportTraining, versio
     stoppingSource(earlyStopping, { copy: 'model.get_weights()', restore: 'model.set_weights(self.weights)' }),
     evaluateSource(needs),
     mainSource({ spec, needs, scaled: scaled.length > 0, plateau: schedule.kind === 'reduceOnPlateau' }),
-  ]
-    .map((part) => part.replace(/^\n+|\n+$/g, ''))
-    .filter((part) => part !== '')
-    .join('\n\n\n')
-    .replace(/\n{4,}/g, '\n\n\n');
+  ]);
   const weights =
     spec.start === null
       ? 'start from stored weights instead of drawing them'
       : 'the weights that it begins with, as Ablate exports them: safetensors, weights "initial"';
-  const standard = ['argparse', 'gzip', 'itertools', 'json', 'math', 'os', 'struct', 'sys', 'time', 'typing'];
   const source = `#!/usr/bin/env python3
 """${comment(model.name) || 'A network'}: a whole training program for Keras 3, written by Ablate ${comment(version)}.
 
@@ -100,10 +95,7 @@ export function kerasSource(given: ExportModel, training: ExportTraining, versio
 Split, batch order, augmentation and initial weights are the same pure functions of the seed as in Ablate. Images have their
 channels last.
 ${notes.map((note) => `\nOtherwise than in Ablate: ${comment(note)}\n`).join('')}"""
-${standard
-  .filter((name) => new RegExp(`\\b${name}\\.`).test(body))
-  .map((name) => `import ${name}`)
-  .join('\n')}
+${standardImports(body)}
 
 import keras
 import numpy as np

@@ -1,11 +1,8 @@
 import type { Spec } from '../../spec/schema.ts';
-import type { Needs } from '../needs.ts';
+import { isInputsClass, type Needs } from '../needs.ts';
 import { blanks } from '../python/augmentation.ts';
 import { scaledPixels } from '../python/preprocessing.ts';
 import { literal } from '../python/source.ts';
-
-/** Whether `to_input` keeps values that were fitted, or the size of the stage, and so is an object. */
-export const isInputsClass = ({ fitted, sizes }: Needs): boolean => fitted || sizes.length > 1;
 
 const resize = `
 def resize_matrix(size, out):

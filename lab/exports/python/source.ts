@@ -67,3 +67,25 @@ export function identifiers(ids: readonly string[]): ReadonlyMap<string, string>
   }
   return names;
 }
+
+export const indented = (lines: readonly string[], by: number): string[] =>
+  lines.map((line) => (line === '' ? '' : `${' '.repeat(by)}${line}`));
+
+export const when = (condition: boolean, ...lines: string[]): string[] => (condition ? lines : []);
+
+const standardModules = ['argparse', 'gzip', 'itertools', 'json', 'math', 'os', 'struct', 'sys', 'time', 'typing'];
+
+/** Imports of the modules of Python's own library that a program uses, in the usual order. */
+export const standardImports = (body: string): string =>
+  standardModules
+    .filter((name) => new RegExp(`\\b${name}\\.`).test(body))
+    .map((name) => `import ${name}`)
+    .join('\n');
+
+/** Parts of a program, two empty lines apart. */
+export const joinParts = (parts: readonly string[]): string =>
+  parts
+    .map((part) => part.replace(/^\n+|\n+$/g, ''))
+    .filter((part) => part !== '')
+    .join('\n\n\n')
+    .replace(/\n{4,}/g, '\n\n\n');

@@ -5,7 +5,7 @@ import { augmentSource, mixupSource } from '../python/augmentation.ts';
 import { batchSource, dataSource } from '../python/data.ts';
 import { randomness, streamNumbers } from '../python/randomness.ts';
 import { plateauSource, scheduleSource } from '../python/schedule.ts';
-import { comment, identifiers, literal } from '../python/source.ts';
+import { comment, identifiers, joinParts, literal, standardImports } from '../python/source.ts';
 import { splitSettings, splitSource } from '../python/split.ts';
 import { freezesStatistics, stagesSource } from '../python/stages.ts';
 import { stoppingSource } from '../python/stopping.ts';
@@ -41,7 +41,7 @@ export function pytorchSource(model: ExportModel, training: ExportTraining, vers
   const parts: MainParts = { spec, needs, random, scaled: isScaled(layers), still, plateau };
   const helpers = [...new Set(layers.flatMap(({ layer }) => layer.helper ?? []))];
   const weights = weightsSource(layers);
-  const body = [
+  const body = joinParts([
     settingsSource(model, training, needs, random),
     randomness,
     ...(random && !weights.includes('def stream_of') ? [streamNumbers] : []),
@@ -66,12 +66,15 @@ export function pytorchSource(model: ExportModel, training: ExportTraining, vers
     recalibrateSource(parts, norms.size > 0),
     evaluateSource(parts),
     mainSource(parts, norms.size > 0),
-  ]
-    .map((part) => part.replace(/^\n+|\n+$/g, ''))
-    .filter((part) => part !== '')
-    .join('\n\n\n')
-    .replace(/\n{4,}/g, '\n\n\n');
-  return `${head(model, training, version)}${imports(body)}\n\n${body}\n`;
+  ]);
+  return `${head(model, training, version)}${standardImports(body)}
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+\n\n${body}\n`;
 }
 
 const stopping = {
@@ -102,20 +105,6 @@ the losses of both agree to rounding.
 ${torchNotes(training)
   .map((note) => `\nNot done here: ${comment(note)}\n`)
   .join('')}"""
-`;
-}
-
-/** The modules that a program uses, in the usual order. */
-function imports(body: string): string {
-  const standard = ['argparse', 'gzip', 'itertools', 'json', 'math', 'os', 'struct', 'sys', 'time', 'typing'];
-  const used = standard.filter((name) => new RegExp(`\\b${name}\\.`).test(body));
-  return `${used.map((name) => `import ${name}`).join('\n')}
-
-import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional as F
-
 `;
 }
 

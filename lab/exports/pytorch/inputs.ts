@@ -2,10 +2,7 @@ import type { Spec } from '../../spec/schema.ts';
 import { blanks } from '../python/augmentation.ts';
 import { fitSource, scaledPixels } from '../python/preprocessing.ts';
 import { literal } from '../python/source.ts';
-import type { Needs } from '../needs.ts';
-
-/** Whether `to_input` keeps values that were fitted, or the size of the stage, and so is an object. */
-export const isInputsClass = ({ fitted, sizes }: Needs): boolean => fitted || sizes.length > 1;
+import { isInputsClass, type Needs } from '../needs.ts';
 
 const resize = `
 def resize(x, size):

@@ -1,9 +1,9 @@
 import type { Spec } from '../../spec/schema.ts';
-import type { Needs } from '../needs.ts';
+import { isInputsClass, type Needs } from '../needs.ts';
 import { blanks } from '../python/augmentation.ts';
 import { isScheduled } from '../python/schedule.ts';
 import { evaluateEvery } from '../python/stages.ts';
-import { isInputsClass } from './inputs.ts';
+import { indented, when } from '../python/source.ts';
 
 /** What the main part of a program depends on, beside the needs of its spec. */
 export interface MainParts {
@@ -17,10 +17,6 @@ export interface MainParts {
   readonly still: boolean;
   readonly plateau: boolean;
 }
-
-const indented = (lines: readonly string[], by: number): string[] =>
-  lines.map((line) => (line === '' ? '' : `${' '.repeat(by)}${line}`));
-const when = (condition: boolean, ...lines: string[]): string[] => (condition ? lines : []);
 
 /** `evaluate`, which leaves the model in evaluation mode. */
 export function evaluateSource({ needs }: Pick<MainParts, 'needs'>): string {

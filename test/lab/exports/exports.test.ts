@@ -162,6 +162,7 @@ it('programs of a fork say what they begin without', () => {
   const start = { from: 'run:r1:last', weights: '0'.repeat(64), map: {}, fresh: [], carry: 'everything' as const };
   for (const format of ['pytorch', 'keras'] as const) {
     const { bytes, notes } = exportAs(format, { ...source, spec: { ...source.spec, start } }, 'test');
+    expect(notes[0]).toContain('give it that file by --weights');
     expect(notes.join()).toContain('begins at step 0 with the weights alone');
     expect(text(bytes)).toContain('without the state of the optimiser');
     expect(text(bytes)).toContain('"--weights", required=True');
