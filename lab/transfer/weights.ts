@@ -52,14 +52,20 @@ export class StartWeights {
     data,
   }: Pick<Spec, 'seed' | 'data'> & { readonly start: SpecStart }): Promise<ResolvedStart> {
     const { carry, weights: wanted } = start;
+    const counterpart = { seed, fold: data.folds?.fold ?? null };
     const before = wanted === null ? null : this.#options.store.startWith(wanted);
     if (before !== null) {
       const from = start.from ?? before.from;
-      const bytes = await this.read(before.weights);
+      const bytes = await this.read(before.weights).catch(async (damage: unknown) => {
+        // the source may still have the very same, and a run that starts from them writes them again
+        const found = await this.#find({ ...start, from }, counterpart).catch(() => null);
+        if (found === null) throw damage;
+        return found.bytes;
+      });
       const facts = { ...before, from, carry, firstStep: carry === 'everything' ? stepOf(bytes) : 0 };
       return { start: { ...start, from }, bytes, record: facts };
     }
-    const { source, bytes, hash: weights } = await this.#find(start, { seed, fold: data.folds?.fold ?? null });
+    const { source, bytes, hash: weights } = await this.#find(start, counterpart);
     const { from } = source;
     return { start: { ...start, from, weights }, bytes, record: recordOf(weights, carry, bytes, source) };
   }
@@ -75,7 +81,7 @@ export class StartWeights {
         `There are no stored weights ${short} in this history, so nothing can start from them.`,
       );
     }
-    const way = 'Put the file back from a copy, or start a new run from another source.';
+    const way = 'Put the file back from a copy, or start a new run from the same source, which writes it again.';
     const bytes = await checkpoints.read(record.file).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
       throw new LabError('checkpoint', `The stored weights ${record.file} cannot be read (${reason}). ${way}`);
@@ -88,16 +94,17 @@ export class StartWeights {
     );
   }
 
-  /** Writes the file of a start, unless it is there. Answers the record, which belongs into the transaction that names it. */
+  /** Writes the file of a start, unless it is there and whole. Answers the record, which belongs into the transaction that names it. */
   async write(bytes: Uint8Array, hash: string): Promise<StoredWeightsRecord> {
     const there = this.#options.store.getStoredWeights(hash);
-    if (there) return there;
+    if (there && (await this.read(hash).catch(() => null)) !== null) return there;
     let writing = this.#writing.get(hash);
     if (!writing) {
       writing = this.#writeFile(bytes, hash).finally(() => this.#writing.delete(hash));
       this.#writing.set(hash, writing);
     }
-    return writing;
+    await writing;
+    return there ?? writing;
   }
 
   async #writeFile(bytes: Uint8Array, hash: string): Promise<StoredWeightsRecord> {

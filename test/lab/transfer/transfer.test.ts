@@ -283,6 +283,35 @@ describe('a stem in front', () => {
 });
 
 describe('stored weights', () => {
+  it('that are damaged or gone are written again by the next run from their source', async () => {
+    const [run] = (await real.train(withStart({ from: `run:${parent.id}:best` }))) as [RunDetails];
+    const file = join(real.folder, `weights-${run.start!.weights}.safetensors`);
+    const bytes = readFileSync(file);
+    const damages = [
+      () => writeFileSync(file, bytes.subarray(0, bytes.length / 2)),
+      () =>
+        writeFileSync(
+          file,
+          bytes.map((byte, i) => (i === bytes.length - 9 ? byte ^ 4 : byte)),
+        ),
+      () => rmSync(file),
+    ];
+    for (const damage of damages) {
+      damage();
+      await expect(real.lab.call('runs.verify', { id: run.id }), String(damage)).rejects.toMatchObject({
+        code: 'checkpoint',
+      });
+      // by its source, and by hash and source as the run's own spec has it
+      const [again] = (await real.train(withStart({ from: `run:${parent.id}:best` }))) as [RunDetails];
+      expect(readFileSync(file)).toEqual(bytes);
+      damage();
+      const [same] = (await real.train(run.spec)) as [RunDetails];
+      expect(readFileSync(file)).toEqual(bytes);
+      expect([again.resultHash, same.resultHash]).toEqual([run.resultHash, run.resultHash]);
+    }
+    expect(await real.lab.call('runs.verify', { id: run.id })).toMatchObject({ identical: true });
+  });
+
   it('outlive the run they came from, and are gone with the last run that names them', async () => {
     const { id } = await real.lab.call('runs.fork', { id: parent.id, set: ['training.length.steps=30'] });
     const fork = await real.ended(id);
