@@ -63,7 +63,7 @@ export class Augmentation {
   readonly #seedLow: number;
   readonly #seedHigh: number;
   readonly #words = new Uint32Array(4 * blocks);
-  readonly #blocks: readonly Uint32Array[];
+  readonly #blocks: readonly { readonly number: number; readonly words: Uint32Array }[];
 
   /** @param strength multiplies everything but the probability of a flip */
   constructor(
@@ -80,23 +80,21 @@ export class Augmentation {
     this.#width = width;
     this.#seedLow = seed >>> 0;
     this.#seedHigh = Math.floor(seed / 4294967296) >>> 0;
-    this.#blocks = Array.from({ length: blocks }, (_, i) => this.#words.subarray(4 * i, 4 * i + 4));
+    const { shift, flip, rotation, scale, brightness, contrast, cutout } = settings;
+    // words that nothing is made of need not be drawn: what is multiplied by a setting of 0 may be any number
+    const wanted = [[shift, flip, rotation], [scale, brightness, contrast, cutout], [cutout]];
+    this.#blocks = wanted.flatMap((uses, number) =>
+      uses.some((use) => use !== 0) ? [{ number, words: this.#words.subarray(4 * number, 4 * number + 4) }] : [],
+    );
   }
 
   /** Fills `values` for the images of step `step`. */
   fill(order: Pick<BatchOrder, 'epochOf'>, step: number, images: Int32Array): void {
     const epoch = order.epochOf(step);
     for (let n = 0; n < images.length; n++) {
-      for (let block = 0; block < blocks; block++) {
-        philox4x32(
-          block,
-          epoch,
-          images[n]!,
-          streamKind.augmentation,
-          this.#seedLow,
-          this.#seedHigh,
-          this.#blocks[block]!,
-        );
+      for (let i = 0; i < this.#blocks.length; i++) {
+        const { number, words } = this.#blocks[i]!;
+        philox4x32(number, epoch, images[n]!, streamKind.augmentation, this.#seedLow, this.#seedHigh, words);
       }
       this.#geometry(n * augmentationSize);
       this.#colour(n * augmentationSize);
@@ -126,9 +124,9 @@ export class Augmentation {
     const right = this.#whole(word.shiftX, most);
     const mirror = this.#uniform(word.flip) < flip ? -1 : 1;
     const angle = (this.#signed(word.rotation) * rotation * this.#strength * Math.PI) / 180;
-    const zoom = (1 + scale * this.#strength) ** this.#signed(word.scale);
-    const cosine = Math.cos(angle) / zoom;
-    const sine = Math.sin(angle) / zoom;
+    const zoom = scale === 0 ? 1 : (1 + scale * this.#strength) ** this.#signed(word.scale);
+    const cosine = (rotation === 0 ? 1 : Math.cos(angle)) / zoom;
+    const sine = (rotation === 0 ? 0 : Math.sin(angle)) / zoom;
     const centreY = (this.#height - 1) / 2;
     const centreX = (this.#width - 1) / 2;
     const values = this.values;
@@ -142,7 +140,7 @@ export class Augmentation {
 
   #colour(at: number): void {
     const { brightness, contrast } = this.#settings;
-    const gain = (1 + contrast * this.#strength) ** this.#signed(word.contrast);
+    const gain = contrast === 0 ? 1 : (1 + contrast * this.#strength) ** this.#signed(word.contrast);
     this.values[at + slot.gain] = gain;
     this.values[at + slot.bias] =
       midGrey * (1 - gain) + white * this.#signed(word.brightness) * brightness * this.#strength;
