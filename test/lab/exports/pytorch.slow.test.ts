@@ -130,8 +130,8 @@ interface Log {
 /** Nothing in them that smaller trials lack. */
 const large = ['vgg', 'leNet', 'mlp', 'cnn-fashion', 'vgg-small', 'global-pooling'];
 
-/** Float32 sums in another order; after 24 steps with momentum the losses agree to a few 1e-6 of themselves. */
-const tolerance = 2e-4;
+/** Float32 sums in another order; after 8 to 28 steps the losses agree to 7e-6 of themselves at worst, half of the runs to 2e-7. */
+const tolerance = 5e-5;
 
 describe('PyTorch programs', () => {
   it('train along with the cpu engine, from the seed alone, whatever a spec says', async (context) => {
