@@ -24,9 +24,27 @@ export const precisions = ['fast', 'exact'] as const;
 export type Precision = (typeof precisions)[number];
 export const defaultPrecision: Precision = 'fast';
 
+/**
+ * How the values that a forward pass leaves for the way back lie in memory. 'f16': in half precision, where the graphics adapter has
+ * it (shader-f16); all arithmetic, parameters and gradients stay float32 (engine/webgpu/half.ts). Decides the bits of a result.
+ */
+export const storages = ['f32', 'f16'] as const;
+export type Storage = (typeof storages)[number];
+export const defaultStorage: Storage = 'f32';
+/** Why 'f16' cannot be had of an adapter, and what to do. */
+export const noHalvesWords = (adapter: string): string =>
+  `${adapter} has no half precision (the WebGPU feature shader-f16), which backend.storage=f16 asks for; train with backend.storage=f32.`;
+/** The least magnitude that half precision takes for infinite: half way from its largest value, 65504, to the next power of two. */
+export const leastInfiniteHalf = 65_520;
+
 export interface CompileOptions {
   /** Default 'fast'. A backend that knows one way only takes it for both. */
   readonly precision?: Precision;
+  /**
+   * Default 'f32'. Of the webgpu backend alone, which throws EngineError('storage') where its adapter lacks 'f16'; the others have
+   * only float32, and who runs a job there says so (engine/worker/storage.ts).
+   */
+  readonly storage?: Storage;
   /** Threads of the cpu backend, this one included. Results do not depend on it. Default 1. */
   readonly threads?: number;
   /** Needed when threads > 1. */
@@ -48,6 +66,8 @@ export interface Executable {
   readonly threads: number;
   /** True where `run` returns before the work is done: who runs many segments reads something now and then, or the queue grows. */
   readonly queued?: boolean;
+  /** Tensors that it keeps in half precision, where there are any. */
+  readonly halves?: ReadonlySet<TensorId>;
   /** The graphics adapter that it runs on, where it runs on one. */
   readonly adapter?: AdapterDescription;
   /**

@@ -8,7 +8,9 @@ export interface Fault {
   readonly message: string;
 }
 
-export type EngineErrorCode = 'graph' | 'plan' | 'data' | 'device' | 'memory' | 'checkpoint' | 'nonFinite' | 'threads';
+/** 'device' and 'memory': a GPU's own trouble, after which a run may go on on the CPU. 'storage': it lacks what the spec asks for. */
+export type EngineErrorCode =
+  'graph' | 'plan' | 'data' | 'device' | 'memory' | 'storage' | 'checkpoint' | 'nonFinite' | 'threads';
 
 /** Every error that the engine throws on purpose. `faults` holds all of them at once where there can be several. */
 export class EngineError extends Error {

@@ -1,4 +1,4 @@
-import type { Precision } from './backend.ts';
+import type { Precision, Storage } from './backend.ts';
 import type { PlannedStage, PreparedTraining } from './train/prepare.ts';
 
 /** What a run will keep in memory on the cpu backend. */
@@ -8,21 +8,27 @@ export interface MemoryEstimate {
   readonly threads: number;
   /** The most that a run can have there. */
   readonly limit: number;
+  /** On a usual graphics card, where the run is to be trained on one. */
+  readonly gpu?: { readonly bytes: number; readonly storage: Storage };
 }
 
 /**
  * Says how much memory a run takes, without taking it: the very layout that training uses, without its code. Loads the cpu backend
- * when it is asked.
+ * when it is asked, and with `gpu`, how values are stored there, the webgpu backend's planning.
  */
 export async function estimateMemory(
   { stages }: PreparedTraining,
   threads: number,
-  precision?: Precision,
+  { precision, gpu }: { readonly precision?: Precision; readonly gpu?: Storage } = {},
 ): Promise<MemoryEstimate> {
   const { memoryOfPlan, mostBytes } = await import('./cpu/compile.ts');
   const bytesOf = ({ plan, ahead }: PlannedStage): number => {
     const whitened = ahead === null ? Infinity : memoryOfPlan(ahead, threads, precision);
     return whitened <= mostBytes ? whitened : memoryOfPlan(plan, threads, precision);
   };
-  return { bytes: Math.max(...stages.map(bytesOf)), threads, limit: mostBytes };
+  const onCpu = { bytes: Math.max(...stages.map(bytesOf)), threads, limit: mostBytes };
+  if (gpu === undefined) return onCpu;
+  const { memoryOnGpu } = await import('./webgpu/estimate.ts');
+  const bytes = Math.max(...stages.map(({ plan, ahead }) => memoryOnGpu(ahead ?? plan, gpu)));
+  return { ...onCpu, gpu: { bytes, storage: gpu } };
 }

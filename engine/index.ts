@@ -104,7 +104,7 @@ export type { Plan, TrainingPlan } from './plan/plan.ts';
 export { printPlan } from './plan/print.ts';
 export { formatShape, sizeOf, type DType, type Shape, type TensorValues } from './tensor.ts';
 
-export { defaultPrecision, precisions, type Precision } from './backend.ts';
+export { defaultPrecision, defaultStorage, precisions, storages, type Precision, type Storage } from './backend.ts';
 export { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from './train/checkpoint.ts';
 export { carriesPlateau, carriesStopping, forkFaults, trainingOf, type ForkedTraining } from './train/fork.ts';
 export { prepareTraining, type PreparedTraining } from './train/prepare.ts';

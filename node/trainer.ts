@@ -216,6 +216,7 @@ export function trainingJob(
     backend: request.backend ?? spec.backend.kind,
     fallback: spec.backend.fallback,
     precision: spec.backend.precision,
+    storage: spec.backend.storage,
     ...(request.forms && { forms: request.forms }),
     threads: request.threads,
     checkpointSeconds,

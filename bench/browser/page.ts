@@ -1,4 +1,4 @@
-/** A contestant in a page: index.html?who=ablate|tfjs|jax. The benchmark (racers.ts) asks through `globalThis.racer`. */
+/** A contestant in a page: index.html?who=ablate|tfjs|jax[&storage=f16]. The benchmark (racers.ts) asks through `globalThis.racer`. */
 import { webGpu } from '../../engine/host/backends.web.ts';
 import { answering, type Reply, type Request, type Server } from '../children/answer.ts';
 
@@ -14,7 +14,7 @@ const query = new URLSearchParams(location.search);
 async function start(): Promise<Server> {
   switch (query.get('who')) {
     case 'ablate':
-      return (await import('../networks/ablate.ts')).gpuServer(webGpu);
+      return (await import('../networks/ablate.ts')).gpuServer(webGpu, query.get('storage') === 'f16' ? 'f16' : 'f32');
     case 'tfjs':
       // in this order: the kernels and gradients register themselves with the core
       await import('@tensorflow/tfjs-core');

@@ -63,8 +63,8 @@ export interface BrowserRace {
   close(): Promise<void>;
 }
 
-/** Bundles the page, serves it on 127.0.0.1 and starts the browser. */
-export async function browserRace(): Promise<BrowserRace> {
+/** Bundles the page, serves it on 127.0.0.1 and starts the browser. `halves`: ours takes part in half precision too. */
+export async function browserRace(halves: boolean): Promise<BrowserRace> {
   const folder = await bundle();
   const files = sirv(folder, { dev: true });
   const server = createServer((request, response) => {
@@ -81,6 +81,7 @@ export async function browserRace(): Promise<BrowserRace> {
   return {
     racers: [
       new PageContestant('webgpu', browser, address('who=ablate')),
+      ...(halves ? [new PageContestant('webgpu-f16', browser, address('who=ablate&storage=f16'))] : []),
       new PageContestant('tfjs-webgpu', browser, address('who=tfjs')),
       new PageContestant('jax-webgpu', browser, address(`who=jax&version=${version}`)),
     ],

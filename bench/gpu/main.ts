@@ -18,6 +18,7 @@ const usage = `npm run bench -- --backend webgpu [options]        node bench/gpu
 
   --host browser|node   pages of one Chromium, or processes of Node with Dawn (default: browser where one is found)
   --workload W1,W2      ${workloads.map(({ name }) => name).join(', ')} (default W1,W2)
+  --storage f16         ours takes part a second time, with activations in half precision (an adapter without it fails)
   --rounds n            turns that all contestants of a workload take (default 3)
   --seconds s           of one contestant in one round (default 0.5)
   --limit s             seconds after which a contestant without a step is left out (default 60)
@@ -33,6 +34,7 @@ const { values: flags } = parseArgs({
     json: { type: 'boolean', default: true },
     host: { type: 'string' },
     workload: { type: 'string', default: 'W1,W2' },
+    storage: { type: 'string', default: 'f32' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '0.5' },
     limit: { type: 'string', default: '60' },
@@ -45,8 +47,10 @@ const node = (name: string, ...args: string[]): Program => ({
   command: process.execPath,
   args: ['--no-warnings', ...args],
 });
+const halves = flags.storage === 'f16';
 const nodePrograms = (): Program[] => [
   node('webgpu', at('ablate.ts')),
+  ...(halves ? [node('webgpu-f16', at('ablate.ts'), 'f16')] : []),
   node('tfjs-webgpu', at('../children/tfjs.ts'), 'webgpu'),
   node('jax-webgpu', at('../children/jax.ts'), 'webgpu'),
 ];
@@ -80,7 +84,7 @@ async function raceOn(wanted: string | undefined): Promise<Race> {
     }));
     const why = missingForBrowser();
     if (why === undefined && browserRace !== undefined) {
-      const race = await browserRace();
+      const race = await browserRace(halves);
       return { racers: [...race.racers, ...cuda], host: race.browser, missing, close: () => race.close() };
     }
     if (wanted === 'browser') throw new Error(`--host browser: ${why}. --host node measures in Node.`);
@@ -96,6 +100,8 @@ async function raceOn(wanted: string | undefined): Promise<Race> {
 }
 
 async function main(): Promise<void> {
+  if (!halves && flags.storage !== 'f32')
+    throw new Error(`--storage: there is no "${flags.storage}"; choose f32 or f16.`);
   const chosen = flags.workload.split(',').map((name) => {
     const found = workloads.find((workload) => workload.name === name);
     if (found === undefined)

@@ -1,5 +1,5 @@
 /** Workloads on the webgpu backend, in Node or in a page. A step of a race ends when its loss has been read back. */
-import type { Executable } from '../../engine/backend.ts';
+import { defaultStorage, type Executable, type Storage } from '../../engine/backend.ts';
 import { adapterName, type GpuDevice, type GpuSource } from '../../engine/webgpu/device.ts';
 import type { GpuExecutable } from '../../engine/webgpu/executable.ts';
 import { webgpuBackend } from '../../engine/webgpu/index.ts';
@@ -48,8 +48,10 @@ async function figuresOf(device: GpuDevice, stepper: Stepper, segment: string): 
   };
 }
 
-export async function gpuServer(source: GpuSource): Promise<Server> {
-  const backend = webgpuBackend(source);
+/** `storage`: how the values of the forward pass lie in memory. */
+export async function gpuServer(source: GpuSource, storage: Storage = defaultStorage): Promise<Server> {
+  const whole = webgpuBackend(source);
+  const backend: typeof whole = { ...whole, compile: (plan, wish) => whole.compile(plan, { ...wish, storage }) };
   const device = await backend.device();
   let current: Stepper | undefined;
   return {

@@ -1,4 +1,4 @@
-import { defaultPrecision } from '../backend.ts';
+import { defaultPrecision, defaultStorage } from '../backend.ts';
 import type { AugmentationSettings } from '../data/augment.ts';
 import { EngineError } from '../errors.ts';
 import type { Fault } from '../errors.ts';
@@ -49,6 +49,7 @@ export function describeJob(job: TrainingJob): JobDescription {
       ...((job.recalibrateBatchNorm ?? 0) === 0 ? {} : { recalibrateBatchNorm: job.recalibrateBatchNorm }),
       ...((job.accumulate ?? 1) === 1 ? {} : { accumulate: job.accumulate }),
       ...precisionOf(job.precision),
+      ...storageOf(job.storage),
     }),
     seed: canonical(job.seed),
     ...startOf(job.start),
@@ -89,6 +90,10 @@ function stoppingOf(stopping: TrainingJob['earlyStopping']): object | null {
 
 function precisionOf(precision: TrainingJob['precision']): object {
   return precision === undefined || precision === defaultPrecision ? {} : { precision };
+}
+
+function storageOf(storage: TrainingJob['storage']): object {
+  return storage === undefined || storage === defaultStorage ? {} : { storage };
 }
 
 function gradientOf(gradient: TrainingJob['gradient']): object {

@@ -1,4 +1,4 @@
-import type { Backend, Executable } from '../backend.ts';
+import { leastInfiniteHalf, type Backend, type Executable } from '../backend.ts';
 import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { OpInstance, Plan, TrainingPlan } from '../plan/plan.ts';
@@ -63,9 +63,11 @@ export async function explainNonFiniteLoss(failure: NonFiniteLoss): Promise<Engi
     state.copyFrom(next);
   }
   const found = await firstNonFiniteOp(failure, step - 1);
-  const node = found?.node;
+  const node = found?.op.node;
   const where = found
-    ? `The first values that are infinite or not a number come from ${nameOf(found)}.`
+    ? found.isHalf
+      ? `The first values beyond half precision, which ends at 65504, come from ${nameOf(found.op)}; backend.storage=f32 has room for them.`
+      : `The first values that are infinite or not a number come from ${nameOf(found.op)}.`
     : 'Computed again in float64 all activations are finite: the values are too large for float32.';
   const message = `The loss of step ${step} is infinite or not a number. ${where} ${advice}`;
   return new EngineError('nonFinite', message, [{ ...(node === undefined ? {} : { node }), message }]);
@@ -76,20 +78,30 @@ const nameOf = ({ node, op }: OpInstance): string => (node === undefined ? `the 
 /** Step `t` (from 0) began with sound parameters and left one that is not. */
 async function spoiltParameter(failure: NonFiniteLoss, t: number, parameter: NonFiniteTensor): Promise<EngineError> {
   const found = await firstNonFiniteOp(failure, t);
-  if (found === undefined || found.phase === 'update') {
+  if (found === undefined || found.op.phase === 'update') {
     const error = nonFiniteParameter(parameter, t + 1);
     const message = `${error.message} Its gradient was finite: the update made it so.`;
     return new EngineError('nonFinite', message, [{ ...error.faults[0]!, message }]);
   }
-  const part = found.phase === 'backward' ? 'The first gradient' : 'The first value';
-  const { node } = found;
-  const message = `After step ${t + 1} "${parameter.name}" holds values that are infinite or not a number. ${part} that is not finite comes from ${nameOf(found)}. ${advice}`;
+  const part = found.op.phase === 'backward' ? 'The first gradient' : 'The first value';
+  const { node } = found.op;
+  const where = found.isHalf
+    ? `${part} beyond half precision, which ends at 65504, comes from ${nameOf(found.op)}; backend.storage=f32 has room for it.`
+    : `${part} that is not finite comes from ${nameOf(found.op)}.`;
+  const message = `After step ${t + 1} "${parameter.name}" holds values that are infinite or not a number. ${where} ${advice}`;
   return new EngineError('nonFinite', message, [{ ...(node === undefined ? {} : { node }), message }]);
 }
 
+interface Culprit {
+  readonly op: OpInstance;
+  /** Its values are finite, and too large for the half precision that the run keeps them in. */
+  readonly isHalf: boolean;
+}
+
 /** The first op of step `t` (from 0) with an output that is not finite, part by part; gradients are looked at too. */
-async function firstNonFiniteOp(failure: NonFiniteLoss, t: number): Promise<OpInstance | undefined> {
+async function firstNonFiniteOp(failure: NonFiniteLoss, t: number): Promise<Culprit | undefined> {
   const { plan, runner, state, data, reference } = failure;
+  const { halves } = failure.executable;
   const step = stepPlan(plan);
   const executable = await reference.compile(step);
   try {
@@ -105,7 +117,10 @@ async function firstNonFiniteOp(failure: NonFiniteLoss, t: number): Promise<OpIn
           if (spec.dtype !== 'f32') continue;
           const values = new Float32Array(sizeOf(spec.shape));
           await executable.read(id, values);
-          if (!isFinite(values)) return op;
+          if (!isFinite(values)) return { op, isHalf: false };
+          if (halves?.has(id) && values.some((value) => Math.abs(value) >= leastInfiniteHalf)) {
+            return { op, isHalf: true };
+          }
         }
       }
     }

@@ -1,4 +1,5 @@
 import { EngineError } from '../errors.ts';
+import type { TensorId } from '../ops/op.ts';
 import { inputOperands, outputOperands, withOperands } from '../ops/operands.ts';
 import type { OpInstance, Plan } from '../plan/plan.ts';
 import { build } from './build.ts';
@@ -36,6 +37,8 @@ export interface Tuner {
 interface Wish {
   /** Whether rounding somewhat more is allowed. */
   readonly fast: boolean;
+  /** Tensors that lie in half precision. */
+  readonly halves: ReadonlySet<TensorId>;
   /** Choices that are made already, as of a run that goes on; they come before everything else. */
   readonly given: Forms;
   readonly memory: FormMemory;
@@ -52,10 +55,10 @@ const leastGain = 0.95;
  * keeps it and gives it back gets the same bits again, whatever has been remembered meanwhile.
  */
 export async function chooseForms(plan: Plan, device: GpuDevice, wish: Wish): Promise<Forms> {
-  const { fast, given, memory, tuner } = wish;
+  const { fast, halves, given, memory, tuner } = wish;
   const classes = new Map<string, OpInstance>();
   for (const op of plan.segments.flatMap(({ ops }) => ops)) {
-    const key = classOf(plan, op, fast);
+    const key = classOf(plan, op, fast, halves);
     if (key !== undefined && !classes.has(key)) classes.set(key, op);
   }
   const chosen: Record<string, FormName> = {};
@@ -105,12 +108,14 @@ const roundMilliseconds = 3;
 const mostRuns = 64;
 
 /** Runs an op by itself, on zeros: no product takes another time for other numbers. */
-export function measureOnDevice(device: GpuDevice, usual: GpuTuning): MeasureWith {
+export function measureOnDevice(device: GpuDevice, usual: GpuTuning, halves: ReadonlySet<TensorId>): MeasureWith {
   return async (plan, op, form, clock) => {
-    const alone = planOf(plan, op);
+    const { alone, ids } = planOf(plan, op);
     const tuning = within(device.limits, withForm(usual, form));
     try {
-      const fusion = fusePlan(alone, device.limits.maxStorageBuffersPerShaderStage);
+      const fusion = fusePlan(alone, device.limits.maxStorageBuffersPerShaderStage, {
+        halves: new Set(alone.tensors.filter((_spec, i) => halves.has(ids[i]!)).map(({ id }) => id)),
+      });
       const placement = placeTensors(alone, fusion, device.limits);
       const executable = await build(alone, device, { fusion, placement, tuningOf: () => tuning, forms: {} });
       try {
@@ -136,12 +141,14 @@ export function measureOnDevice(device: GpuDevice, usual: GpuTuning): MeasureWit
   };
 }
 
-function planOf(plan: Plan, op: OpInstance): Plan {
+/** The op by itself, and which tensor of the plan each of its own stands for. */
+function planOf(plan: Plan, op: OpInstance): { readonly alone: Plan; readonly ids: readonly TensorId[] } {
   const reads = inputOperands(op).map(({ tensor }) => tensor);
   const ids = [...new Set([...reads, ...outputOperands(op).map(({ tensor }) => tensor)])];
-  return {
+  const alone: Plan = {
     // parameters, not inputs: those would go over from the host with every run
     tensors: ids.map((id, i) => ({ ...plan.tensors[id]!, id: i, role: reads.includes(id) ? 'parameter' : 'result' })),
     segments: [{ name: 'op', ops: [withOperands(op, (id) => ids.indexOf(id))] }],
   };
+  return { alone, ids };
 }

@@ -31,7 +31,7 @@ const limitNames = [
   'minStorageBufferOffsetAlignment',
 ] as const satisfies readonly (keyof GpuLimits)[];
 
-const usefulFeatures: readonly GPUFeatureName[] = ['timestamp-query', 'subgroups'];
+const usefulFeatures: readonly GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16'];
 
 /** Where WebGPU comes from: `navigator.gpu`, or Dawn's object in Node. The engine itself reaches for neither. */
 export type GpuSource = () => GPU | undefined | Promise<GPU | undefined>;
@@ -52,13 +52,13 @@ export function adapterName({ vendor, architecture, device, description }: Adapt
   return name || 'unnamed adapter';
 }
 
-/** What a backend's adapter is called and whether it is software; null where there is none or it gives no device. */
+/** What a backend's adapter is called, whether it is software and has half precision; null where there is none or it gives no device. */
 export async function adapterOf(
   backend: () => Promise<{ device(): Promise<GpuDevice> }>,
-): Promise<{ readonly name: string; readonly software: boolean } | null> {
+): Promise<{ readonly name: string; readonly software: boolean; readonly halves: boolean } | null> {
   try {
-    const { adapter } = await (await backend()).device();
-    return { name: adapterName(adapter), software: adapter.isSoftware };
+    const { adapter, gpu } = await (await backend()).device();
+    return { name: adapterName(adapter), software: adapter.isSoftware, halves: gpu.features.has('shader-f16') };
   } catch (error) {
     if (error instanceof EngineError && error.code === 'device') return null;
     throw error;

@@ -1,7 +1,9 @@
+import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { OpInstance } from '../plan/plan.ts';
 import { joinDeclarations } from './declarations.ts';
 import type { GpuArray, GpuContext, GpuDispatch, GpuTensor } from './kernel.ts';
+import { halfOf } from './half.ts';
 import { elementwiseOf } from './kernels/links.ts';
 
 interface Chain {
@@ -14,6 +16,7 @@ interface Chain {
 /** A dispatch with what `emit` means written out: the result goes to memory, and so does what the links make of it. */
 export function withEpilogue(dispatch: GpuDispatch, { links, roots, elided, context }: Chain): GpuDispatch {
   const { emit = {}, ...rest } = dispatch;
+  requireWhole(dispatch);
   const [emitted] = Object.entries(emit);
   if (emitted === undefined) return dispatch;
   const [name, result] = emitted;
@@ -24,10 +27,16 @@ export function withEpilogue(dispatch: GpuDispatch, { links, roots, elided, cont
   /** Names of the values at hand, by the root of their tensor. */
   const values = new Map<TensorId, string>();
   const keep = (tensor: GpuTensor, target: string, value: string): void => {
-    values.set(roots[tensor.id]!, value);
+    const isHalf = tensor.dtype === 'f16';
+    // who computes from a value that is kept computes from what was kept, as the way back will
+    values.set(roots[tensor.id]!, isHalf && !elided.has(roots[tensor.id]!) ? `f32(half_${target})` : value);
     if (elided.has(roots[tensor.id]!)) return;
     write[target] = tensor;
-    lines.push(`  ${target}[i] = ${value};`);
+    if (isHalf) {
+      functions.push(halfOf);
+      lines.push(`  let half_${target} = half_of(${value});`);
+    }
+    lines.push(`  ${target}[i] = ${isHalf ? `half_${target}` : value};`);
   };
   keep(result, name, 'value');
   links.forEach((link, number) => {
@@ -57,4 +66,12 @@ export function withEpilogue(dispatch: GpuDispatch, { links, roots, elided, cont
     write,
     functions: joinDeclarations([...functions, `fn emit_${name}(i: u32, value: f32) {\n${lines.join('\n')}\n}`]),
   };
+}
+
+/** What is not emitted is written as kernels write it, in f32. */
+function requireWhole({ label, write, update, atomic }: GpuDispatch): void {
+  for (const [name, array] of [write, update, atomic].flatMap((record) => Object.entries(record ?? {}))) {
+    if (array?.dtype !== 'f16') continue;
+    throw new EngineError('plan', `Kernel "${label}" writes "${name}", which lies in half precision, without emit.`);
+  }
 }

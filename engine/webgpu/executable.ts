@@ -3,6 +3,7 @@ import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
 import type { Plan, TensorSpec } from '../plan/plan.ts';
 import { formatShape, sizeOf, type TensorValues } from '../tensor.ts';
+import { decodeHalves } from './half.ts';
 import { bufferUsage, mapRead, type AdapterDescription, type GpuDevice } from './device.ts';
 import type { Chunk, GpuView, Placement, StreamPlacement } from './memory.ts';
 import { ImageStream } from './stream.ts';
@@ -45,6 +46,7 @@ export class GpuExecutable implements Executable {
   readonly queued = true;
   readonly adapter: AdapterDescription;
   readonly forms: Readonly<Record<string, string>>;
+  readonly halves: ReadonlySet<TensorId>;
   /** Only where there is something to look ahead for. */
   readonly lookAhead?: (pixels: TensorId, images: Int32Array) => void;
   /** Asked at every run where its pass notes the GPU's clock; for measurements (passTimer.ts). */
@@ -77,6 +79,7 @@ export class GpuExecutable implements Executable {
     this.#buffers = buffers;
     this.#segments = segments;
     this.forms = forms;
+    this.halves = placement.halves;
     this.bytes = buffers.reduce((sum, buffer) => sum + buffer.size, 0);
     this.#inputs = new Uint8Array(placement.buffers[placement.inputs]!);
     this.#streams = placement.streams.map((stream) => this.#openStream(stream));
@@ -106,6 +109,12 @@ export class GpuExecutable implements Executable {
       stream.images.source = bytes;
       return;
     }
+    if (this.halves.has(tensor)) {
+      throw new EngineError(
+        'plan',
+        `Tensor "${spec.name}" is computed on the device, in half precision; it is not written.`,
+      );
+    }
     for (const { view, begin } of this.#parts(spec)) {
       const part = bytes.subarray(begin, begin + view.bytes);
       if (view.buffer === this.#placement.inputs) this.#note(view, part);
@@ -122,6 +131,13 @@ export class GpuExecutable implements Executable {
       return;
     }
     this.#flush();
+    if (this.halves.has(tensor)) {
+      const view = this.#placement.views[tensor]!;
+      const halves = new Uint8Array(view.bytes);
+      await this.#fetch(spec, view, halves);
+      decodeHalves(halves, into as Float32Array);
+      return;
+    }
     // all copies are in the queue before the first one is waited for
     const reads = this.#parts(spec).map(({ view, begin }) => this.#fetch(spec, view, bytes.subarray(begin)));
     await Promise.all(reads);

@@ -1,4 +1,4 @@
-import type { OpName } from '../ops/op.ts';
+import type { OpName, TensorId } from '../ops/op.ts';
 import { inputOperands, outputOperands } from '../ops/operands.ts';
 import type { OpInstance, Plan } from '../plan/plan.ts';
 import { sizeOf } from '../tensor.ts';
@@ -40,11 +40,19 @@ const products: readonly OpName[] = [
   'conv2dGradWeight',
 ];
 
-/** Class of an op whose form is chosen: op, attributes and shapes. Undefined for ops that have one form. */
-export function classOf(plan: Plan, op: OpInstance, fast: boolean): string | undefined {
+/**
+ * Class of an op whose form is chosen: op, attributes, shapes, and which tensors lie in half precision (`halves`). Undefined for
+ * ops that have one form.
+ */
+export function classOf(
+  plan: Plan,
+  op: OpInstance,
+  fast: boolean,
+  halves: ReadonlySet<TensorId> = new Set(),
+): string | undefined {
   if (!products.includes(op.op)) return undefined;
   const shapes = [...inputOperands(op), ...outputOperands(op)].map(
-    ({ slot, tensor }) => `${slot}=${plan.tensors[tensor]!.shape.join('x')}`,
+    ({ slot, tensor }) => `${slot}=${plan.tensors[tensor]!.shape.join('x')}${halves.has(tensor) ? 'f16' : ''}`,
   );
   const attrs = Object.entries(op.attrs).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   return [op.op, ...attrs, ...shapes, ...(fast ? [] : ['exact'])].join(' ');

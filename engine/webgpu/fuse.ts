@@ -21,6 +21,8 @@ export interface Fusion {
   readonly roots: readonly TensorId[];
   /** Results that nobody reads outside their group; they have no memory. */
   readonly elided: ReadonlySet<TensorId>;
+  /** Tensors that lie in memory in half precision (half.ts). */
+  readonly halves: ReadonlySet<TensorId>;
 }
 
 /** Bindings of the dispatch that writes the result of an op others may be linked to; the result is the first output. */
@@ -77,7 +79,11 @@ export const resultOf = (op: OpInstance): TensorId => {
  * Finds chains: an op moves up to the one whose result it reads, if nothing that it reads besides is written in between. A
  * group stays within `mostBindings`. With `fuses` false every op stays by itself.
  */
-export function fusePlan(plan: Plan, mostBindings: number, fuses = true): Fusion {
+export function fusePlan(
+  plan: Plan,
+  mostBindings: number,
+  { fuses = true, halves = new Set() }: Partial<Pick<Fusion, 'fuses' | 'halves'>> = {},
+): Fusion {
   const roots = flattenRoots(plan);
   const root = (id: TensorId): TensorId => roots[id]!;
   const segments = plan.segments.map(({ name, ops }) => {
@@ -87,7 +93,7 @@ export function fusePlan(plan: Plan, mostBindings: number, fuses = true): Fusion
       groups: fuses ? groupsOf(plan, moving, root, mostBindings) : moving.map((head) => ({ head, links: [] })),
     };
   });
-  return { fuses, segments, roots, elided: elidedIn(plan, segments, root) };
+  return { fuses, segments, roots, elided: elidedIn(plan, segments, root), halves };
 }
 
 /** Random draws depend on the step alone: they come first, so that they keep no chain from being one. */

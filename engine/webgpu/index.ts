@@ -1,12 +1,14 @@
-import type { Backend, CompileOptions } from '../backend.ts';
+import { noHalvesWords, type Backend, type CompileOptions } from '../backend.ts';
 import { EngineError } from '../errors.ts';
+import type { TensorId } from '../ops/op.ts';
 import type { OpInstance, Plan } from '../plan/plan.ts';
 import { chooseForms, measureOnDevice, type FormMemory, type Tuner } from './autotune.ts';
 import { build } from './build.ts';
-import { GpuDevice, type AdapterDescription, type GpuSource } from './device.ts';
+import { adapterName, GpuDevice, type AdapterDescription, type GpuSource } from './device.ts';
 import type { GpuExecutable } from './executable.ts';
 import { classOf, withForm } from './forms.ts';
 import { fusePlan } from './fuse.ts';
+import { halfTensors } from './half.ts';
 import type { GpuTuning } from './kernel.ts';
 import { placeTensors } from './memory.ts';
 import { subgroupSizeOf } from './subgroups.ts';
@@ -75,18 +77,21 @@ async function compile(
   const fast = wish.precision !== 'exact';
   const { isSoftware } = device.adapter;
   const subgroup = (options.subgroups ?? !isSoftware) ? await subgroupSizeOf(device) : 0;
+  const halves = wish.storage === 'f16' ? halfTensors(plan) : new Set<TensorId>();
+  if (wish.storage === 'f16') requireHalves(device);
   const usual: GpuTuning = { ...defaultTuning(limits, isSoftware), subgroup, ...options.tuning };
   const forms = await chooseForms(plan, device, {
     fast,
+    halves,
     given: wish.forms ?? {},
     memory: options.memory,
-    tuner: options.tuner && { measure: measureOnDevice(device, usual), ...options.tuner },
+    tuner: options.tuner && { measure: measureOnDevice(device, usual, halves), ...options.tuner },
   });
   const tuningOf = (op: OpInstance): GpuTuning => {
-    const key = classOf(plan, op, fast);
+    const key = classOf(plan, op, fast, halves);
     return within(limits, withForm(usual, key === undefined ? undefined : forms[key]));
   };
-  const fusion = fusePlan(plan, limits.maxStorageBuffersPerShaderStage, options.fuse);
+  const fusion = fusePlan(plan, limits.maxStorageBuffersPerShaderStage, { fuses: options.fuse ?? true, halves });
   const placement = placeTensors(plan, fusion, limits, options.dataBytes);
   try {
     return await build(plan, device, { fusion, placement, tuningOf, forms });
@@ -96,4 +101,10 @@ async function compile(
     if (streamed.streams.length === placement.streams.length) throw error;
     return build(plan, device, { fusion, placement: streamed, tuningOf, forms });
   }
+}
+
+/** Never silently f32: who asked for half precision gets it, or is told what to do. */
+function requireHalves({ gpu, adapter }: GpuDevice): void {
+  if (gpu.features.has('shader-f16')) return;
+  throw new EngineError('storage', noHalvesWords(adapterName(adapter)));
 }

@@ -4,9 +4,12 @@ import type { DType, Shape } from '../tensor.ts';
 import type { GpuLimits } from './device.ts';
 import type { Chunk, GpuView } from './memory.ts';
 
+/** How an element lies in memory. Half precision (f16) is f32 to everybody who computes. */
+export type StoredType = DType | 'f16';
+
 /** Something a kernel can bind: a tensor of the plan, a part of it, workspace, or a table of constants. */
 export interface GpuArray {
-  readonly dtype: DType;
+  readonly dtype: StoredType;
   /** Elements. */
   readonly size: number;
   readonly view: GpuView;
@@ -23,7 +26,8 @@ type Bindings = Readonly<Record<string, GpuArray | undefined>>;
 /**
  * One dispatch as a kernel declares it. In its code
  * - `emit_name(i, value)` gives element i of the one f32 tensor of `emit` its value: every element exactly once. What is computed
- *   from it element by element may follow there, before it goes to memory, or instead;
+ *   from it element by element may follow there, before it goes to memory, or instead. Only what is emitted may lie in memory in
+ *   half precision (half.ts);
  * - `name(i)` is element i of an array of `read` (f32, i32, or u32 from 0 to 255 for u8);
  * - `name[i]` is element i of one of `write` or `update`, of u8 arrays the word with elements 4i to 4i + 3;
  * - `group` (u32) is the number of the workgroup, `lid` (u32) that of the invocation in it.

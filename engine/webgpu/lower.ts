@@ -32,7 +32,8 @@ export function lowerPlan(
   tuningOf: (op: OpInstance) => GpuTuning,
 ): LoweredPlan {
   const tensors = plan.tensors.map(({ id, name, shape, dtype }): GpuTensor => {
-    return { id, name, shape, dtype, size: sizeOf(shape), view: placement.views[id]! };
+    const stored = placement.halves.has(id) ? 'f16' : dtype;
+    return { id, name, shape, dtype: stored, size: sizeOf(shape), view: placement.views[id]! };
   });
   const tables = new ConstantTable(constantsBuffer(placement));
   let workspaceBytes = 0;

@@ -1,7 +1,7 @@
 import { EngineError } from '../errors.ts';
 import type { TensorId } from '../ops/op.ts';
 import { withOperands } from '../ops/operands.ts';
-import { planMemory } from '../plan/memory.ts';
+import { planMemory, type MemoryOptions } from '../plan/memory.ts';
 import type { Plan, Segment, TensorRole, TensorSpec } from '../plan/plan.ts';
 import { formatShape, sizeOf } from '../tensor.ts';
 import { bytesOf } from './bytes.ts';
@@ -26,13 +26,15 @@ export interface Chunk {
   readonly rows: number;
 }
 
-/** Where every tensor lies, dense and row-major as the host sees it; u8 values four to a word. */
+/** Where every tensor lies, dense and row-major as the host sees it; u8 values four to a word, halves two. */
 export interface Placement {
   /** By tensor. Of a tensor in chunks, the first one. */
   readonly views: readonly GpuView[];
   readonly chunks: ReadonlyMap<TensorId, readonly Chunk[]>;
   /** Data tensors that are not resident, with their rings, whose memory is the view of the tensor. */
   readonly streams: readonly StreamPlacement[];
+  /** Tensors that lie in half precision. */
+  readonly halves: ReadonlySet<TensorId>;
   /** Bytes of each buffer. */
   readonly buffers: readonly number[];
   /** Number of the buffer of small tensors that the host writes before a run. */
@@ -98,6 +100,7 @@ export function placeTensors(
     views: plan.tensors.map(({ id }) => (fusion.elided.has(root[id]!) ? nowhere : views[root[id]!]!)),
     chunks,
     streams,
+    halves: fusion.halves,
     buffers: placer.buffers,
     inputs,
   };
@@ -145,7 +148,8 @@ class Placer {
   }
 
   /** Activations share memory by their lifetimes, in one arena or, beyond the largest buffer, in several. */
-  activations(plan: Plan, { segments, roots, elided }: Fusion, views: (GpuView | undefined)[]): void {
+  activations(plan: Plan, { segments, roots, elided, halves }: Fusion, views: (GpuView | undefined)[]): void {
+    const bytesOn = (spec: TensorSpec): number => Math.max(bytesOf(spec, halves.has(spec.id)), 4);
     const merged: Plan = {
       tensors: plan.tensors,
       segments: segments.map(({ name, groups }) => ({
@@ -161,16 +165,16 @@ class Placer {
     );
     const timeOf = (segment: Segment, op: number): number => times.get(segment.name)![op]!;
     const own = plan.tensors.filter(({ id, role }) => role === 'activation' && roots[id] === id && !elided.has(id));
-    for (const spec of own) this.#require(spec, bytesOf(spec));
+    for (const spec of own) this.#require(spec, bytesOn(spec));
     for (let count = 1; ; count++) {
-      const arenas = arenasOf(merged, own, count, timeOf);
+      const arenas = arenasOf(merged, own, count, { bytesOf: bytesOn, timeOf });
       if (arenas.some(({ bytes }) => bytes > this.#limits.maxBufferSize) && count < own.length) continue;
       for (const { tensors, offsets, bytes } of arenas) {
         if (tensors.size === 0) continue;
         const buffer = this.#open();
         this.buffers[buffer] = Math.max(bytes, alignment);
         for (const id of tensors) {
-          views[id] = { buffer, offset: offsets[id]!, bytes: Math.max(bytesOf(plan.tensors[id]!), 4) };
+          views[id] = { buffer, offset: offsets[id]!, bytes: bytesOn(plan.tensors[id]!) };
         }
       }
       return;
@@ -216,7 +220,7 @@ function arenasOf(
   plan: Plan,
   specs: readonly TensorSpec[],
   count: number,
-  timeOf: (segment: Segment, op: number) => number,
+  { bytesOf, timeOf }: Required<Pick<MemoryOptions, 'bytesOf' | 'timeOf'>>,
 ): Arena[] {
   const groups = Array.from({ length: count }, () => ({ tensors: new Set<TensorId>(), sum: 0 }));
   for (const spec of [...specs].sort((a, b) => bytesOf(b) - bytesOf(a) || a.id - b.id)) {
@@ -226,7 +230,7 @@ function arenasOf(
   }
   return groups.map(({ tensors }) => {
     const memory = planMemory(plan, {
-      bytesOf: (spec) => (tensors.has(spec.id) ? Math.max(bytesOf(spec), 4) : 0),
+      bytesOf: (spec) => (tensors.has(spec.id) ? bytesOf(spec) : 0),
       alignment,
       timeOf,
     });

@@ -1,6 +1,5 @@
-import type { DType } from '../tensor.ts';
 import type { BindingAccess } from './device.ts';
-import type { GpuArray, GpuDispatch, GpuTuning } from './kernel.ts';
+import type { GpuArray, GpuDispatch, GpuTuning, StoredType } from './kernel.ts';
 import type { GpuView } from './memory.ts';
 
 /** A float32 literal. */
@@ -18,7 +17,9 @@ export interface Program {
   readonly workgroups: readonly [x: number, y: number, z: number];
 }
 
-const scalar = { f32: 'f32', i32: 'i32', u8: 'u32' } as const satisfies Record<DType, string>;
+/** Element of a binding, and what `name(i)` gives of it. */
+const stored = { f32: 'f32', i32: 'i32', u8: 'u32', f16: 'f16' } as const satisfies Record<StoredType, string>;
+const scalar = { ...stored, f16: 'f32' } as const satisfies Record<StoredType, string>;
 const words = ({ dtype, size }: GpuArray): number => (dtype === 'u8' ? Math.ceil(size / 4) : size);
 const sameView = (a: GpuView, b: GpuView): boolean =>
   a.buffer === b.buffer && a.offset === b.offset && a.bytes === b.bytes;
@@ -42,7 +43,7 @@ export function programOf(dispatch: GpuDispatch, mostPerDimension: number): Prog
   const writtenBuffers = new Set(written.map(([, { view }]) => view.buffer));
   const bindings: { view: GpuView; access: BindingAccess; variable: string }[] = [];
   const lines: string[] = [];
-  const bind = (variable: string, array: GpuArray, element: string = scalar[array.dtype]): void => {
+  const bind = (variable: string, array: GpuArray, element: string = stored[array.dtype]): void => {
     // within one dispatch a buffer is either read or written, also in parts that do not overlap
     const access = writtenBuffers.has(array.view.buffer) ? 'write' : 'read';
     const mode = access === 'read' ? 'read' : 'read_write';
@@ -62,16 +63,15 @@ export function programOf(dispatch: GpuDispatch, mostPerDimension: number): Prog
       bind(`${name}_`, array);
       found = bindings.at(-1)!;
     }
-    const value =
-      array.dtype === 'u8' ? `extractBits(${found.variable}[i >> 2u], (i & 3u) * 8u, 8u)` : `${found.variable}[i]`;
-    lines.push(`fn ${name}(i: u32) -> ${scalar[array.dtype]} { return ${value}; }`);
+    lines.push(`fn ${name}(i: u32) -> ${scalar[array.dtype]} { return ${elementOf(found.variable, array.dtype)}; }`);
   }
   const [x, y, z] = gridOf(groups, mostPerDimension);
   const plane = z === 1 ? '' : `workgroup.z * ${x * y}u + `;
   const number = y === 1 ? 'workgroup.x' : `${plane}workgroup.y * ${x}u + workgroup.x`;
   const guard = x * y * z === groups ? '' : `\n  if (group >= ${groups}u) { return; }`;
   const enable = functions.includes('subgroupShuffleXor') ? 'enable subgroups;\n' : '';
-  const code = `${enable}${lines.join('\n')}
+  const half = lines.some((line) => line.includes('array<f16')) ? 'enable f16;\n' : '';
+  const code = `${half}${enable}${lines.join('\n')}
 ${functions}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lid: u32) {
@@ -80,6 +80,12 @@ ${body}
 }
 `;
   return { label, code, bindings: bindings.map(({ view, access }) => ({ view, access })), workgroups: [x, y, z] };
+}
+
+/** Element `i` of a bound array, as kernels compute with it. */
+function elementOf(variable: string, dtype: StoredType): string {
+  if (dtype === 'u8') return `extractBits(${variable}[i >> 2u], (i & 3u) * 8u, 8u)`;
+  return dtype === 'f16' ? `f32(${variable}[i])` : `${variable}[i]`;
 }
 
 /**

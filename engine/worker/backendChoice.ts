@@ -1,4 +1,5 @@
-import type { BackendName } from '../backend.ts';
+import { defaultStorage, noHalvesWords, type BackendName, type Storage } from '../backend.ts';
+import { EngineError } from '../errors.ts';
 import type { TrainingJob } from './protocol.ts';
 
 /** What a job asks for: a backend, or the faster one. */
@@ -12,6 +13,8 @@ export interface BackendChoice {
   readonly reason: string;
   /** The graphics adapter, where there is one; not what runs on the CPU. */
   readonly adapter: string | null;
+  /** Of a job that asks for half precision: what it got. Left out: float32, as asked for. */
+  readonly storage?: Storage;
   /** What 'auto' measured of this very plan, in milliseconds a step. */
   readonly measured: readonly { readonly backend: BackendName; readonly millisecondsPerStep: number }[];
 }
@@ -21,6 +24,8 @@ export interface GraphicsAdapter {
   readonly name: string;
   /** Computes on the processor: right, and slower than the cpu backend. */
   readonly software: boolean;
+  /** Whether it can store half precision. Left out: nobody looked. */
+  readonly halves?: boolean;
 }
 
 /** Milliseconds of training that are measured on each backend. */
@@ -39,9 +44,28 @@ export interface ChoosingHost {
 
 /**
  * Decides where a job runs. 'auto' measures a few steps of this very plan on the CPU and on the GPU and takes the faster: small
- * networks are often faster on the CPU. A software adapter is never taken, nor a GPU that cannot run the plan.
+ * networks are often faster on the CPU. A software adapter is never taken, nor a GPU that cannot run the plan. Throws
+ * EngineError('storage') where the job asks for the GPU by name and for half precision, and its adapter has none.
  */
 export async function chooseBackend(job: TrainingJob, host: ChoosingHost): Promise<BackendChoice> {
+  return withStorage(job, await chosenFor(job, host));
+}
+
+/** The choice with how values are stored there; where that is not what the job asks for, the reason says so. */
+export function withStorage(
+  { storage = defaultStorage }: Pick<TrainingJob, 'storage'>,
+  choice: BackendChoice,
+): BackendChoice {
+  const { storage: _, ...rest } = choice;
+  if (storage === 'f32') return rest;
+  if (choice.backend === 'webgpu') return { ...rest, storage };
+  return { ...rest, reason: `${choice.reason} ${wholeWords}`, storage: 'f32' };
+}
+
+const wholeWords =
+  'Half precision storage (backend.storage=f16) is for graphics cards that have it: this run keeps float32.';
+
+async function chosenFor(job: TrainingJob, host: ChoosingHost): Promise<BackendChoice> {
   const asked = job.backend;
   const cpu = (
     reason: string,
@@ -60,6 +84,7 @@ export async function chooseBackend(job: TrainingJob, host: ChoosingHost): Promi
   if (asked === 'webgpu') {
     // whatever is wrong with it, the run will say it better
     const adapter = (await host.adapter?.(true).catch(() => null)) ?? null;
+    if (adapter && lacksHalves(job, adapter)) throw new EngineError('storage', noHalvesWords(adapter.name));
     const reason = adapter?.software === true ? softwareWords(adapter.name) : 'The spec asks for it.';
     return { asked, backend: 'webgpu', reason, adapter: adapter?.name ?? null, measured: [] };
   }
@@ -73,6 +98,7 @@ export async function chooseBackend(job: TrainingJob, host: ChoosingHost): Promi
   if (adapter.software) {
     return cpu(`The graphics adapter ${adapter.name} computes on the CPU itself, which is slower.`, adapter.name);
   }
+  if (lacksHalves(job, adapter)) return cpu(`${adapter.name} has no half precision.`, adapter.name);
   const onCpu = await host.measure(job, 'cpu');
   try {
     const onGpu = await host.measure(job, 'webgpu');
@@ -89,6 +115,9 @@ export async function chooseBackend(job: TrainingJob, host: ChoosingHost): Promi
     ]);
   }
 }
+
+const lacksHalves = ({ storage }: TrainingJob, { halves }: GraphicsAdapter): boolean =>
+  storage === 'f16' && halves === false;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

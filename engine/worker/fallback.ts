@@ -1,5 +1,5 @@
 import { EngineError } from '../errors.ts';
-import type { BackendChoice } from './backendChoice.ts';
+import { withStorage, type BackendChoice } from './backendChoice.ts';
 import type { TrainingEvent, TrainingJob } from './protocol.ts';
 
 /**
@@ -37,11 +37,11 @@ export function onCpu(
   const where = step === 0 ? 'before the first step' : `after step ${step}`;
   const from = resumeFrom === null ? 'begins anew' : 'goes on from its last checkpoint';
   return {
-    choice: {
+    choice: withStorage(job, {
       ...choice,
       backend: 'cpu',
       reason: `The GPU failed ${where}: ${error.message} The run ${from} on the CPU.`,
-    },
+    }),
     job: { ...job, resumeFrom },
   };
 }

@@ -1,6 +1,6 @@
 import type { AugmentationSettings } from '../data/augment.ts';
 import type { FoldSettings, SplitKind } from '../data/split.ts';
-import type { BackendName, Precision, Variant } from '../backend.ts';
+import type { BackendName, Precision, Storage, Variant } from '../backend.ts';
 import type { StepProbe } from '../diagnostics/measures.ts';
 import type { DiagnosticsSettings } from '../diagnostics/settings.ts';
 import type { GraphDocument } from '../graph/document.ts';
@@ -74,6 +74,8 @@ export interface TrainingJob {
   readonly fallback?: boolean;
   /** How convolutions are computed. Left out: the default, 'fast'. */
   readonly precision?: Precision;
+  /** How a GPU keeps the values of the forward pass; a CPU has float32 alone, and the choice says so. Left out: the default, 'f32'. */
+  readonly storage?: Storage;
   /** Forms of kernels that a run which is repeated has recorded (its checkpoint has them). Left out: the backend chooses. */
   readonly forms?: Readonly<Record<string, string>>;
   readonly threads: number;

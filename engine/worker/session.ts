@@ -112,6 +112,7 @@ class TrainingSession {
       compile: {
         threads: job.threads,
         ...(job.precision && { precision: job.precision }),
+        ...(job.storage && { storage: job.storage }),
         ...(spawn ? { spawn } : {}),
         ...(memoryLimit === undefined ? {} : { memoryLimit }),
       },

@@ -1,4 +1,10 @@
+import type { EngineErrorCode } from '../../engine/index.ts';
 import { errorRecordSchema, type ErrorRecord } from './records.ts';
+
+interface Entry {
+  readonly exit: number;
+  readonly meaning: string;
+}
 
 /**
  * Every error that the lab and its shells answer with, and the exit code of a terminal command that ends in it.
@@ -21,12 +27,13 @@ export const errorCatalogue = {
   plan: { exit: 1, meaning: 'a training plan failed its own checks' },
   device: { exit: 1, meaning: 'this machine lacks what the backend needs' },
   memory: { exit: 1, meaning: 'a run needs more memory than there is' },
+  storage: { exit: 1, meaning: 'the graphics adapter lacks the storage that a spec asks for' },
   threads: { exit: 1, meaning: 'a training thread died' },
   interrupted: { exit: 130, meaning: 'the work was interrupted; runs can be resumed' },
   disconnected: { exit: 1, meaning: 'the connection to the lab closed before it answered' },
   closed: { exit: 1, meaning: 'the lab is closing and takes no more calls' },
   unexpected: { exit: 1, meaning: 'a defect in the program' },
-} as const satisfies Record<string, { exit: number; meaning: string }>;
+} as const satisfies Record<string, Entry> & Record<EngineErrorCode, Entry>;
 export type LabErrorCode = keyof typeof errorCatalogue;
 
 export type LabFault = ErrorRecord['faults'][number];

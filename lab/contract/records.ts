@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { storages } from '../../engine/index.ts';
 import { specSchema } from '../spec/schema.ts';
 
 /**
@@ -32,6 +33,8 @@ export const backendChoiceSchema = z.object({
   reason: z.string(),
   /** The graphics adapter of the machine, where one was asked for. */
   adapter: z.string().nullable(),
+  /** Of a run that asks for half precision (f16): how values of the forward pass were kept. Left out: in f32, as asked for. */
+  storage: z.enum(storages).optional(),
   measured: z.array(z.object({ backend: z.enum(['cpu', 'webgpu', 'reference']), millisecondsPerStep: z.number() })),
 });
 

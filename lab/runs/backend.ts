@@ -9,8 +9,8 @@ export function sameBackend({ backendChoice }: Pick<RunRecord, 'backendChoice'>)
 const names: Readonly<Record<BackendName, string>> = { cpu: 'the CPU', webgpu: 'the GPU', reference: 'the reference' };
 
 /** A choice in words, for the run's events; undefined where there was nothing to choose. */
-export function choiceWords({ asked, backend, reason, adapter }: BackendChoice): string | undefined {
-  if (asked === backend && adapter === null) return undefined;
+export function choiceWords({ asked, backend, reason, adapter, storage }: BackendChoice): string | undefined {
+  if (asked === backend && adapter === null && storage !== 'f16') return undefined;
   const where = backend === 'webgpu' && adapter !== null ? adapter : names[backend];
-  return `Trains on ${where}. ${reason}`;
+  return `Trains on ${where}${storage === 'f16' ? ', activations in half precision (f16)' : ''}. ${reason}`;
 }

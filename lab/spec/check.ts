@@ -62,6 +62,7 @@ export function checkSpec(json: unknown, datasets: readonly DatasetRecord[]): Sp
   const spec = parsed.success ? parsed.data : null;
   if (spec && graph?.checked?.ok) faults.push(...watchedFaults(spec, graph.checked));
   if (spec && dataset) faults.push(...crossFaults(spec, dataset));
+  if (spec) faults.push(...storageFaults(spec.backend));
   return {
     ok: faults.length === 0,
     faults,
@@ -152,6 +153,13 @@ function onNode(fault: LabFault, document: unknown): LabFault {
 const images = (n: number): string => (n === 1 ? '1 image' : `${n} images`);
 
 /** What fits no single field. */
+/** A processor stores float32 alone; what asks for a processor and for halves cannot mean both. */
+function storageFaults({ kind, storage }: Spec['backend']): LabFault[] {
+  if (storage === 'f32' || kind === 'webgpu' || kind === 'auto') return [];
+  const message = `backend.storage: f16 is for graphics cards, and backend.kind is ${kind}, which keeps float32; choose backend.kind=webgpu or auto, or backend.storage=f32.`;
+  return [{ message }];
+}
+
 function crossFaults(spec: Spec, dataset: DatasetRecord): LabFault[] {
   const faults: LabFault[] = [];
   const { trainImages, folds } = spec.data;

@@ -1,4 +1,4 @@
-import { defaultPrecision } from '../../engine/index.ts';
+import { defaultPrecision, defaultStorage } from '../../engine/index.ts';
 import type { Spec } from './schema.ts';
 import type { SpecStart } from './start.ts';
 
@@ -39,6 +39,7 @@ export const laterFields: Readonly<Record<string, unknown>> = {
   'training.recalibrateBatchNorm': 0,
   'training.earlyStopping.restoreBest': false,
   'backend.precision': defaultPrecision,
+  'backend.storage': defaultStorage,
   start: null,
 };
 
@@ -60,11 +61,11 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
 type Essence = Omit<Spec, 'name' | 'backend' | 'training' | 'start'> & {
   start?: object;
   training: Omit<Spec['training'], 'diagnostics'>;
-  backend?: Pick<Spec['backend'], 'precision'>;
+  backend?: Partial<Pick<Spec['backend'], 'precision' | 'storage'>>;
 };
 
 /**
- * What decides the result: no name, of the backend only a precision that is not the default, no diagnostics, no blocks, titles and
+ * What decides the result: no name, of the backend only a precision and a storage that are not the default, no diagnostics, no blocks, titles and
  * places of nodes, no later field at its default; of a start not where its weights came from.
  */
 function essence(spec: Spec): Essence {
@@ -72,7 +73,7 @@ function essence(spec: Spec): Essence {
   const nodes = spec.model.nodes.map(({ position: _position, title: _title, ...node }) => node);
   const { diagnostics: _diagnostics, ...training } = rest.training;
   const { blocks: _blocks, ...model } = rest.model;
-  const { precision } = spec.backend;
+  const { kind: _kind, fallback: _fallback, threads: _threads, ...numbers } = backend;
   // what a fold holds out follows from the folds alone
   const { validation: _validation, ...data } = rest.data;
   // a run in stages is as long as they are
@@ -82,7 +83,7 @@ function essence(spec: Spec): Essence {
     data: spec.data.folds === null ? rest.data : (data as Essence['data']),
     training: spec.training.stages.length > 0 ? (staged as Essence['training']) : training,
     model: { ...model, nodes },
-    ...(backend.precision === undefined ? {} : { backend: { precision } }),
+    ...(Object.keys(numbers).length === 0 ? {} : { backend: numbers }),
     ...(spec.start ? { start: essentialStart(spec.start) } : {}),
   };
 }

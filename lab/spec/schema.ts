@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defaultPrecision, mostFolds, precisions } from '../../engine/index.ts';
+import { defaultPrecision, defaultStorage, mostFolds, precisions, storages } from '../../engine/index.ts';
 import { diagnosticsSchema, usualDiagnostics } from './diagnostics.ts';
 import { augmentationSchema } from './augmentation.ts';
 import { lossSchema } from './loss.ts';
@@ -155,10 +155,16 @@ export const specSchema = z.strictObject({
         .enum(precisions)
         .default(defaultPrecision)
         .describe('fast: 3x3 convolutions by Winograd transforms; exact: as products and sums of the plain definition'),
+      storage: z
+        .enum(storages)
+        .default(defaultStorage)
+        .describe(
+          'f16: a GPU that has half precision keeps the values of the forward pass in it, in half the memory; all else stays f32',
+        ),
     })
-    .default({ kind: 'auto', fallback: true, threads: 0, precision: defaultPrecision })
+    .default({ kind: 'auto', fallback: true, threads: 0, precision: defaultPrecision, storage: defaultStorage })
     .describe(
-      'Where and how it runs; of this only the precision has an influence on the result and counts in the hash',
+      'Where and how it runs; of this only precision and storage have an influence on the result and count in the hash',
     ),
 });
 

@@ -13,10 +13,14 @@ export async function memoryOfRun(
   const threads = spec.backend.threads || availableParallelism();
   const job = trainingJob({ spec, threads, resumeFrom: null }, await datasets.images(spec.data.dataset));
   const prepared = prepareTraining(job);
-  return { prepared, memory: await estimateMemory(prepared, threads, job.precision) };
+  const { kind, storage, precision } = spec.backend;
+  const onGpu = kind === 'webgpu' || storage === 'f16';
+  return { prepared, memory: await estimateMemory(prepared, threads, { precision, ...(onGpu && { gpu: storage }) }) };
 }
 
-export function memoryWords({ bytes: size, threads, limit }: MemoryEstimate): string {
+export function memoryWords({ bytes: size, threads, limit, gpu }: MemoryEstimate): string {
   const room = size > limit ? `; too much: the cpu backend can address ${bytes(limit)}` : '';
-  return `${bytes(size)} for data set, parameters and activations, with ${counted(threads, 'thread')}${room}`;
+  const stored = gpu?.storage === 'f16' ? ' with activations in half precision' : '';
+  const onGpu = gpu ? `; on a graphics card ${bytes(gpu.bytes)}${stored}` : '';
+  return `${bytes(size)} for data set, parameters and activations, with ${counted(threads, 'thread')}${room}${onGpu}`;
 }

@@ -50,9 +50,10 @@ export function watchRuns(lab: Pick<Lab, 'on'>, runs: readonly RunRecord[], stre
     else stream.write(`${line}\n`);
   };
   const toldWords = new Set<string>();
-  /** Who asked for the GPU by name learns at once what it turned out to be. */
+  /** Who asked for the GPU by name, or for half precision, learns at once what it turned out to be. */
   const tellBackend = ({ backendChoice }: RunRecord) => {
-    const words = backendChoice?.asked === 'webgpu' ? choiceWords(backendChoice) : undefined;
+    const isAsked = backendChoice?.asked === 'webgpu' || backendChoice?.storage !== undefined;
+    const words = backendChoice && isAsked ? choiceWords(backendChoice) : undefined;
     if (words === undefined || toldWords.has(words)) return;
     toldWords.add(words);
     print(stream.style.dim(`  ${words}`));

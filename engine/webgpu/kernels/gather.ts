@@ -14,14 +14,14 @@ export const gatherImages: GpuKernel<'gatherImages'> = ({ inputs, outputs }, con
     each(context, x.size, {
       label: 'gatherImages',
       read: { pixels, rows, offset, scale },
-      write: { x },
+      emit: { x },
       body: `
   let row = rows(i / ${size}u);
   let pixel = i % ${size}u;
-  if (row < 0) { ${part === 0 ? 'x[i] = 0.0; ' : ''}return; }
+  if (row < 0) { ${part === 0 ? 'emit_x(i, 0.0); ' : ''}return; }
   if (row < ${firstRow} || row >= ${firstRow + count}) { return; }
   let centred = f32(pixels(u32(row - ${firstRow}) * ${stride}u + pixel)) - offset(${at(offset)});
-  x[i] = centred * scale(${at(scale)});`,
+  emit_x(i, centred * scale(${at(scale)}));`,
     });
   });
 };
@@ -32,11 +32,11 @@ export const gatherRows: GpuKernel<'gatherRows'> = ({ inputs, outputs }, context
   each(context, x.size, {
     label: 'gatherRows',
     read: { rows: context.tensor(inputs.rows), indices: context.tensor(inputs.indices) },
-    write: { x },
+    emit: { x },
     body: `
   let row = indices(i / ${size}u);
-  if (row < 0) { x[i] = 0.0; return; }
-  x[i] = rows(u32(row) * ${size}u + i % ${size}u);`,
+  if (row < 0) { emit_x(i, 0.0); return; }
+  emit_x(i, rows(u32(row) * ${size}u + i % ${size}u));`,
   });
 };
 
@@ -92,7 +92,7 @@ export const augmentImages: GpuKernel<'augmentImages'> = ({ inputs, outputs }, c
         offset,
         scale,
       },
-      write: { x },
+      emit: { x },
       body: `
   let n = i / ${size}u;
   let image_row = rows(n);
@@ -101,7 +101,7 @@ export const augmentImages: GpuKernel<'augmentImages'> = ({ inputs, outputs }, c
   let h = f32((pixel % ${plane}u) / ${width}u);
   let w = f32(pixel % ${width}u);
   let blank = h >= ${change('top')} && h < ${change('bottom')} && w >= ${change('left')} && w < ${change('right')};
-  if (image_row < 0 || blank) { ${part === 0 ? 'x[i] = 0.0; ' : ''}return; }
+  if (image_row < 0 || blank) { ${part === 0 ? 'emit_x(i, 0.0); ' : ''}return; }
   if (image_row < ${firstRow} || image_row >= ${firstRow + count}) { return; }
   let first = u32(image_row - ${firstRow}) * ${stride}u + pixel / ${plane}u * ${plane}u;
   let y = ${change('yy')} * h + ${change('yx')} * w + ${change('y0')};
@@ -113,7 +113,7 @@ export const augmentImages: GpuKernel<'augmentImages'> = ({ inputs, outputs }, c
   let upper = mix(${tap('row', 'column')}, ${tap('row', '(column + 1)')}, right);
   let lower = mix(${tap('(row + 1)', 'column')}, ${tap('(row + 1)', '(column + 1)')}, right);
   let seen = clamp(mix(upper, lower, down) * ${change('gain')} + ${change('bias')}, 0.0, 255.0);
-  x[i] = (seen - offset(${at(offset)})) * scale(${at(scale)});`,
+  emit_x(i, (seen - offset(${at(offset)})) * scale(${at(scale)}));`,
     });
   });
 };

@@ -42,14 +42,15 @@ function normalize(context: GpuContext, label: string, tensors: Forward, section
   context.dispatch({
     label,
     read: { x, gamma, beta },
-    write: { y, mean, variance },
+    write: { mean, variance },
+    emit: { y },
     functions: affine + sumAll(context.tuning),
     body: `
   var sum = 0.0;${loop(length, threads, 'sum += x(at);')}
   let mu = sum_all(lid, sum) / ${f32(length)};
   var squares = 0.0;${loop(length, threads, 'squares += (x(at) - mu) * (x(at) - mu);')}
   let spread = sum_all(lid, squares) / ${f32(length)};
-  let inverse = 1.0 / sqrt(spread + ${f32(eps)});${loop(length, threads, `y[at] = ${value};`)}
+  let inverse = 1.0 / sqrt(spread + ${f32(eps)});${loop(length, threads, `emit_y(at, ${value});`)}
   if (lid == 0u) {
     mean[group] = mu;
     variance[group] = spread;
@@ -142,7 +143,7 @@ function products(
   let section = i / ${length}u;
   values[i] = dy(i) * ((x(i) - mean(section)) / sqrt(variance(section) + ${f32(eps)}));`,
   });
-  return { ...x, view: values.view };
+  return { ...x, ...values };
 }
 
 export const groupNorm: GpuKernel<'groupNorm'> = (instance, context) => {

@@ -36,7 +36,7 @@ function resample(
       columns: columns.ranges,
       column_weights: columns.weights,
     },
-    write: { result: to },
+    emit: { result: to },
     body: `
   let h = i / ${toWidth}u % ${toHeight}u;
   let w = i % ${toWidth}u;
@@ -52,7 +52,7 @@ function resample(
     for (var c = 0u; c < column_count; c++) { line += column_weights(w * ${columns.most}u + c) * source(start + c); }
     sum += row_weights(h * ${rows.most}u + r) * line;
   }
-  result[i] = sum;`,
+  emit_result(i, sum);`,
   });
 }
 

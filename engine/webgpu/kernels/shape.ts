@@ -7,7 +7,7 @@ import { alone, type ElementwiseOf } from './elementwise.ts';
 /** Nothing where both are the same memory. */
 function copy(context: GpuContext, label: string, x: GpuTensor, y: GpuTensor): void {
   if (x.view === y.view) return;
-  each(context, y.size, { label, read: { x }, write: { y }, body: '  y[i] = x(i);' });
+  each(context, y.size, { label, read: { x }, emit: { y }, body: '  emit_y(i, x(i));' });
 }
 
 export const flatten: GpuKernel<'flatten'> = ({ inputs, outputs }, context) => {
@@ -32,10 +32,10 @@ export const mixRows: GpuKernel<'mixRows'> = ({ attrs, inputs, outputs }, contex
   each(context, y.size, {
     label: 'mixRows',
     read: { a: context.tensor(inputs.a), b: context.tensor(inputs.b), weight: context.tensor(inputs.weight) },
-    write: { y },
+    emit: { y },
     body: `
   let other = b(${first === 0 ? 'i' : `(i + ${first}u) % ${y.size}u`});
-  y[i] = other + weight(0u) * (a(i) - other);`,
+  emit_y(i, other + weight(0u) * (a(i) - other));`,
   });
 };
 
@@ -60,7 +60,7 @@ function eachPart(
 export const concat: GpuKernel<'concat'> = ({ attrs, inputs, outputs }, context) => {
   const y = context.tensor(outputs.y);
   eachPart(context, inputs.xs, y, attrs.axis, (x, position) => {
-    each(context, x.size, { label: 'concat', read: { x }, write: { y }, body: `  y[${position}] = x(i);` });
+    each(context, x.size, { label: 'concat', read: { x }, emit: { y }, body: `  emit_y(${position}, x(i));` });
   });
 };
 

@@ -108,7 +108,8 @@ function backendText({ backend, threads, backendChoice }: RunDetails): string {
   const adapter = backendChoice?.adapter ?? null;
   const where = backend === 'webgpu' ? (adapter ?? 'GPU') : counted(threads ?? 1, 'thread');
   const why = backendChoice?.asked === 'auto' ? `; chosen: ${backendChoice.reason}` : '';
-  return `${backend}, ${where}${why}`;
+  const stored = backendChoice?.storage ? `, activations in ${backendChoice.storage}` : '';
+  return `${backend}, ${where}${stored}${why}`;
 }
 
 function startText({ carry, words, firstStep }: NonNullable<RunDetails['start']>): string {

@@ -23,7 +23,7 @@ export function sweepParts({ data, model, training, seed, backend }: Spec): Swee
       model.batchNorm,
       model.dropout,
     ]),
-    training: JSON.stringify([{ ...decisive, optimizer }, first, backend.precision]),
+    training: JSON.stringify([{ ...decisive, optimizer }, first, backend.precision, backend.storage]),
     seed: String(seed),
   };
 }

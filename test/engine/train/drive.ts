@@ -31,6 +31,7 @@ export async function train(
   const run = await TrainingRun.create(job, backend, {
     compile: {
       threads: options.threads ?? job.threads,
+      ...(job.storage && { storage: job.storage }),
       spawn: spawnHelper,
       ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
     },

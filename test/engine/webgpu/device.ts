@@ -15,6 +15,12 @@ export const missingGpu: string | undefined = await webgpuBackend(nodeGpu)
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
 
+/** Why nothing can be tested in half precision, where there is an adapter; undefined where it has it. */
+export const missingHalves: string | undefined =
+  missingGpu === undefined && !(await webgpuBackend(nodeGpu).device()).gpu.features.has('shader-f16')
+    ? 'the adapter has no half precision (shader-f16)'
+    : undefined;
+
 const watched = watchedGpu(nodeGpu);
 // of every file that takes its backend from here: an error of validation fails the test in which it is reported
 afterEach(() => watched.check());

@@ -134,7 +134,7 @@ describe('fused chains', () => {
   it('make fewer dispatches of a step and move fewer bytes', () => {
     const plan = planOf();
     const [fused, single] = [true, false].map((fuses) => {
-      const fusion = fusePlan(plan, limits.maxStorageBuffersPerShaderStage, fuses);
+      const fusion = fusePlan(plan, limits.maxStorageBuffersPerShaderStage, { fuses });
       const placement = placeTensors(plan, fusion, limits);
       const programs = lowerPlan(plan, fusion, placement, limits, () => defaultTuning(limits, false)).segments.get(
         'train',

@@ -26,6 +26,8 @@ function withMembers<T extends object>(target: T, members: Readonly<Record<strin
 export interface LimitedGpuOptions {
   /** Takes the sizes of all buffers that are made. */
   readonly sizes?: number[];
+  /** Features of the adapter; left out: the real ones. */
+  readonly features?: readonly GPUFeatureName[];
   /** Buffers that the device has no memory for. */
   readonly lacks?: (size: number) => boolean;
 }
@@ -37,7 +39,7 @@ export interface LimitedGpuOptions {
 export function limitedGpu(
   source: GpuSource,
   limits: Partial<GpuLimits>,
-  { sizes = [], lacks = () => false }: LimitedGpuOptions = {},
+  { sizes = [], lacks = () => false, features }: LimitedGpuOptions = {},
 ): GpuSource {
   const hold = (what: string, value: number, limit: keyof GpuLimits): void => {
     const most = limits[limit] ?? Infinity;
@@ -94,6 +96,7 @@ export function limitedGpu(
   const adapterOf = (adapter: GPUAdapter): GPUAdapter =>
     withMembers(adapter, {
       limits: limited(adapter.limits),
+      ...(features && { features: new Set(features) }),
       requestDevice: async ({ requiredLimits, ...rest }: GPUDeviceDescriptor = {}) => {
         for (const [name, value] of Object.entries(requiredLimits ?? {})) {
           hold('requestDevice', Number(value), name as keyof GpuLimits);

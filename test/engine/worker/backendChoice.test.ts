@@ -4,6 +4,7 @@ import { cpuBackend } from '../../../engine/cpu/index.ts';
 import { EngineError } from '../../../engine/errors.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { chooseBackend, type ChoosingHost, type GraphicsAdapter } from '../../../engine/worker/backendChoice.ts';
+import { isGpuTrouble, onCpu } from '../../../engine/worker/fallback.ts';
 import { measureBackend } from '../../../engine/worker/measureBackend.ts';
 import { smallJob } from '../train/jobs.ts';
 
@@ -76,6 +77,44 @@ describe('the choice of a backend', () => {
     await chooseBackend(job('auto'), only(true));
     // only the wish by name lets the host set one up
     expect(asked).toEqual([true, true, undefined]);
+  });
+
+  it('says how values are stored: in halves on the GPU that has them, and that a CPU keeps float32', async () => {
+    const halves = (backend: 'auto' | BackendName) => smallJob({ backend, storage: 'f16' });
+    const onGpu = await chooseBackend(halves('webgpu'), host(card, cpuBackend));
+    expect(onGpu).toMatchObject({ backend: 'webgpu', storage: 'f16', reason: 'The spec asks for it.' });
+    expect(await chooseBackend(job('webgpu'), host(card, cpuBackend))).not.toHaveProperty('storage');
+    expect(await chooseBackend(halves('auto'), host(card, cpuBackend, referenceBackend))).toHaveProperty(
+      'storage',
+      'f16',
+    );
+    const words =
+      'Half precision storage (backend.storage=f16) is for graphics cards that have it: this run keeps float32.';
+    const lacking: Backend = {
+      name: 'webgpu',
+      compile: () => Promise.reject(new EngineError('storage', 'Some GPU has no half precision')),
+    };
+    for (const there of [host(null, cpuBackend), host(card, lacking), host(card, referenceBackend)]) {
+      const choice = await chooseBackend(halves('auto'), there);
+      expect(choice).toMatchObject({ backend: 'cpu', storage: 'f32' });
+      expect(choice.reason.endsWith(words)).toBe(true);
+    }
+    const bare = host({ ...card, halves: false }, cpuBackend, referenceBackend);
+    await expect(chooseBackend(halves('webgpu'), bare)).rejects.toThrow(
+      /^Some GPU has no half precision .* train with backend\.storage=f32\.$/,
+    );
+    expect(await chooseBackend(job('webgpu'), bare)).toMatchObject({ backend: 'webgpu' });
+    expect(await chooseBackend(halves('auto'), bare)).toMatchObject({
+      ...{ backend: 'cpu', adapter: 'Some GPU', measured: [] },
+      reason: `Some GPU has no half precision. ${words}`,
+    });
+    // an adapter that lacks it is no trouble of the GPU's: who asked for it by name is told, and nothing else is trained instead
+    expect(isGpuTrouble(new EngineError('storage', 'no half precision'), onGpu)).toBe(false);
+    const lost = onCpu(halves('webgpu'), onGpu, new EngineError('device', 'It is lost.'), 7, null);
+    expect(lost.choice).toMatchObject({ backend: 'cpu', storage: 'f32' });
+    expect(lost.choice.reason).toBe(
+      `The GPU failed after step 7: It is lost. The run begins anew on the CPU. ${words}`,
+    );
   });
 
   it('stays on the CPU where the GPU cannot run the network, and says why', async () => {

@@ -45,6 +45,18 @@ describe('checking a spec', () => {
     expect(messages(changed({ data: { dataset: 'dust' } }))).toHaveLength(1);
   });
 
+  it('refuses half precision on a backend that has none', () => {
+    const stored = (backend: object): string[] => messages({ ...smallSpec, backend });
+    for (const kind of ['cpu', 'reference']) {
+      expect(stored({ kind, storage: 'f16' })).toEqual([
+        `backend.storage: f16 is for graphics cards, and backend.kind is ${kind}, which keeps float32; choose backend.kind=webgpu or auto, or backend.storage=f32.`,
+      ]);
+      expect(stored({ kind, storage: 'f32' })).toEqual([]);
+    }
+    for (const kind of ['auto', 'webgpu']) expect(stored({ kind, storage: 'f16' })).toEqual([]);
+    expect(stored({ kind: 'webgpu', storage: 'half' })[0]).toMatch(/^backend\.storage: .*f16/);
+  });
+
   it('tells faults of the document and of the graph at once', () => {
     const found = messages({
       ...changed({

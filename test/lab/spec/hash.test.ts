@@ -50,6 +50,10 @@ describe('hashes', () => {
     const exact: Spec = { ...spec, backend: { ...spec.backend, precision: 'exact' } };
     expect(await specHash(exact)).not.toBe(await specHash(spec));
     expect(await groupHash(exact)).not.toBe(await groupHash(spec));
+    const halves: Spec = { ...spec, backend: { ...spec.backend, storage: 'f16' } };
+    expect(await groupHash(halves)).not.toBe(await groupHash(spec));
+    const both: Spec = { ...spec, backend: { ...spec.backend, precision: 'exact', storage: 'f16' } };
+    expect(new Set(await Promise.all([spec, exact, halves, both].map((each) => specHash(each)))).size).toBe(4);
     const moved = structuredClone(spec);
     moved.model.nodes[0]!.position = { x: 1, y: 2 };
     moved.model.blocks = [{ id: 'part', title: 'Part', copies: [[moved.model.nodes[1]!.id]] }];
@@ -140,6 +144,9 @@ describe('differences of specs', () => {
     expect(diffSpecs([spec, { ...spec, seed: 2 }])).toEqual([{ path: 'seed', values: [1, 2] }]);
     expect(diffSpecs([spec, { ...spec, seed: 2 }], ['seed'])).toEqual([]);
     expect(diffSpecs([spec, structuredClone(spec)])).toEqual([]);
+    expect(diffSpecs([spec, { ...spec, backend: { ...spec.backend, storage: 'f16' } }])).toEqual([
+      { path: 'backend.storage', values: ['f32', 'f16'] },
+    ]);
   });
 
   it('match nodes by id, and show a node that is missing as one', () => {
