@@ -44,6 +44,8 @@ export interface CheckOptions {
   readonly inputShape: Shape | null;
   /** Classes of the data set; left out, any number of outputs will do. */
   readonly classes?: number;
+  /** A part of a network: what it ends in is read elsewhere, and need not be one number per class. */
+  readonly isPart?: boolean;
 }
 
 /** Values of one node for one image, and of one parameter: more cannot be held in memory with any batch. */
@@ -228,8 +230,8 @@ class Check {
     }
     const end = ends[0];
     const shape = end === undefined ? undefined : this.#checked.get(end.place)?.outputShape;
-    if (end === undefined || shape === undefined) return end;
-    const { classes } = this.#options;
+    const { classes, isPart = false } = this.#options;
+    if (end === undefined || shape === undefined || isPart) return end;
     const wanted = classes === undefined ? 'one number per class' : `${classes} numbers, one per class`;
     if (shape.length !== 1) {
       this.#tell(

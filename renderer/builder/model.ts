@@ -94,7 +94,7 @@ export function inspectModel(spec: Spec, dataset: DatasetRecord): Inspection {
 /** Layers one behind the other that read images of this shape, and are read by nobody yet: what each gives and what is wrong. */
 export function inspectChain(chain: readonly SpecNode[], inputShape: readonly number[], input: string): ModelNode[] {
   const graph = { nodes: [{ id: input, layer: 'input' }, ...chain] } as GraphDocument;
-  const options = { inputShape };
+  const options = { inputShape, isPart: true };
   const checked = checkGraph(graph, options);
   const own = new Set(graph.nodes.map((node) => node.id));
   return nodesOf(graph, own, checked, withRepairs(graph, checked, options)).slice(1);

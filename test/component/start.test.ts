@@ -9,6 +9,7 @@ import type { TransferPreview, TransferReportRecord, TransferSource } from '../.
 import { specSchema, type Spec } from '../../lab/contract/spec.ts';
 import { fateOf, unusedNodes, type ReportNode } from '../../renderer/start/fate.ts';
 import { forkChanges, lengthOf, setLength } from '../../renderer/start/forkChanges.ts';
+import { inspectChain, type SpecNode } from '../../renderer/builder/model.ts';
 import { moved, withTyped } from '../../renderer/start/stem.ts';
 import { FakeLab, fakeLink, makeRun, makeSpec, until } from './fakeLab.ts';
 
@@ -373,6 +374,11 @@ describe('a stem of layers of one’s own', () => {
       ],
     });
     expect(lab.callsOf('models.prepend').at(-1)).toMatchObject({ imageSize: 56 });
+    // it ends in an image, as it should
+    expect(
+      inspectChain((asked() as { nodes: SpecNode[] }).nodes, [1, 56, 56], 'image').flatMap(({ faults }) => faults),
+    ).toEqual([]);
+    expect(dialog.getByText(/must give one number per class/).elements()).toEqual([]);
     await text(dialog).fill('conv 4 5x5 relu');
     await userEvent.keyboard('{Enter}');
     expect(rows(dialog)).toEqual(['Convolution', 'Max pooling', 'Convolution', 'ReLU']);
