@@ -3,20 +3,7 @@ import type { TensorId } from '../ops/op.ts';
 import { forwardPlan } from '../plan/derive.ts';
 import type { OpInstance, TrainingPlan } from '../plan/plan.ts';
 import { sizeOf } from '../tensor.ts';
-
-export interface RecalibrateInput {
-  readonly plan: TrainingPlan;
-  /** The model as it is; its running statistics are written anew. */
-  readonly executable: Executable;
-  readonly backend: Backend;
-  readonly compile: CompileOptions;
-  /** Batches of the training split that the statistics are taken over. */
-  readonly batches: number;
-  /** Gives another executable of the plan the data; once. */
-  readonly writeData: (executable: Executable) => void;
-  /** Gives it what it reads of batch number `batch`. */
-  readonly writeBatch: (executable: Executable, batch: number) => void;
-}
+import type { OpenStage } from './openStage.ts';
 
 /** What became of the running variance of one batch norm. */
 export interface RecalibratedLayer {
@@ -34,15 +21,22 @@ interface Statistics {
 }
 
 /**
- * Takes the running statistics of every batch norm that moves them anew, over `batches` batches with the weights as they are now:
- * mean and variance over all images of these batches together (Wu and Johnson, "Rethinking 'batch' in BatchNorm", 2021,
- * arXiv:2105.07576, section 3). Running averages lag behind the weights, and with dropout they are those of other activations than
+ * Takes the running statistics of every batch norm that moves them anew, over the batches of the first `steps` steps of the open
+ * stage with the weights as they are now: mean and variance over all images of these batches together (Wu and Johnson,
+ * "Rethinking 'batch' in BatchNorm", 2021, arXiv:2105.07576, section 3). Running averages lag behind the weights, and with dropout they are those of other activations than
  * evaluation sees (Li, Chen, Hu and Yang, "Understanding the disharmony between dropout and batch normalization by variance
  * shift", CVPR 2019); so dropout and noise are off here, and each batch norm still normalises with its batch. Parameters stay as
  * they are. Sums are kept in float64 in the order of the batches.
  */
-export async function recalibrateBatchNorm(input: RecalibrateInput): Promise<readonly RecalibratedLayer[]> {
-  const { plan, executable, backend, compile, batches } = input;
+export async function recalibrateBatchNorm(
+  open: OpenStage,
+  steps: number,
+  backend: Backend,
+  compile: CompileOptions,
+): Promise<readonly RecalibratedLayer[]> {
+  const { executable, runner, data } = open;
+  const { plan, firstStep } = open.stage;
+  const batches = steps * runner.parts;
   const forward = forwardPlan(plan, { keep: new Set(), change: quiet });
   const layers = forward.segments[0]!.ops.flatMap((op): Statistics[] => {
     if (op.op !== 'batchNorm') return [];
@@ -53,14 +47,15 @@ export async function recalibrateBatchNorm(input: RecalibrateInput): Promise<rea
   if (layers.length === 0) return [];
   const beside = await backend.compile(forward, compile);
   try {
-    input.writeData(beside);
+    for (const [tensor, values] of data) beside.write(tensor, values);
     for (const id of [...plan.handles.parameters, ...plan.handles.buffers]) await copy(plan, executable, beside, id);
     const sums = layers.map(({ mean }) => {
       const size = sizeOf(plan.tensors[mean]!.shape);
       return { first: new Float64Array(size), second: new Float64Array(size) };
     });
     for (let batch = 0; batch < batches; batch++) {
-      input.writeBatch(beside, batch);
+      runner.prepare(firstStep + Math.floor(batch / runner.parts), batch % runner.parts);
+      for (const [tensor, values] of runner.inputs) beside.write(tensor, values);
       beside.run('forward');
       for (const [i, layer] of layers.entries()) await addBatch(layer, beside, plan, sums[i]!);
     }

@@ -5,7 +5,6 @@ import { decodeCheckpoint, resultHash } from './checkpoint.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { Checkpointing } from './checkpointing.ts';
 import { ValidationWatch } from './earlyStopping.ts';
-import type { EvaluationResult } from './earlyStopping.ts';
 import { Evaluation, evaluateAll, type ModelMeasure } from './evaluate.ts';
 import { describeJob, requireSameJob } from './jobDescription.ts';
 import type { JobDescription } from './jobDescription.ts';
@@ -14,17 +13,17 @@ import { explainNonFiniteLoss, nonFiniteCheckpoint, nonFiniteEvaluation, nonFini
 import { OpenStage } from './openStage.ts';
 import { initialState } from './optimizers.ts';
 import { StepPacer } from './pacer.ts';
+import { Plateau } from './plateau.ts';
 import { prepareTraining } from './prepare.ts';
 import type { PlannedStage, PreparedTraining } from './prepare.ts';
 import { Probe } from './probe.ts';
 import { recalibrateBatchNorm, type RecalibratedLayer } from './recalibrate.ts';
-import { plateauAfter, plateauOf, plateauStart } from './schedules.ts';
-import type { PlateauSettings, PlateauState } from './schedules.ts';
 import { stageOfStep, updatesAfter } from './stages.ts';
 import { beginningOf, originOf, type Beginning } from './start.ts';
 import { modelIds, TrainingState } from './state.ts';
 import { StepLog } from './stepLog.ts';
 import { readyEvent, stageEvent } from './tell.ts';
+import { ToldEvaluation } from './toldEvaluation.ts';
 
 export interface TrainingRunOptions {
   readonly compile?: CompileOptions;
@@ -38,8 +37,6 @@ const lossReader = ({ executable, stage }: OpenStage): LossReader =>
 
 /** Milliseconds between two 'progress' events. */
 const progressEvery = 100;
-/** Milliseconds between two 'evaluating' events. */
-const tellEvery = 250;
 /** Milliseconds that steps may take which are waited for with nothing behind them. */
 const usualSlice = 15;
 /** At the latest after so many milliseconds of training the state is saved on the host, which bounds the search after a NaN. */
@@ -61,7 +58,7 @@ export class TrainingRun {
   /** Of all stages so far. */
   #forms: Readonly<Record<string, string>>;
   readonly #watch: ValidationWatch;
-  readonly #plateauSettings: PlateauSettings | null;
+  readonly #plateau: Plateau;
   readonly #pacer = new StepPacer();
   /** When losses came back last. */
   #received = -Infinity;
@@ -72,14 +69,11 @@ export class TrainingRun {
   #state: TrainingState;
   /** The model at its best evaluation, for a run that ends with it. */
   #best: TrainingState | null;
-  #plateau: PlateauState | null;
   #step: number;
   #seconds: number;
   #evaluatedStep: number;
   /** The evaluation under way. */
-  #evaluation: Evaluation | undefined;
-  /** Milliseconds that it has taken, and after how many its progress is told next. */
-  #evaluating = { taken: 0, tellAt: 0 };
+  #evaluation: ToldEvaluation | undefined;
   #finished = false;
   /** Step of the model that was put back; from then on there is nothing to save. */
   #restored: number | null = null;
@@ -117,9 +111,8 @@ export class TrainingRun {
     this.#losses = lossReader(open);
     this.#state = new TrainingState(plan);
     this.#best = job.earlyStopping?.restoreBest === true ? new TrainingState(plan, modelIds(plan)) : null;
-    this.#plateauSettings = plateauOf(job.schedule);
-    this.#plateau = this.#plateauSettings && (begin.plateau ?? plateauStart(1));
-    open.runner.plateauFactor = this.#plateau?.learningRate ?? 1;
+    this.#plateau = new Plateau(job.schedule, begin.plateau);
+    open.runner.plateauFactor = this.#plateau.factor;
     if ('tensors' in begin) this.#state.load(begin.tensors, begin.step);
     else this.#state.begin(begin.values, initialState(job.optimizer), begin.step);
     const { bestStep } = begin.stopping;
@@ -224,7 +217,7 @@ export class TrainingRun {
       seconds: this.#seconds,
       evaluatedStep: this.#evaluatedStep,
       stopping: this.#watch.state,
-      plateau: this.#plateau,
+      plateau: this.#plateau.state,
       job: this.#description,
       ...this.#missed(),
       forms: this.#forms,
@@ -245,22 +238,8 @@ export class TrainingRun {
    */
   async recalibrate(batches: number): Promise<{ layers: readonly RecalibratedLayer[]; images: number }> {
     await this.#receiveAll();
-    const { stage, executable, runner, data } = this.#open;
-    const layers = await recalibrateBatchNorm({
-      plan: stage.plan,
-      executable,
-      backend: this.#backend,
-      compile: this.#compileOptions,
-      batches: batches * runner.parts,
-      writeData: (other) => {
-        for (const [tensor, values] of data) other.write(tensor, values);
-      },
-      writeBatch: (other, batch) => {
-        runner.prepare(stage.firstStep + Math.floor(batch / runner.parts), batch % runner.parts);
-        for (const [tensor, values] of runner.inputs) other.write(tensor, values);
-      },
-    });
-    return { layers, images: batches * stage.settings.batchSize };
+    const layers = await recalibrateBatchNorm(this.#open, batches, this.#backend, this.#compileOptions);
+    return { layers, images: batches * this.#open.stage.settings.batchSize };
   }
 
   /**
@@ -317,7 +296,7 @@ export class TrainingRun {
     this.#state = this.#state.for(stage.plan);
     this.#best = this.#best && this.#best.for(stage.plan);
     this.#state.restore(this.#open.executable);
-    this.#open.runner.plateauFactor = this.#plateau?.learningRate ?? 1;
+    this.#open.runner.plateauFactor = this.#plateau.factor;
     const { diagnostics } = this.#job;
     const { totalSteps } = this.#prepared;
     this.#probe = Probe.of(this.#open.executable, stage, diagnostics, totalSteps, this.#options.clock);
@@ -419,34 +398,13 @@ export class TrainingRun {
 
   #begin(evaluation: Evaluation): void {
     this.#emitProgress();
-    evaluation.begin();
-    this.#evaluation = evaluation;
-    this.#evaluating = { taken: 0, tellAt: tellEvery };
-    // all steps are done, and nothing else would say why it is not over
-    if (evaluation.split === 'test') this.#tellEvaluating(evaluation);
+    this.#evaluation = new ToldEvaluation(evaluation, this.#step, this.#options.clock, this.#options.emit);
   }
 
-  #tellEvaluating({ split, done, images }: Evaluation): void {
-    const seconds = this.#evaluating.taken / 1000;
-    this.#options.emit({ kind: 'evaluating', split, step: this.#step, done, images, seconds });
-  }
-
-  async #evaluateUntil(evaluation: Evaluation, until: number): Promise<void> {
-    const begin = this.#options.clock();
-    let now: number;
-    let result: EvaluationResult | undefined;
-    do {
-      result = await evaluation.advance();
-      now = this.#options.clock();
-    } while (result === undefined && now < until);
-    const { split, images } = evaluation;
-    if (result === undefined) {
-      const taken = this.#evaluating.taken + now - begin;
-      const due = taken >= this.#evaluating.tellAt;
-      this.#evaluating = { taken, tellAt: due ? taken + tellEvery : this.#evaluating.tellAt };
-      if (due) this.#tellEvaluating(evaluation);
-      return;
-    }
+  async #evaluateUntil(told: ToldEvaluation, until: number): Promise<void> {
+    const result = await told.advanceUntil(until);
+    if (result === undefined) return;
+    const { split, images } = told.evaluation;
     this.#evaluation = undefined;
     if (!Number.isFinite(result.loss)) {
       // a step since the last save may have spoilt a parameter: then that is what to tell
@@ -459,21 +417,12 @@ export class TrainingRun {
       return;
     }
     this.#evaluatedStep = this.#step;
-    const lowered = this.#observePlateau(result);
+    const isRateNew = this.#plateau.observe(result);
+    this.#open.runner.plateauFactor = this.#plateau.factor;
     if (this.#watch.observe(result, this.#step)) await this.checkpoint('best');
     // the search after a NaN runs steps again from the saved state, all at the same factor of the rate
-    else if (lowered) await this.#save();
+    else if (isRateNew) await this.#save();
     await this.#saveIfDue(this.#options.clock());
-  }
-
-  /** True if the rate is another from now on. */
-  #observePlateau({ loss, accuracy }: EvaluationResult): boolean {
-    if (this.#plateauSettings === null || this.#plateau === null) return false;
-    const before = this.#plateau.learningRate;
-    const metric = this.#plateauSettings.mode === 'min' ? loss : accuracy;
-    this.#plateau = plateauAfter(this.#plateauSettings, this.#plateau, metric);
-    this.#open.runner.plateauFactor = this.#plateau.learningRate;
-    return this.#plateau.learningRate !== before;
   }
 
   /** Puts the best model back, at the image size it was the best at, after everything else has been saved. */

@@ -17,7 +17,7 @@ describe('the steady state', () => {
     const plan = {
       batchSize: 4,
       accumulate: 1,
-      handles: { trainIndices: 0, hyper: 1, random: 2 },
+      handles: { trainIndices: 0, hyper: 1, random: 2, lateHyper: [] },
     } as unknown as TrainingPlan;
     const steps = 10_000;
     // all in one epoch: the next one is shuffled as a whole, which is no business of a step
