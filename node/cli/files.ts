@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { LabError } from '../../lab/contract/errors.ts';
 import { diskError, errnoOf } from '../diskError.ts';
 
@@ -9,19 +11,33 @@ export async function readWholeFile(path: string, most: number): Promise<Uint8Ar
   try {
     const found = await stat(path);
     if (found.isDirectory()) throw new LabError('invalid', `${resolve(path)} is a folder, not a file.`);
-    if (found.size > most) {
-      throw new LabError(
-        'invalid',
-        `${resolve(path)} has ${Math.ceil(found.size / 2 ** 20)} MiB; files of up to ${most / 2 ** 20} MiB are read.`,
-      );
-    }
-    return await readFile(path);
+    if (found.size > most) throw tooLarge(resolve(path), most);
+    return await readStream(createReadStream(path), resolve(path), most);
   } catch (error) {
     if (error instanceof LabError) throw error;
     if (errnoOf(error) === 'ENOENT') throw new LabError('invalid', `There is no file ${resolve(path)}.`);
     throw new LabError('invalid', `${resolve(path)} cannot be read: ${(error as Error).message}.`);
   }
 }
+
+/**
+ * Reads what a stream gives, up to `most` bytes: pipes and devices tell no size and may never end. Throws a LabError with `name` where
+ * more comes.
+ */
+export async function readStream(stream: Readable, name: string, most: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of stream as AsyncIterable<Uint8Array>) {
+    bytes += part.length;
+    // leaving the loop closes the stream
+    if (bytes > most) throw tooLarge(name, most);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+const tooLarge = (name: string, most: number): LabError =>
+  new LabError('invalid', `${name} is larger than ${most / 2 ** 20} MiB, the most that is read.`);
 
 /** Writes a file whole or not at all: a file that was there stays until the new one is complete. */
 export async function writeWholeFile(path: string, bytes: Uint8Array): Promise<void> {

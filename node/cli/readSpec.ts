@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { LabError } from '../../lab/contract/errors.ts';
 import { errnoOf } from '../diskError.ts';
 import { usage } from './args.ts';
+import { readStream } from './files.ts';
 import { jsonFault } from '../../lab/imports/jsonFault.ts';
 
 /** A spec file is kilobytes; what is larger is another file by mistake. */
@@ -14,13 +14,7 @@ export async function readSpecFile(path: string | undefined, command: string): P
   if (path === undefined)
     throw usage(`${command} needs the file of a spec, for example: ${command} examples/mlp-sigmoid.json`);
   const name = path === '-' ? 'standard input' : path;
-  const content = await readText(path);
-  if (content.length > maximumSize) {
-    throw new LabError(
-      'invalid',
-      `${name} is larger than ${maximumSize / 2 ** 20} MiB. That is no spec; is it another file?`,
-    );
-  }
+  const content = await readText(path, name);
   // editors of some systems put a byte order mark in front
   const body = content.replace(/^\ufeff/, '');
   try {
@@ -30,11 +24,13 @@ export async function readSpecFile(path: string | undefined, command: string): P
   }
 }
 
-async function readText(path: string): Promise<string> {
-  if (path === '-') return text(process.stdin);
+async function readText(path: string, name: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    const stream = path === '-' ? process.stdin : createReadStream(path);
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(await readStream(stream, name, maximumSize));
   } catch (error) {
+    if (error instanceof LabError)
+      throw new LabError('invalid', `${error.message} That is no spec; is it another file?`);
     const code = errnoOf(error);
     if (code === 'ENOENT')
       throw new LabError('invalid', `There is no file ${resolve(path)}. Check the name; examples lie in examples/.`);
