@@ -45,6 +45,18 @@ export const stagesSchema = z
 
 type SpecStage = z.output<typeof stageSchema>;
 
+/** A stage in a few words, for differences between specs: "4 epochs at 28×28, rate × 0.1, frozen: conv1". */
+export function stageWords({ length, imageSize, batchSize, learningRateFactor, frozen }: SpecStage): string {
+  const [amount, unit] = 'epochs' in length ? [length.epochs, 'epoch'] : [length.steps, 'step'];
+  const size = typeof imageSize === 'number' ? [imageSize, imageSize] : imageSize;
+  return [
+    `${amount} ${unit}${amount === 1 ? '' : 's'}${size === null ? '' : ` at ${size.join('×')}`}`,
+    ...(batchSize === null ? [] : [`batches of ${batchSize}`]),
+    ...(learningRateFactor === 1 ? [] : [`rate × ${learningRateFactor}`]),
+    ...(frozen.length === 0 ? [] : [`frozen: ${frozen.join(', ')}`]),
+  ].join(', ');
+}
+
 /** The stages of a spec as the engine takes them. */
 export function stageSettings(training: {
   readonly batchSize: number;

@@ -149,6 +149,20 @@ describe('differences of specs', () => {
     ]);
   });
 
+  it('name the stage and what is another in it; a stage that only one has is told in words', () => {
+    const staged = (...stages: object[]): Spec => specSchema.parse({ ...spec, training: { ...spec.training, stages } });
+    const small = { length: { epochs: 1 }, imageSize: 2 };
+    const whole = { length: { steps: 4 }, learningRateFactor: 0.1, batchSize: 2, frozen: ['d'] };
+    expect(diffSpecs([staged(small, whole), staged({ ...small, imageSize: [2, 3] }, whole)])).toEqual([
+      { path: 'training.stages[0].imageSize', values: [2, [2, 3]] },
+    ]);
+    expect(diffSpecs([staged(small), staged(small, whole), spec])).toEqual([
+      { path: 'training.stages[0]', values: ['1 epoch at 2×2', '1 epoch at 2×2', null] },
+      { path: 'training.stages[1]', values: [null, '4 steps, batches of 2, rate × 0.1, frozen: d', null] },
+    ]);
+    expect(diffSpecs([staged(small, whole), staged(small, whole)])).toEqual([]);
+  });
+
   it('match nodes by id, and show a node that is missing as one', () => {
     const other = structuredClone(spec);
     other.model.nodes.splice(1, 0, { id: 'bn', layer: 'batchNorm', props: { eps: 0.1 } });
