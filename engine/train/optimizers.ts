@@ -3,7 +3,8 @@ import type { OptimizerSettings } from './settings.ts';
 
 /**
  * Writes the scalars that step `step` (from 0) needs besides the plan's constants to `hyper` (f32, see hyperSlot); for parameters
- * that were frozen in some steps, `step` is the number of their own updates so far. A pure function of the step, computed in float64 and rounded once.
+ * that were frozen in some steps, `step` is the number of their own updates so far. A pure function of the step, computed in float64
+ * and rounded once.
  * - SGD: the gradient enters the velocity by 1 - dampening, but whole on the first step, as the velocity is empty then.
  * - Adam, Adamax (Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015): bias corrections
  *   1 / (1 - beta^t), t from 1.
