@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { checkGraph } from '../../../engine/graph/check.ts';
 import { layerNames } from '../../../engine/layers/layerName.ts';
 import { examples, image, classes } from '../models/examples.ts';
-import { processorTime } from '../../processorTime.ts';
+import { leastTime, slowness } from '../../processorTime.ts';
 
 const options = { inputShape: image, classes };
 const messages = (document: unknown): string[] => checkGraph(document, options).faults.map(({ message }) => message);
@@ -415,9 +415,8 @@ describe('checkGraph on anything', () => {
       { id: 'out', layer: 'dense', inputs: ['relu9999'], props: { units: 10 } },
     ];
     for (const list of [nodes, [...nodes].reverse()]) {
-      const start = processorTime();
-      expect(checkGraph({ nodes: list }, options).ok).toBe(true);
-      expect(processorTime() - start).toBeLessThan(1000);
+      const time = leastTime(() => expect(checkGraph({ nodes: list }, options).ok).toBe(true), 2);
+      expect(time).toBeLessThan(1000 * slowness());
     }
   });
 
@@ -428,10 +427,8 @@ describe('checkGraph on anything', () => {
       inputs: [`n${(i * 7) % 15_000}`, `m${i}`, `n${(i + 1) % 15_000}`],
       props: { odd: i },
     }));
-    const start = processorTime();
-    const { faults } = checkGraph({ nodes }, options);
-    expect(faults.length).toBeGreaterThan(40_000);
-    expect(processorTime() - start).toBeLessThan(5000);
+    const check = (): number => checkGraph({ nodes }, options).faults.length;
+    expect(leastTime(() => expect(check()).toBeGreaterThan(40_000), 2)).toBeLessThan(5000 * slowness());
     const many = { id: 'sum', layer: 'add', inputs: Array.from({ length: 300_000 }, () => 'flat') };
     expect(checkGraph(chain({ id: 'flat', layer: 'flatten' }, many), options).faults).toHaveLength(1);
   });

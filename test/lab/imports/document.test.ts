@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { templates } from '../../../lab/architectures/index.ts';
 import { LabError } from '../../../lab/contract/errors.ts';
 import { importModel } from '../../../lab/imports/index.ts';
+import { leastTime, slowness } from '../../processorTime.ts';
 
 const bytes = (value: unknown): Uint8Array =>
   new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
@@ -39,12 +40,12 @@ describe('a JSON file', () => {
   });
 
   it('of 10,000 nodes or a nesting of thousands is refused at once', () => {
-    const begin = performance.now();
-    expect(refusalOf({ nodes: Array.from({ length: 10_000 }, (_, i) => node(i)) })).toContain(
-      '10000 nodes; models of up to 5000',
-    );
-    expect(refusalOf(`{"nodes": ${'['.repeat(100_000)}`)).toContain('model.json');
-    expect(performance.now() - begin).toBeLessThan(2000);
+    const time = leastTime(() => {
+      const many = Array.from({ length: 10_000 }, (_, i) => node(i));
+      expect(refusalOf({ nodes: many })).toContain('10000 nodes; models of up to 5000');
+      expect(refusalOf(`{"nodes": ${'['.repeat(100_000)}`)).toContain('model.json');
+    }, 2);
+    expect(time).toBeLessThan(2000 * slowness());
   });
 
   it('with a cycle is taken and told: it can be put right on the canvas', () => {
