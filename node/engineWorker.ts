@@ -9,6 +9,7 @@ import {
   type WorkerCommand,
   type WorkerEvent,
 } from '../engine/index.ts';
+import { keepCompiled } from './compileCache.ts';
 import { fromErrorRecord, LabError, toErrorRecord } from '../lab/contract/errors.ts';
 
 /** A worker of the engine (engine/worker/serve.ts), for one training run or for jobs. */
@@ -41,6 +42,7 @@ export function threadHost(entry: URL): EngineHost {
   // graphics drivers complain of a missing one and need none. Set before there are threads: native code of one thread may be reading
   // the environment while it grows in another
   if (process.platform === 'linux') process.env['XDG_RUNTIME_DIR'] ??= tmpdir();
+  if (entry.pathname.endsWith('.ts')) keepCompiled();
   return { start: (name, listener) => startThread(entry, name, listener) };
 }
 

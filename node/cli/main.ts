@@ -5,7 +5,7 @@ import { parse, usage } from './args.ts';
 import { commandLine, type Command } from './command.ts';
 import { commands } from './commands/index.ts';
 import { explain, overview } from './help.ts';
-import { processTerminal, type Terminal } from './print/terminal.ts';
+import type { Terminal } from './print/terminal.ts';
 
 /** Runs what was typed and answers the exit code. Never throws. */
 export async function main(words: readonly string[], terminal: Terminal): Promise<number> {
@@ -64,9 +64,4 @@ function report(thrown: unknown, terminal: Terminal): number {
     );
   }
   return exitCodeOf(error.code);
-}
-
-if (import.meta.main) {
-  // exitCode, not exit(): what was written to a pipe must get there
-  process.exitCode = await main(process.argv.slice(2), processTerminal());
 }

@@ -19,7 +19,7 @@ export const test = base.extend<object, { lab: LabServer }>({
     // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures that are needed from here
     async ({}, use) => {
       const home = mkdtempSync(join(tmpdir(), 'ablate-journey-'));
-      const server = spawn(process.execPath, [join(root, 'node/cli/main.ts'), 'serve', '--port', '0', '--no-open'], {
+      const server = spawn(process.execPath, [join(root, 'node/cli/entry.ts'), 'serve', '--port', '0', '--no-open'], {
         // Playwright asks its children for colours; the address is to be read by a program
         env: { ...process.env, ABLATE_HOME: home, NO_COLOR: '1', FORCE_COLOR: '0' },
         stdio: ['ignore', 'pipe', 'pipe'],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
-const entry = fileURLToPath(new URL('../../node/cli/main.ts', import.meta.url));
+const entry = fileURLToPath(new URL('../../node/cli/entry.ts', import.meta.url));
 
 export interface Finished {
   readonly code: number | null;
