@@ -4,6 +4,7 @@ import { asLabError, LabError } from './contract/errors.ts';
 import { methods, type MethodInput, type MethodName, type MethodOutput } from './contract/methods.ts';
 import { suggestion } from './contract/near.ts';
 import { parseInput } from './contract/validate.ts';
+import { MachineAdapter } from './adapter.ts';
 import { analysisHandlers } from './analysis/handlers.ts';
 import { appHandlers } from './appInfo.ts';
 import { architectureHandlers } from './architectures/handlers.ts';
@@ -96,18 +97,19 @@ export function createLab(options: LabOptions): Lab {
   const engineVersion = options.engineVersion ?? options.version;
   const weights = new StartWeights(options);
   const jobs = withStartWeights(options.jobs, weights);
+  const adapter = new MachineAdapter({ jobs });
   const queue = new RunQueue({ ...options, settings, engineVersion, weights, emit });
   const threads = (): number => queue.record().threadsPerRun;
   const verifier = new RunVerifier({ ...options, engineVersion, weights, threads, emit });
   const handlers = joinHandlers({
-    app: appHandlers({ ...options, engineVersion, queue }),
+    app: appHandlers({ ...options, engineVersion, queue, adapter }),
     datasets: datasetHandlers(options.datasets),
     architectures: architectureHandlers({ ...options, weights, emit }),
     spec: specHandlers({ ...options, weights }),
     preview: previewHandlers({ ...options, jobs, weights, threads }),
     recalibration: recalibrationHandlers({ ...options, jobs, threads, emit }),
     rates: rateHandlers({ ...options, jobs, weights, threads, emit }),
-    runs: runHandlers({ ...options, engineVersion, weights, queue, verifier, emit }),
+    runs: runHandlers({ ...options, engineVersion, weights, queue, verifier, adapter, emit }),
     compare: compareHandlers(options),
     diagnostics: diagnosticsHandlers(options),
     analysis: analysisHandlers({ ...options, jobs, threads, emit }),

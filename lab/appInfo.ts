@@ -1,6 +1,6 @@
-import type { JobOutput } from '../engine/index.ts';
+import type { MachineAdapter } from './adapter.ts';
 import type { Handlers } from './app.ts';
-import type { Jobs, Machine } from './ports.ts';
+import type { Machine } from './ports.ts';
 import type { RunQueue } from './runs/queue.ts';
 
 export function appHandlers(options: {
@@ -8,17 +8,11 @@ export function appHandlers(options: {
   readonly engineVersion: string;
   readonly machine: Machine;
   readonly queue: RunQueue;
-  readonly jobs: Jobs;
+  readonly adapter: MachineAdapter;
 }): Handlers {
-  const { version, engineVersion, machine, queue, jobs } = options;
-  let adapter: Promise<JobOutput<'adapter'>> | undefined;
+  const { version, engineVersion, machine, queue, adapter } = options;
   return {
-    // one answer for the life of the program; a failure is asked again
-    'machine.adapter': () =>
-      (adapter ??= jobs.run('adapter', null, {}).catch((error: unknown) => {
-        adapter = undefined;
-        throw error;
-      })),
+    'machine.adapter': () => adapter.ask(),
     'app.info': () => ({
       version,
       engineVersion,

@@ -1,3 +1,4 @@
+import type { MachineAdapter } from '../adapter.ts';
 import type { Handlers } from '../app.ts';
 import type { LabEvent } from '../contract/client.ts';
 import { LabError } from '../contract/errors.ts';
@@ -24,11 +25,12 @@ export interface RunHandlersOptions {
   readonly weights: StartWeights;
   readonly queue: RunQueue;
   readonly verifier: RunVerifier;
+  readonly adapter: MachineAdapter;
   readonly emit: (event: LabEvent) => void;
 }
 
 export function runHandlers(options: RunHandlersOptions): Handlers {
-  const { store, datasets, clock, engineVersion, weights, queue, verifier, emit } = options;
+  const { store, datasets, clock, engineVersion, weights, queue, verifier, adapter, emit } = options;
 
   const details = (text: string): RunDetails => {
     const id = findRun(store, text);
@@ -50,6 +52,7 @@ export function runHandlers(options: RunHandlersOptions): Handlers {
     const known = await datasets.list();
     const folded = folds === undefined ? json : withFolds(json, folds);
     const check = await requireWithStart(seeds ? withSeed(folded, seeds[0]!) : folded, known, options);
+    await adapter.requireStorage(check.spec);
     const paired = check.spec.start?.from?.startsWith('group:') === true;
     const made: NewRun[] = [];
     const taken = (id: string): boolean => made.some(({ run }) => run.id === id) || store.findRuns(id).length > 0;
@@ -128,6 +131,11 @@ export function runHandlers(options: RunHandlersOptions): Handlers {
     },
 
     'runs.resume': async ({ id, from }) => {
+      const run = details(id);
+      // a history may have come here from another machine
+      if (run.status !== 'running' && run.status !== 'finished' && !leftGpu(run, from)) {
+        await adapter.requireStorage(run.spec);
+      }
       await queue.resume(get(id), from);
       return get(id);
     },
@@ -172,6 +180,10 @@ export function runHandlers(options: RunHandlersOptions): Handlers {
     'queue.set': ({ concurrency }) => queue.setConcurrency(concurrency),
   };
 }
+
+/** Whether a run goes on from a checkpoint of another backend, on which it then stays, whatever its spec asks for. */
+const leftGpu = ({ backendChoice, checkpointStep }: RunRecord, from: 'last' | 'best' | 'start'): boolean =>
+  from !== 'start' && checkpointStep !== null && backendChoice !== null && backendChoice.backend !== 'webgpu';
 
 /** A document whose data is divided into so many folds. What is no spec stays as it is: the check says what is wrong with it. */
 function withFolds(json: unknown, count: number): unknown {

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStore } from '../../../db/open.node.ts';
+import type { JobName } from '../../../engine/index.ts';
 import { createLab, type Lab } from '../../../lab/app.ts';
 import type { RunDetails, RunStatus } from '../../../lab/contract/records.ts';
-import type { Store } from '../../../lab/ports.ts';
+import type { Jobs, Store } from '../../../lab/ports.ts';
 import type { SpecInput } from '../../../lab/spec/schema.ts';
 import { createCheckpointFiles } from '../../../node/checkpoints.ts';
 import type { DatasetImages } from '../../../node/datasets.ts';
@@ -69,12 +70,21 @@ export const stripesSpec: SpecInput = {
   backend: { kind: 'cpu', threads: 1 },
 };
 
+/** Jobs on a machine whose graphics adapter has no half precision. */
+const withBareGpu = (jobs: Jobs): Jobs => ({
+  run: (name: JobName, ...rest: [never, never]) =>
+    name === 'adapter'
+      ? Promise.resolve({ adapter: { name: 'Bare GPU', software: false, halves: false } })
+      : jobs.run(name, ...rest),
+  close: () => jobs.close(),
+});
+
 export async function realLab(home = mkdtempSync(join(tmpdir(), 'ablate-transfer-'))): Promise<RealLab> {
   const store = openStore(home);
   const entry = new URL('../../../engine/worker/entry.node.ts', import.meta.url);
   const datasets = { images: () => Promise.resolve(stripedImages()) };
   const folder = home;
-  const jobs = createJobs({ datasets, entry, workers: 1 });
+  const jobs = withBareGpu(createJobs({ datasets, entry, workers: 1 }));
   const lab = createLab({
     store,
     jobs,

@@ -209,6 +209,15 @@ describe('a fork', () => {
     expect((await real.ended(id)).resultHash).toBe(whole.resultHash);
   });
 
+  it('is refused before it is made where the machine cannot train it', async () => {
+    const before = real.store.listRuns({}).total;
+    const set = ['training.length.steps=40', 'backend.kind=webgpu', 'backend.storage=f16'];
+    await expect(real.lab.call('runs.fork', { id: parent.id, set })).rejects.toThrow(
+      /^This machine cannot train the spec: backend\.storage: .*Bare GPU, has none; choose backend\.storage=f32/,
+    );
+    expect(real.store.listRuns({}).total).toBe(before);
+  });
+
   it('is refused where it has nothing left to do, and told where it lies elsewhere', async () => {
     await expect(real.lab.call('runs.fork', { id: parent.id })).rejects.toThrow(
       /ends after 24 steps, but the fork begins behind step 24/,
