@@ -4,6 +4,7 @@ import { augmentationSize, hyperSize, randomSize, type TensorId } from '../ops/o
 import { sizeOf, type Shape } from '../tensor.ts';
 import { countsUpdates, optimizerState as stateNames } from '../train/optimizers.ts';
 import type { GradientSettings, LossSettings, OptimizerSettings } from '../train/settings.ts';
+import { missedUpdates, noUpdates, type UpdateCount } from '../train/stages.ts';
 import { appendAccumulation } from './accumulate.ts';
 import { appendBackward } from './backward.ts';
 import { PlanBuilder } from './builder.ts';
@@ -25,11 +26,8 @@ export interface LowerOptions {
   readonly dataShape?: Shape;
   /** Nodes whose parameters stay as they are, and what batch norms among them normalise with. Left out: none. */
   readonly frozen?: FrozenNodes;
-  /**
-   * Nodes that were frozen in earlier steps, with the number of these: an optimiser that counts updates counts those of each
-   * parameter. Left out: none were.
-   */
-  readonly missed?: ReadonlyMap<string, number>;
+  /** What parameters have missed in earlier steps: an optimiser that counts updates counts those of each. Left out: nothing. */
+  readonly updates?: UpdateCount;
   /** Images of the training file and of the test file. */
   readonly trainImages: number;
   readonly testImages: number;
@@ -326,15 +324,17 @@ function pickTensors(of: TrainedTensors, isWanted: (parameter: TensorId) => bool
 function appendUpdate(
   builder: PlanBuilder,
   segment: string,
-  { optimizer, gradient, missed }: LowerOptions,
+  { optimizer, gradient, updates = noUpdates }: LowerOptions,
   hyper: TensorId,
   trained: TrainedTensors,
 ): TrainingHandles['lateHyper'] {
   const norm = (): TensorId => builder.tensor('gradient.norm', [1], 'f32', 'result');
   const before = gradient === undefined ? [] : gradientOps(gradient, trained, norm);
   for (const body of before) builder.op(segment, { ...body, phase: 'update' });
-  const missedBy = (parameter: TensorId): number =>
-    countsUpdates(optimizer) ? (missed?.get(builder.spec(parameter).node!) ?? 0) : 0;
+  const missedBy = (parameter: TensorId): number => {
+    const { node, name } = builder.spec(parameter);
+    return countsUpdates(optimizer) ? missedUpdates(updates, node!, name) : 0;
+  };
   const late: { missed: number; tensor: TensorId }[] = [];
   for (const count of new Set(trained.parameters.map(missedBy))) {
     const { optimizerState: state, ...lists } = pickTensors(trained, (parameter) => missedBy(parameter) === count);

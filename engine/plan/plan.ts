@@ -73,7 +73,7 @@ export interface TrainingHandles {
   readonly trainIndices: TensorId;
   readonly evaluationIndices: TensorId;
   readonly hyper: TensorId;
-  /** The same for parameters that have had `missed` updates fewer than steps were made, as they were frozen in so many. */
+  /** The same for parameters that have had `missed` updates fewer than steps were made, as they were frozen in so many, or new to a fork. */
   readonly lateHyper: readonly { readonly missed: number; readonly tensor: TensorId }[];
   readonly random: TensorId;
   /** f32 [slots, 2]: loss (mean over the batch, before the update) and number correct, of the last `slots` steps. */

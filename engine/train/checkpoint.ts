@@ -21,8 +21,10 @@ export interface Checkpoint {
   /** State of reduceOnPlateau; null: the run has no such schedule. */
   readonly plateau: PlateauState | null;
   readonly job: JobDescription;
-  /** Of nodes that were frozen in some steps, in how many; left out for a run that freezes none. */
+  /** Updates that nodes have missed (UpdateCount); left out for a run in which none does. */
   readonly missed?: ReadonlyMap<string, number>;
+  /** Updates that single parameters have missed beside their nodes; left out where there are none. */
+  readonly missedAlone?: ReadonlyMap<string, number>;
   /** Forms of kernels that a backend has measured and chosen, for the same bits from here on; left out where there is no choice. */
   readonly forms?: Readonly<Record<string, string>>;
   readonly tensors: readonly NamedTensor[];
@@ -37,7 +39,19 @@ const version = 1;
 const bestSuffix = '.best';
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
-  const { step, seconds, evaluatedStep, stopping, plateau, job, missed, forms = {}, tensors, best } = checkpoint;
+  const {
+    step,
+    seconds,
+    evaluatedStep,
+    stopping,
+    plateau,
+    job,
+    missed,
+    missedAlone,
+    forms = {},
+    tensors,
+    best,
+  } = checkpoint;
   const all = [...tensors, ...best.map((tensor) => ({ ...tensor, name: `${tensor.name}${bestSuffix}` }))];
   return encodeSafetensors(all, {
     format: checkpointFormat,
@@ -48,7 +62,8 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer
     stopping: canonical(stopping),
     ...(plateau === null ? {} : { plateau: canonical(plateau) }),
     job: canonical(job),
-    ...(missed === undefined ? {} : { missed: canonical(Object.fromEntries(missed)) }),
+    ...(missed && { missed: canonical(Object.fromEntries(missed)) }),
+    ...(missedAlone && { missedAlone: canonical(Object.fromEntries(missedAlone)) }),
     ...(Object.keys(forms).length === 0 ? {} : { forms: canonical(forms) }),
   });
 }
@@ -75,7 +90,8 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     stopping: stoppingState(metadata),
     plateau: plateauState(metadata),
     job: jobDescription(metadata),
-    ...(metadata['missed'] !== undefined && { missed: missedOf(metadata) }),
+    ...(metadata['missed'] !== undefined && { missed: countsIn(metadata, 'missed') }),
+    ...(metadata['missedAlone'] !== undefined && { missedAlone: countsIn(metadata, 'missedAlone') }),
     ...(metadata['forms'] !== undefined && { forms: formsOf(metadata) }),
     tensors: tensors.filter(({ name }) => !name.endsWith(bestSuffix)),
     best: tensors
@@ -120,11 +136,11 @@ function stoppingState(metadata: Metadata): StoppingState {
   return { best, bestStep, reference, waited: waited as number };
 }
 
-function missedOf(metadata: Metadata): Map<string, number> {
-  const entries = Object.entries(record(metadata, 'missed'));
+function countsIn(metadata: Metadata, key: string): Map<string, number> {
+  const entries = Object.entries(record(metadata, key));
   const isCount = (entry: [string, unknown]): entry is [string, number] =>
     Number.isSafeInteger(entry[1]) && Number(entry[1]) >= 0;
-  if (!entries.every(isCount)) damaged('missed', 'a list of counts');
+  if (!entries.every(isCount)) damaged(key, 'a list of counts');
   return new Map(entries);
 }
 

@@ -3,6 +3,7 @@ import type { CheckedGraph } from '../graph/check.ts';
 import type { EarlyStoppingSettings } from '../worker/protocol.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { LossSettings, OptimizerSettings, ScheduleSettings } from './settings.ts';
+import { formatShape, type Shape } from '../tensor.ts';
 import type { StoredWeights } from './start.ts';
 import { matchTensors, type TransferSettings } from './transfer.ts';
 
@@ -35,13 +36,33 @@ export function trainingOf({ job }: Pick<Checkpoint, 'job'>): ParentTraining {
 
 const metricOf = (stopping: EarlyStoppingSettings | null | undefined): string => stopping?.metric ?? 'validation.loss';
 
-/** Whether the best value so far and the evaluations since go on: they are values of the same measure. */
-export function carriesStopping(checkpoint: Pick<Checkpoint, 'job'>, { loss, earlyStopping }: ForkedTraining): boolean {
+/**
+ * Whether the best value so far and the evaluations since go on: they are values of the same measure, and where the best model is put
+ * back at the end, it is one of `checked` (null: of whatever network).
+ */
+export function carriesStopping(
+  checkpoint: Pick<Checkpoint, 'job' | 'best'>,
+  { loss, earlyStopping }: ForkedTraining,
+  checked: Pick<CheckedGraph, 'nodes'> | null,
+): boolean {
   const parent = trainingOf(checkpoint);
   const metric = metricOf(earlyStopping);
-  // a run that puts its best model back must have kept it
-  if (earlyStopping?.restoreBest === true && parent.earlyStopping?.restoreBest !== true) return false;
+  if (earlyStopping?.restoreBest === true) {
+    // a run that puts its best model back must have kept it
+    if (parent.earlyStopping?.restoreBest !== true) return false;
+    if (checkpoint.best.length > 0 && checked && !isModelOf(checkpoint.best, checked)) return false;
+  }
   return metric === metricOf(parent.earlyStopping) && (metric !== 'validation.loss' || parent.loss?.kind === loss.kind);
+}
+
+/** Whether these are the parameters and running statistics of a network, all of them and no others. */
+function isModelOf(tensors: Checkpoint['best'], { nodes }: Pick<CheckedGraph, 'nodes'>): boolean {
+  const line = (name: string, shape: Shape): string => `${name} ${formatShape(shape)}`;
+  const own = nodes.flatMap(({ id, parameters, buffers }) =>
+    [...parameters, ...buffers].map(({ name, shape }) => line(`${id}.${name}`, shape)),
+  );
+  const found = new Set(tensors.map(({ name, shape }) => line(name, shape)));
+  return own.length === found.size && own.every((each) => found.has(each));
 }
 
 /** Whether what reduceOnPlateau has made of the rate goes on. */
@@ -56,9 +77,6 @@ export function carriesPlateau(
     (schedule.metric !== 'validation.loss' || parent.loss?.kind === loss.kind)
   );
 }
-
-/** Optimisers whose first steps are corrected for, or too large with, moments that begin at 0. */
-const countsFromZero = new Set<OptimizerSettings['kind']>(['adam', 'adamax', 'nadam']);
 
 /** Why a run cannot go on from where another one was, all reasons. */
 export function forkFaults(
@@ -87,7 +105,7 @@ export function forkFaults(
     faults.push({
       message: `training.optimizer: a fork goes on with the optimiser's state, but that of ${kind} means nothing to ${optimizer.kind}; keep ${kind}, or ${elsewhere}.`,
     });
-  } else if (countsFromZero.has(kind)) {
+  } else if (optimizer.kind === 'adam' && optimizer.biasCorrection === false) {
     const source = new Map(tensors.map((tensor) => [tensor.name, tensor]));
     const added = checked.nodes
       .flatMap((node) => matchTensors(node, source, settings))
@@ -95,11 +113,15 @@ export function forkFaults(
       .map(({ name }) => name);
     if (added.length > 0) {
       faults.push({
-        message: `start: ${added.slice(0, 5).join(', ')}${added.length > 5 ? ` and ${added.length - 5} more` : ''} would be new, with moments of 0 in the middle of a run, for which ${kind} takes steps that are too large; keep the model, or ${elsewhere}.`,
+        message: `start: ${added.slice(0, 5).join(', ')}${added.length > 5 ? ` and ${added.length - 5} more` : ''} would be new, with moments of 0, for which adam without bias correction takes steps that are too large; set training.optimizer.biasCorrection to true, keep the model, or ${elsewhere}.`,
       });
     }
   }
-  if (earlyStopping !== null && carriesStopping(checkpoint, training) && stopping.waited >= earlyStopping.patience) {
+  if (
+    earlyStopping !== null &&
+    carriesStopping(checkpoint, training, checked) &&
+    stopping.waited >= earlyStopping.patience
+  ) {
     faults.push({
       message: `training.earlyStopping.patience: ${stopping.waited} evaluations without improvement lie behind the checkpoint already, so the fork would end at once; take more than ${stopping.waited}, or set training.earlyStopping to null.`,
     });

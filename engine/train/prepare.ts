@@ -160,7 +160,7 @@ function planStages(job: TrainingJob, split: Split, from: UpdateCount): readonly
       ...(settings.frozen.length === 0
         ? {}
         : { frozen: { nodes: settings.frozen, batchNorm: settings.frozenBatchNorm } }),
-      missed: updatesAfter(firstStep, spans, from).missed,
+      updates: updatesAfter(firstStep, spans, from),
       historySlots,
       ...(job.diagnostics ? { probe: job.diagnostics } : {}),
     });

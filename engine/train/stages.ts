@@ -83,17 +83,29 @@ export function stageSpans(run: StagedLength, trainImages: number): readonly Sta
   });
 }
 
-/** Completed steps, and for nodes that were frozen in some of them, in how many: so many updates fewer than the others they have had. */
+/** Completed steps, and where parameters have had fewer updates than these, how many fewer. */
 export interface UpdateCount {
   readonly step: number;
+  /** By node: steps in which it was frozen, or that a fork to which it is new had behind it. */
   readonly missed: ReadonlyMap<string, number>;
+  /** By parameter, "<node>.<name>": what it has missed beside its node, as only others of the node's were taken over into a fork. */
+  readonly missedAlone: ReadonlyMap<string, number>;
 }
 
-export const noUpdates: UpdateCount = { step: 0, missed: new Map() };
+export const noUpdates: UpdateCount = { step: 0, missed: new Map(), missedAlone: new Map() };
+
+/** Steps in which a parameter, "<node>.<name>", was not updated. */
+export function missedUpdates(
+  { missed, missedAlone }: Pick<UpdateCount, 'missed' | 'missedAlone'>,
+  node: string,
+  parameter: string,
+): number {
+  return (missed.get(node) ?? 0) + (missedAlone.get(parameter) ?? 0);
+}
 
 /**
  * The count after `step` completed steps of a run that goes on from `from`. A pure function of the stages, so that a resumed run counts
- * alike. Nodes that were never frozen are left out.
+ * alike. Nodes that have missed nothing are left out.
  */
 export function updatesAfter(step: number, stages: readonly StageSpan[], from: UpdateCount): UpdateCount {
   const missed = new Map(from.missed);
@@ -102,7 +114,7 @@ export function updatesAfter(step: number, stages: readonly StageSpan[], from: U
     if (steps <= 0) continue;
     for (const node of new Set(settings.frozen)) missed.set(node, (missed.get(node) ?? 0) + steps);
   }
-  return { step, missed };
+  return { step, missed, missedAlone: from.missedAlone };
 }
 
 /** The stage in which step `step` (from 1) is taken; 0 and what lies before a run: the first one. */

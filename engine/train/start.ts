@@ -1,5 +1,5 @@
 import { EngineError } from '../errors.ts';
-import type { CheckedGraph } from '../graph/check.ts';
+import { checkGraph, type CheckedGraph } from '../graph/check.ts';
 import { initialValues } from '../layers/initialize.ts';
 import type { TensorValues } from '../tensor.ts';
 import type { TrainingJob } from '../worker/protocol.ts';
@@ -10,8 +10,8 @@ import { optimizerState } from './optimizers.ts';
 import type { PlateauState } from './schedules.ts';
 import { decodeSafetensors, type NamedTensor } from './safetensors.ts';
 import { isFinite } from './state.ts';
-import { noUpdates, type UpdateCount } from './stages.ts';
-import { matchTensors, takers, transferFaults, type TransferSettings } from './transfer.ts';
+import { missedUpdates, noUpdates, stageShape, stagesOf, type UpdateCount } from './stages.ts';
+import { matchTensors, nodeOf, transferFaults, type TransferSettings } from './transfer.ts';
 
 /** What a run starts from, in place of drawn weights. */
 export interface StartSettings extends TransferSettings {
@@ -73,14 +73,52 @@ export interface Beginning {
   readonly forms?: Readonly<Record<string, string>>;
 }
 
-/** Completed steps with which a job begins that resumes from nothing, and the updates that its parameters have had by then. */
-export function originOf({ start }: Pick<TrainingJob, 'start'>): UpdateCount {
+/** The updates that a checkpoint says its parameters have had; undefined: it says nothing, as they follow from the run's stages. */
+export function countsOf({
+  step,
+  missed,
+  missedAlone = new Map(),
+}: Pick<Checkpoint, 'step' | 'missed' | 'missedAlone'>): UpdateCount | undefined {
+  return missed && { step, missed, missedAlone };
+}
+
+/**
+ * Completed steps with which a job begins that resumes from nothing, and the updates that its parameters have had by then. A parameter
+ * goes on with the count of the one that it takes the values of, if it takes the optimiser's state as well; else with none, as at the
+ * start of a run (PyTorch: add_param_group, whose parameters have no state['step'] yet).
+ */
+export function originOf(job: Pick<TrainingJob, OriginParts>): UpdateCount {
+  const { start, optimizer } = job;
   if (start?.carry !== 'everything') return noUpdates;
-  const { checkpoint } = decodeWeights(bytesOf(start));
+  const { checkpoint, tensors, state } = decodeWeights(bytesOf(start));
   if (checkpoint === null) return noUpdates;
+  const { step } = checkpoint;
+  const counts = countsOf(checkpoint) ?? { ...noUpdates, step };
+  const source = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const states = new Set(state.map(({ name }) => name));
+  const hasState = (from: string): boolean => optimizerState(optimizer).every((each) => states.has(`${from}.${each}`));
   const missed = new Map<string, number>();
-  for (const [from, count] of checkpoint.missed ?? []) for (const node of takers(from, start)) missed.set(node, count);
-  return { step: checkpoint.step, missed };
+  const missedAlone = new Map<string, number>();
+  for (const node of modelOf(job).nodes) {
+    const own = matchTensors(node, source, start)
+      .filter(({ kind }) => kind === 'parameter')
+      .map(({ name, from, state: fate }) => {
+        const goesOn = fate === 'reused' && from !== null && hasState(from);
+        return { name, count: goesOn ? missedUpdates(counts, nodeOf(from), from) : step };
+      });
+    const least = Math.min(...own.map(({ count }) => count));
+    if (own.length > 0 && least > 0) missed.set(node.id, least);
+    for (const { name, count } of own) if (count > least) missedAlone.set(name, count - least);
+  }
+  return { step, missed, missedAlone };
+}
+
+type OriginParts = 'start' | 'graph' | 'data' | 'optimizer' | 'stages' | 'batchSize' | 'length';
+
+/** At the image size of the first stage; what is wrong with it is told where it is prepared. */
+function modelOf(job: Pick<TrainingJob, OriginParts>): CheckedGraph {
+  const { imageShape, classes } = job.data;
+  return checkGraph(job.graph, { inputShape: stageShape(imageShape, stagesOf(job)[0]!), classes });
 }
 
 /**
@@ -112,7 +150,7 @@ export function beginningOf(job: TrainingJob, checked: CheckedGraph, totalSteps:
   const reused = takeOver(stored, checked, job, values);
   if (!fork || checkpoint === null) return { values, reused, ...scratch };
   const { step, evaluatedStep, stopping, plateau, best } = checkpoint;
-  const stops = carriesStopping(checkpoint, job);
+  const stops = carriesStopping(checkpoint, job, checked);
   return {
     values,
     reused,

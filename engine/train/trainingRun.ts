@@ -19,7 +19,7 @@ import type { PlannedStage, PreparedTraining } from './prepare.ts';
 import { Probe } from './probe.ts';
 import { recalibrateBatchNorm, type RecalibratedLayer } from './recalibrate.ts';
 import { stageOfStep, updatesAfter } from './stages.ts';
-import { beginningOf, originOf, type Beginning } from './start.ts';
+import { beginningOf, countsOf, originOf, type Beginning } from './start.ts';
 import { modelIds, TrainingState } from './state.ts';
 import { StepLog } from './stepLog.ts';
 import { readyEvent, stageEvent } from './tell.ts';
@@ -130,9 +130,10 @@ export class TrainingRun {
     const description = describeJob(job);
     const checkpoint = job.resumeFrom === null ? null : decodeCheckpoint(job.resumeFrom);
     if (checkpoint) requireSameJob(checkpoint.job, description);
-    const { step, missed } = checkpoint ?? originOf(job);
+    const origin = checkpoint ?? originOf(job);
+    const { step } = origin;
     // a checkpoint without counts is of a run that they follow from its stages for
-    const prepared = prepareTraining(job, missed && { step, missed });
+    const prepared = prepareTraining(job, countsOf(origin));
     // at the end of a stage it may be that its evaluation is still to come
     const stage = stageOfStep(prepared.stages, step);
     const begin = checkpoint ?? beginningOf(job, stage.checked, prepared.totalSteps);
@@ -157,11 +158,12 @@ export class TrainingRun {
     }
   }
 
-  /** How many updates nodes have missed; nothing for a run in which none does. */
-  #missed(): Pick<Checkpoint, 'missed'> {
+  /** How many updates have been missed; nothing for a run in which none is. */
+  #missed(): Pick<Checkpoint, 'missed' | 'missedAlone'> {
     const { stages, from } = this.#prepared;
-    const freezes = from.missed.size > 0 || stages.some(({ settings }) => settings.frozen.length > 0);
-    return freezes ? { missed: updatesAfter(this.#step, stages, from).missed } : {};
+    const { missed, missedAlone } = updatesAfter(this.#step, stages, from);
+    const freezes = missed.size > 0 || stages.some(({ settings }) => settings.frozen.length > 0);
+    return { ...((freezes || missedAlone.size > 0) && { missed }), ...(missedAlone.size > 0 && { missedAlone }) };
   }
 
   get #compileOptions(): CompileOptions {

@@ -77,18 +77,14 @@ type Freezing = Pick<StageSettings, 'frozen' | 'frozenBatchNorm'>;
 /** Names of running statistics: they are no parameters. */
 const statistics = new Set(['runningMean', 'runningVar', 'batchesTracked']);
 const isStatistic = (name: string): boolean => statistics.has(name.slice(name.lastIndexOf('.') + 1));
-const nodeOf = (name: string): string => name.slice(0, name.lastIndexOf('.'));
+/** Of a tensor. */
+export const nodeOf = (name: string): string => name.slice(0, name.lastIndexOf('.'));
 const isNormalisation = ({ layer }: CheckedNode): boolean => layer === 'batchNorm' || layer === 'noisyBatchNorm';
 
 /** The node of the source whose tensors a node takes; null: it draws its own. */
 function sourceNode(node: string, { map, fresh }: TransferSettings): string | null {
   if (fresh.includes(node)) return null;
   return Object.hasOwn(map, node) ? map[node]! : node;
-}
-
-/** The nodes that take the tensors of a node of the source, if the network has them. */
-export function takers(from: string, settings: TransferSettings): readonly string[] {
-  return [...new Set([from, ...Object.keys(settings.map)])].filter((node) => sourceNode(node, settings) === from);
 }
 
 /**

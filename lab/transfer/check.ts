@@ -69,7 +69,7 @@ export async function checkWithStart(
     ok: own.length === 0,
     faults: own,
     report: transferReport(stored.tensors, checked, filled.start!, stages.length > 0 ? stages : unstaged),
-    notes: notesOf(filled, start, stored, store),
+    notes: notesOf(filled, start, stored, store, checked),
   };
 }
 
@@ -109,9 +109,15 @@ function startFaults(
   return { checked, own: faults.map((fault) => ({ ...fault })) };
 }
 
-function notesOf(spec: Spec, { record }: ResolvedStart, stored: StoredWeights, store: Store): readonly string[] {
+function notesOf(
+  spec: Spec,
+  { record }: ResolvedStart,
+  stored: StoredWeights,
+  store: Store,
+  checked: CheckedGraph,
+): readonly string[] {
   const run = record.run === null ? null : store.getRun(record.run);
-  return [...(run ? sourceNotes(spec, run) : []), ...forkNotes(spec, stored)];
+  return [...(run ? sourceNotes(spec, run) : []), ...forkNotes(spec, stored, checked)];
 }
 
 /** Where the source was trained on something else. */
@@ -142,7 +148,7 @@ const heldOutWords = ({ validation, split, folds }: Spec['data']): string =>
   folds === null ? `${validation} images, ${split}` : `fold ${folds.fold} of ${folds.count}, ${split}`;
 
 /** What a fork cannot go on with, and where its position in the data comes to lie. */
-function forkNotes({ training, start }: Spec, { checkpoint }: StoredWeights): string[] {
+function forkNotes({ training, start }: Spec, { checkpoint }: StoredWeights, checked: CheckedGraph): string[] {
   if (start?.carry !== 'everything' || checkpoint === null) return [];
   const notes: string[] = [];
   const parent = trainingOf(checkpoint);
@@ -152,8 +158,11 @@ function forkNotes({ training, start }: Spec, { checkpoint }: StoredWeights): st
       `Batches have ${training.batchSize} images instead of ${parent.batchSize}: step ${step} is taken as step ${step} of a run with such batches, somewhere else in an epoch. Two stages, with the boundary at step ${step}, begin a new epoch there.`,
     );
   }
-  if (stopping.bestStep !== null && !carriesStopping(checkpoint, training)) {
-    notes.push('Early stopping and the best weights begin anew: what is watched is not what the run watched before.');
+  if (stopping.bestStep !== null && !carriesStopping(checkpoint, training, checked)) {
+    const why = carriesStopping(checkpoint, training, null)
+      ? 'the best model so far is none of this network, so it could not be put back'
+      : 'what is watched is not what the run watched before';
+    notes.push(`Early stopping and the best weights begin anew: ${why}.`);
   }
   if (plateau !== null && !carriesPlateau(checkpoint, training)) {
     notes.push('What reduceOnPlateau had made of the rate is left behind.');

@@ -100,7 +100,7 @@ describe('updates of parameters', () => {
     expect(missed(4)).toEqual({ a: 4, b: 4 });
     expect(missed(8)).toEqual({ a: 6, b: 8 });
     expect(missed(15)).toEqual({ a: 6, b: 10 });
-    expect(missed(15, { step: 8, missed: new Map([['c', 3]]) })).toEqual({ b: 2, c: 3 });
+    expect(missed(15, { ...noUpdates, step: 8, missed: new Map([['c', 3]]) })).toEqual({ b: 2, c: 3 });
   });
 
   it('are the same in a run that is stopped anywhere and resumed', async () => {
