@@ -41,7 +41,11 @@ export function createStore(raw: Sqlite.Database, file: string, close: () => voi
       putCheckpoint: (record) => transaction(() => putCheckpoint(db, record)),
       getCheckpoint: (id, role) => getCheckpoint(db, id, role),
       dropCheckpoints: (id) => transaction(() => dropCheckpoints(db, id)),
-      checkpointFiles: () => [...checkpointFiles(db), ...storedWeights.storedWeightsFiles(db)],
+      checkpointFiles: () => [
+        ...checkpointFiles(db),
+        ...storedWeights.storedWeightsFiles(db),
+        ...architectures.architectureFiles(db),
+      ],
       putStoredWeights: (record) => storedWeights.putStoredWeights(db, record),
       getStoredWeights: (hash) => storedWeights.getStoredWeights(db, hash),
       startWith: (hash) => storedWeights.startWith(db, hash),

@@ -131,7 +131,7 @@ export interface Store {
   getCheckpoint(id: string, role: 'last' | 'best'): CheckpointRecord | null;
   /** Forgets the checkpoints of a run; returns the files that nothing names any more. */
   dropCheckpoints(id: string): string[];
-  /** Every file that a record names, of deleted runs too: checkpoints and stored weights. */
+  /** Every file that a record names, of what is deleted too: checkpoints, stored weights, weights of architectures. */
   checkpointFiles(): string[];
   /** Of the same hash there is one record. */
   putStoredWeights(record: StoredWeightsRecord): void;
@@ -213,13 +213,13 @@ export interface Jobs {
   close(): Promise<void>;
 }
 
-/** Files of checkpoints and stored weights: written to a temporary name, synced, renamed. */
+/** Files of checkpoints, stored weights and weights of architectures: written to a temporary name, synced, renamed. */
 export interface CheckpointFiles {
   write(name: string, bytes: Uint8Array): Promise<void>;
   /** Throws a LabError that names the file when it is missing or cannot be read. */
   read(name: string): Promise<Uint8Array>;
   remove(name: string): Promise<void>;
-  /** Names of the checkpoints and stored weights of runs that lie there. */
+  /** Names of the files of that kind that lie there: those of the lab, none that anybody else put there. */
   list(): Promise<string[]>;
 }
 

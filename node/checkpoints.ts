@@ -5,8 +5,8 @@ import { LabError } from '../lab/contract/errors.ts';
 import type { CheckpointFiles } from '../lab/ports.ts';
 import { diskError, errnoOf } from './diskError.ts';
 
-/** Checkpoints of runs, and weights that runs start from. Those of architectures are the library's. */
-const own = /^(r\w+-(last|best)-\d.*|weights-[0-9a-f]{64})\.safetensors$/;
+/** Checkpoints of runs, weights that runs start from, and those of architectures by id and version. */
+const own = /^(r\w+-(last|best)-\d.*|weights-[0-9a-f]{64}|a[0-9a-z]{9}-\d+)\.safetensors$/;
 
 /**
  * Checkpoint files in one folder. A file is whole or not there: bytes go to a temporary name and are synced, then the
@@ -63,7 +63,7 @@ export function createCheckpointFiles(folder: string): CheckpointFiles {
   };
 }
 
-/** Removes what a process left that was killed while it wrote. For whoever holds the history alone. */
+/** Removes what a process left in a folder of its own that was killed while it wrote. For whoever holds the history alone. */
 export function removeUnfinished(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (/\.\d+\.part$/.test(name)) rmSync(join(folder, name), { force: true });

@@ -58,7 +58,7 @@ export async function compose(options: ComposeOptions = {}): Promise<Composition
   const store = openStore(home.folder);
   try {
     // only now: before, another process may have been writing there
-    removeUnfinished(home.checkpoints);
+    for (const folder of [home.folder, home.checkpoints]) removeUnfinished(folder);
     if (options.revectorize !== undefined) {
       const { revectorize } = options;
       const run = typeof revectorize === 'function' ? revectorize : revectorize === 'test' ? selfTestProcess() : null;

@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import type { FormsEvent, KnownForms } from '../engine/index.ts';
 import type { EngineHost } from './engineWorker.ts';
+import { replaceJson } from './smallFile.ts';
 
 /** The memory of forms of kernels that the workers of all hosts share. */
 export interface FormFile {
@@ -31,10 +31,7 @@ export function formFile(path: string): FormFile {
         // what another worker has measured meanwhile stays: runs may have begun with it
         const next = { ...known, [adapter]: { ...forms, ...known[adapter] } };
         if (!isKnown(next)) return;
-        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-        const temporary = `${path}.${process.pid}.tmp`;
-        writeFileSync(temporary, `${JSON.stringify(next, null, 2)}\n`);
-        renameSync(temporary, path);
+        replaceJson(path, next);
       } catch {
         // no room or no right to write: nothing is lost but time
       }

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
+import { replaceJson } from './smallFile.ts';
 
 /**
  * V8 can join neighbouring vectors of WebAssembly code to ones of 256 bits, an experimental flag. The cpu backend then uses tiles
@@ -52,13 +53,6 @@ export function rememberedVerdict(home: string): RevectorizeVerdict | null {
   } catch {
     return null;
   }
-}
-
-function remember(home: string, verdict: RevectorizeVerdict): void {
-  mkdirSync(home, { recursive: true, mode: 0o700 });
-  const temporary = `${fileOf(home)}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(verdict, null, 2)}\n`);
-  renameSync(temporary, fileOf(home));
 }
 
 export interface SelfTestOutcome {
@@ -147,6 +141,6 @@ export async function setUpRevectorize(home: string, run: RunSelfTest | null): P
 /** Tests anew, whatever is remembered, and remembers. */
 export async function testRevectorize(home: string, run: RunSelfTest = selfTestProcess()): Promise<RevectorizeVerdict> {
   const verdict = await judge(run);
-  remember(home, verdict);
+  replaceJson(fileOf(home), verdict);
   return verdict;
 }

@@ -212,6 +212,13 @@ export function markArchitecturesDeleted(db: WritableDb, ids: readonly string[],
   });
 }
 
+/** Files of weights of all versions, those of deleted ones too. */
+export function architectureFiles(db: ReadableDb): string[] {
+  return db
+    .rows('SELECT weights_file FROM architecture_versions WHERE weights_file IS NOT NULL ORDER BY weights_file')
+    .map(([file]) => file as string);
+}
+
 /** Removes deleted ones for good; returns their files of weights. */
 export function purgeArchitectures(db: WritableDb, before: number): string[] {
   const files = db

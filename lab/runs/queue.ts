@@ -333,8 +333,8 @@ function wrongState(run: Pick<RunDetails, 'id' | 'status'>, wish: string, rule: 
 }
 
 /**
- * Removes checkpoints that no record names: those of purged runs, and one that was written but not yet recorded when its
- * process died. What cannot be removed costs room, not truth.
+ * Removes files of weights that no record names: those of purged runs and architectures, and one that was written but not yet
+ * recorded when its process died. What cannot be removed costs room, not truth.
  */
 async function removeUnnamed(store: Store, checkpoints: CheckpointFiles): Promise<void> {
   const named = new Set(store.checkpointFiles());

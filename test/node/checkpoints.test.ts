@@ -24,13 +24,14 @@ describe('checkpoint files', () => {
 
   it('list the checkpoints and nothing else that lies there', async () => {
     const files = createCheckpointFiles(folder);
-    for (const name of ['r1-last-10.safetensors', 'r1-best-5-ab12cd34.safetensors']) {
+    const own = ['a0123456xy-12.safetensors', 'r1-best-5-ab12cd34.safetensors', 'r1-last-10.safetensors'];
+    for (const name of own) {
       await files.write(name, new Uint8Array(3));
     }
-    for (const name of ['mine.safetensors', 'r1-last-20.safetensors.77.part', 'notes.txt']) {
+    for (const name of ['mine.safetensors', 'a-1.safetensors', 'r1-last-20.safetensors.77.part', 'notes.txt']) {
       writeFileSync(join(folder, name), '');
     }
-    expect((await files.list()).sort()).toEqual(['r1-best-5-ab12cd34.safetensors', 'r1-last-10.safetensors']);
+    expect((await files.list()).sort()).toEqual(own);
   });
 
   it('say which file is missing', async () => {

@@ -33,9 +33,10 @@ export class Shell {
 
   start(
     words: readonly string[],
-    options: { readonly input?: string; readonly env?: NodeJS.ProcessEnv } = {},
+    options: { readonly input?: string; readonly env?: NodeJS.ProcessEnv; readonly preload?: URL } = {},
   ): Started {
-    const child = spawn(process.execPath, [entry, ...words], {
+    const preload = options.preload === undefined ? [] : ['--import', options.preload.href];
+    const child = spawn(process.execPath, [...preload, entry, ...words], {
       cwd: project,
       env: { PATH: process.env['PATH'], HOME: this.folder, ABLATE_HOME: this.home, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { TrainingEvent } from '../../engine/index.ts';
 import { SharedForms } from '../../engine/worker/sharedForms.ts';
@@ -36,6 +36,14 @@ describe('the file of forms', () => {
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ a: { one: 'deep' } });
     // a place that cannot be written to
     expect(() => formFile(join(path, 'below.json')).add({ adapter: 'a', forms: {} })).not.toThrow();
+  });
+
+  it('leaves nothing half-written where it cannot be put in its place', () => {
+    const path = join(folder, 'taken', 'kernelForms.json');
+    // a folder that no file can take the place of
+    mkdirSync(join(path, 'full'), { recursive: true });
+    formFile(path).add({ adapter: 'a', forms: { one: 'small' } });
+    expect(readdirSync(dirname(path))).toEqual(['kernelForms.json']);
   });
 });
 
