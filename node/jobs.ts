@@ -174,11 +174,19 @@ class JobWorker {
     };
     signal?.addEventListener('abort', cancel, { once: true });
     this.#worker.post({ kind: 'job', name, input });
+    // a cancelled job ends as it likes, and for its caller always alike
+    const unlessCancelled = <T>(then: () => T): T => {
+      if (signal?.aborted === true) throw cancelled();
+      return then();
+    };
     return done
-      .then((output) => {
-        if (signal?.aborted === true) throw cancelled();
-        return output;
-      })
+      .then(
+        (output) => unlessCancelled(() => output),
+        (error: unknown) =>
+          unlessCancelled(() => {
+            throw error;
+          }),
+      )
       .finally(() => {
         clearTimeout(limit);
         signal?.removeEventListener('abort', cancel);

@@ -26,13 +26,15 @@ interface Statistics {
  * "Rethinking 'batch' in BatchNorm", 2021, arXiv:2105.07576, section 3). Running averages lag behind the weights, and with dropout they are those of other activations than
  * evaluation sees (Li, Chen, Hu and Yang, "Understanding the disharmony between dropout and batch normalization by variance
  * shift", CVPR 2019); so dropout and noise are off here, and each batch norm still normalises with its batch. Parameters stay as
- * they are. Sums are kept in float64 in the order of the batches.
+ * they are. Sums are kept in float64 in the order of the batches. `tell` hears after each batch how far it is, from 0 to 1; where it
+ * throws, statistics stay as they were.
  */
 export async function recalibrateBatchNorm(
   open: OpenStage,
   steps: number,
   backend: Backend,
   compile: CompileOptions,
+  tell: (done: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<readonly RecalibratedLayer[]> {
   const { executable, runner, data } = open;
   const { plan, firstStep } = open.stage;
@@ -58,6 +60,7 @@ export async function recalibrateBatchNorm(
       for (const [tensor, values] of runner.inputs) beside.write(tensor, values);
       beside.run('forward');
       for (const [i, layer] of layers.entries()) await addBatch(layer, beside, plan, sums[i]!);
+      await tell((batch + 1) / batches);
     }
     const report: RecalibratedLayer[] = [];
     for (const [i, layer] of layers.entries()) report.push(await write(layer, executable, sums[i]!, batches));

@@ -236,11 +236,14 @@ export class TrainingRun {
 
   /**
    * Takes the running statistics of the model anew over batches of the stage it is in, the first ones of that stage's order.
-   * `images`: how many images that were.
+   * `images`: how many images that were. `tell` hears how far it is, from 0 to 1.
    */
-  async recalibrate(batches: number): Promise<{ layers: readonly RecalibratedLayer[]; images: number }> {
+  async recalibrate(
+    batches: number,
+    tell?: (done: number) => Promise<void>,
+  ): Promise<{ layers: readonly RecalibratedLayer[]; images: number }> {
     await this.#receiveAll();
-    const layers = await recalibrateBatchNorm(this.#open, batches, this.#backend, this.#compileOptions);
+    const layers = await recalibrateBatchNorm(this.#open, batches, this.#backend, this.#compileOptions, tell);
     return { layers, images: batches * this.#open.stage.settings.batchSize };
   }
 

@@ -204,12 +204,14 @@ export const methods = {
   },
   /**
    * Measures a finished run with running statistics of batch norm that are taken anew over training batches. Changes nothing of
-   * the run but for an event. 'job.progress' tells how far it is.
+   * the run but for an event. 'job.progress' tells how far it is. One per run: a new one, or `runs.cancelRecalibration`, ends it with
+   * the error 'interrupted'.
    */
   'runs.recalibrate': {
     input: z.strictObject({ id: runId, batches: z.int().min(1).max(100_000).default(100) }),
     output: recalibrationSchema,
   },
+  'runs.cancelRecalibration': { input: z.strictObject({ id: runId }), output: z.object({ cancelled: z.boolean() }) },
   'runs.update': {
     input: z.strictObject({
       id: runId,

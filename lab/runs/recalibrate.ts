@@ -16,9 +16,13 @@ export interface RecalibrationHandlersOptions {
   readonly emit: (event: LabEvent) => void;
 }
 
-/** Measures finished runs with running statistics that are taken anew. The run stays as it is; an event notes what was found. */
+/**
+ * Measures finished runs with running statistics that are taken anew. The run stays as it is; an event notes what was
+ * found. One per run: a new one cancels it.
+ */
 export function recalibrationHandlers(options: RecalibrationHandlersOptions): Handlers {
   const { store, checkpoints, jobs, clock, threads, emit } = options;
+  const running = new Map<string, AbortController>();
   return {
     'runs.recalibrate': async ({ id: text, batches }) => {
       const id = findRun(store, text);
@@ -32,7 +36,14 @@ export function recalibrationHandlers(options: RecalibrationHandlersOptions): Ha
       const { spec } = run;
       const own = spec.backend.threads > 0 ? spec.backend.threads : threads();
       const progress = (done: number): void => emit({ name: 'job.progress', data: { job: 'recalibrate', done } });
-      const found = await jobs.run('recalibrate', { spec, threads: own, checkpoint }, { batches }, { progress });
+      const cancel = new AbortController();
+      running.get(id)?.abort();
+      running.set(id, cancel);
+      const job = { spec, threads: own, checkpoint };
+      const watch = { signal: cancel.signal, progress };
+      const found = await jobs.run('recalibrate', job, { batches }, watch).finally(() => {
+        if (running.get(id) === cancel) running.delete(id);
+      });
       if (found.layers.length === 0) {
         throw new LabError(
           'state',
@@ -44,6 +55,11 @@ export function recalibrationHandlers(options: RecalibrationHandlersOptions): Ha
       const said = `Statistics of batch norm taken anew over ${count(images)} images: test accuracy ${percent(before.test.accuracy)} before, ${percent(after.test.accuracy)} after (${count(after.test.images)} images). The run stays as it is.`;
       store.appendEvent(id, { at: clock.now(), step: run.step, kind: 'recalibrated', text: said });
       return { run: id, ...found, layers: [...found.layers] };
+    },
+    'runs.cancelRecalibration': ({ id: text }) => {
+      const found = running.get(findRun(store, text));
+      found?.abort();
+      return { cancelled: found !== undefined };
     },
   };
 }

@@ -65,6 +65,7 @@ describe('calls', () => {
       'runs.models': { ids: [id] },
       'diagnostics.get': { id },
       'runs.cancelAnalysis': { id },
+      'runs.cancelRecalibration': { id },
       'diagnostics.histograms': { id, layer: 'h' },
       'runs.update': { id, starred: true, tags: [' a ', 'a', ''], note: 'n', name: 'x' },
       'compare.get': { arms: [run!.group] },

@@ -36,6 +36,20 @@ describe('jobs in worker threads', { timeout: 60_000 }, () => {
     expect((await jobs.run('preview', request, preview)).images).toBe(4);
   });
 
+  it('that fail as they are cancelled were cancelled all the same', async () => {
+    const program = `import { parentPort } from 'node:worker_threads';
+      parentPort.on('message', ({ kind }) => {
+        if (kind === 'cancelJob') parentPort.postMessage({ kind: 'jobFailed', error: { code: 'unexpected', message: 'cut off', faults: [] } });
+      });`;
+    const own = answering(program);
+    const stop = new AbortController();
+    const call = own.run('preview', request, preview, { signal: stop.signal });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    stop.abort();
+    await expect(call).rejects.toMatchObject({ code: 'interrupted' });
+    await own.close();
+  });
+
   it('hand errors of the engine on in its own words', async () => {
     const faulty = { ...request, checkpoint: new Uint8Array(10) };
     await expect(jobs.run('preview', faulty, preview)).rejects.toMatchObject({ code: 'checkpoint' });

@@ -19,7 +19,7 @@ export interface Recalibration {
   readonly layers: readonly RecalibratedLayer[];
 }
 
-/** Measures a trained model before and after its batch norms took their running statistics anew. Changes nothing. */
+/** Measures a trained model before and after its batch norms took their running statistics anew. Changes nothing. Cancelled, it throws. */
 export async function runRecalibrate(
   { training, batches }: RecalibrateJobInput,
   context: JobContext,
@@ -34,15 +34,15 @@ export async function runRecalibrate(
     },
   );
   try {
-    const measure = (from: number) =>
-      run.measure(async (done) => {
-        context.progress(from + 0.4 * done, 'measuring');
-        await context.turn();
-      });
-    const before = await measure(0.05);
-    context.progress(0.45, 'recalibrating');
-    const { layers, images } = await run.recalibrate(batches);
-    const after = await measure(0.55);
+    const part = (from: number, share: number, what: string) => async (done: number) => {
+      context.progress(from + share * done, what);
+      await context.turn();
+      // what is half measured is of no use to anybody
+      if (context.cancelled) throw new Error('The job was cancelled.');
+    };
+    const before = await run.measure(part(0.05, 0.3, 'measuring'));
+    const { layers, images } = await run.recalibrate(batches, part(0.35, 0.3, 'recalibrating'));
+    const after = await run.measure(part(0.65, 0.3, 'measuring'));
     return { before, after, batches, images, layers };
   } finally {
     await run.dispose();

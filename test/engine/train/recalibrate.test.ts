@@ -51,6 +51,32 @@ describe.each([referenceBackend, cpuBackend])('recalibration on $name', (backend
     expect(await measure(job({ graph: sluggish, resumeFrom }), backend)).toEqual(found);
   });
 
+  it('ends when it is cancelled, while it measures and while it takes statistics', async () => {
+    const { events } = await train(job({ graph: sluggish }), backend);
+    const resumeFrom = all(events, 'checkpoint').findLast(({ role }) => role === 'last')!.bytes;
+    for (const [during, seen] of [
+      ['measuring', ['measuring']],
+      ['recalibrating', ['measuring', 'recalibrating']],
+    ] as const) {
+      const told: string[] = [];
+      const cancelled = runRecalibrate(
+        { training: job({ graph: sluggish, resumeFrom }), batches: 5 },
+        {
+          backend: () => Promise.resolve(backend),
+          clock: tickingClock(),
+          progress: (_done, what) => told.push(what!),
+          turn: () => Promise.resolve(),
+          get cancelled() {
+            return told.at(-1) === during;
+          },
+        },
+      );
+      await expect(cancelled).rejects.toThrow('cancelled');
+      expect([...new Set(told)]).toEqual(seen);
+      expect(told.filter((what) => what === during)).toHaveLength(1);
+    }
+  });
+
   it('sees images that are not mixed', async () => {
     // a rate so small that the weights stay
     const optimizer = { ...job().optimizer, learningRate: 1e-30, weightDecay: 0 };

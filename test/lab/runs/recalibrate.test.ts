@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { LabError } from '../../../lab/contract/errors.ts';
 import { recalibrationSchema } from '../../../lab/contract/recalibrationRecords.ts';
 import { bench, smallSpec, type Bench } from '../fakes.ts';
 
@@ -42,6 +43,27 @@ it('asks for the statistics of the last checkpoint, and notes what came of it be
       text: expect.stringContaining('over 350 images: test accuracy 70.00 % before, 85.00 % after') as string,
     }),
   ]);
+});
+
+it('is cancelled by its call, by another one of the same run, and leaves no event behind', async () => {
+  const it = await bench();
+  const id = await finished(it);
+  it.jobs.answer = (_name, _options, { signal }) =>
+    new Promise((_resolve, reject) => {
+      signal!.addEventListener('abort', () => reject(new LabError('interrupted', 'The job was cancelled.')));
+    });
+  const cancel = (): Promise<unknown> => it.lab.call('runs.cancelRecalibration', { id });
+  const ends = (call: Promise<unknown>): Promise<void> => expect(call).rejects.toMatchObject({ code: 'interrupted' });
+  expect(await cancel()).toEqual({ cancelled: false });
+  const first = ends(it.lab.call('runs.recalibrate', { id }));
+  await it.until(() => it.jobs.asked.length === 1);
+  const second = ends(it.lab.call('runs.recalibrate', { id }));
+  await first;
+  await it.until(() => it.jobs.asked.length === 2);
+  expect(await cancel()).toEqual({ cancelled: true });
+  await second;
+  expect(await cancel()).toEqual({ cancelled: false });
+  expect((await it.lab.call('runs.get', { id })).events.map(({ kind }) => kind)).not.toContain('recalibrated');
 });
 
 it('refuses runs that are under way, have no checkpoint, or no batch norm', async () => {
