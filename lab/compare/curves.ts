@@ -1,5 +1,5 @@
-import { seriesNames, type ArmCurve, type DatasetRecord, type Series, type SeriesName } from '../contract/records.ts';
-import { epochsAfter, imagesAfter, lengthOf } from '../spec/resolve.ts';
+import { seriesNames, type ArmCurve, type Series, type SeriesName } from '../contract/records.ts';
+import { epochsAfter, imagesAfter, type Pace } from '../spec/pace.ts';
 import { mean, standardDeviation } from '../stats/moments.ts';
 import { studentTQuantile } from '../stats/studentT.ts';
 import { overlapOf, type Arm } from './arms.ts';
@@ -7,11 +7,10 @@ import { overlapOf, type Arm } from './arms.ts';
 /** Of the band around a mean curve. */
 const confidence = 0.95;
 
-/** Every curve that a run of the arm has, on a grid of its own that all its runs share. `datasets`: those that are there. */
-export function armCurves(arm: Arm, maxPoints: number, datasets: readonly DatasetRecord[]): ArmCurve[] {
-  const axes = axesOf(arm, datasets);
+/** Every curve that a run of the arm has, on a grid of its own that all its runs share. */
+export function armCurves(arm: Arm, maxPoints: number, pace: Pace): ArmCurve[] {
   return seriesNames.flatMap((name) => {
-    const curve = armCurve(arm, name, maxPoints, axes);
+    const curve = armCurve(arm, name, maxPoints, pace);
     return curve ? [curve] : [];
   });
 }
@@ -24,24 +23,7 @@ interface Trace {
   readonly seconds: (number | null)[];
 }
 
-/** Epochs and images of the first steps. */
-interface Axes {
-  readonly epochs: (steps: number) => number;
-  readonly images: (steps: number) => number;
-}
-
-/** Stages have batches of their own size. Without the data set there are only the means over the run. */
-function axesOf({ runs, spec }: Arm, datasets: readonly DatasetRecord[]): Axes {
-  const dataset = datasets.find(({ id }) => id === spec.data.dataset);
-  if (dataset && spec.training.stages.length > 0) {
-    const { stages } = lengthOf(spec, dataset);
-    return { epochs: (steps) => epochsAfter(stages, steps), images: (steps) => imagesAfter(stages, steps) };
-  }
-  const { batchSize, stepsPerEpoch } = runs[0]!;
-  return { epochs: (steps) => (stepsPerEpoch ? steps / stepsPerEpoch : 0), images: (steps) => steps * batchSize };
-}
-
-function armCurve(arm: Arm, name: SeriesName, maxPoints: number, axes: Axes): ArmCurve | null {
+function armCurve(arm: Arm, name: SeriesName, maxPoints: number, pace: Pace): ArmCurve | null {
   const all = arm.runs.map((run) => ({ run, series: arm.series.get(run.id)?.find((each) => each.name === name) }));
   const steps = [...new Set(all.flatMap(({ series }) => series?.steps ?? []))].sort((a, b) => a - b);
   if (steps.length === 0) return null;
@@ -62,8 +44,8 @@ function armCurve(arm: Arm, name: SeriesName, maxPoints: number, axes: Axes): Ar
   return {
     name,
     steps: grid,
-    epochs: grid.map(axes.epochs),
-    images: grid.map(axes.images),
+    epochs: grid.map((step) => epochsAfter(pace, step)),
+    images: grid.map((step) => imagesAfter(pace, step)),
     seconds: increasing(grid.map((_, i) => average(traces.map(({ seconds }) => seconds[i] ?? null)))),
     mean: bands.map((each) => each.mean),
     low: bands.map((each) => each.low),

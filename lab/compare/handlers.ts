@@ -2,6 +2,7 @@ import type { Handlers } from '../app.ts';
 import { LabError } from '../contract/errors.ts';
 import type { Datasets, Store } from '../ports.ts';
 import { diffSpecs } from '../spec/diff.ts';
+import { paceOf } from '../spec/pace.ts';
 import { findArms, labelsOf, type Arm } from './arms.ts';
 import { armCurves } from './curves.ts';
 import { sideEffects } from './sideEffects.ts';
@@ -20,12 +21,13 @@ export function compareHandlers({ store, datasets }: { readonly store: Store; re
       );
       const labels = labelsOf(arms, specDifferences);
       const known = await datasets.list();
+      const paces = arms.map(({ runs, spec }) => paceOf(runs[0]!, spec, known));
       return {
-        arms: arms.map(({ id, runs }, i) => ({ id, label: labels[i]!, runs: [...runs] })),
+        arms: arms.map(({ id, runs }, i) => ({ id, label: labels[i]!, runs: [...runs], pace: [...paces[i]!] })),
         baseline: baseline.id,
         specDifferences,
         sideEffects: sideEffects(arms, labels, baseline, known),
-        curves: arms.map((arm) => ({ arm: arm.id, curves: armCurves(arm, maxPoints, known) })),
+        curves: arms.map((arm, i) => ({ arm: arm.id, curves: armCurves(arm, maxPoints, paces[i]!) })),
         table: metricTable(arms, baseline, reach),
       };
     },

@@ -1,7 +1,7 @@
 import { stageShape } from '../../engine/index.ts';
 import type { DatasetRecord } from '../contract/records.ts';
 import { checkSpec } from '../spec/check.ts';
-import { imagesAfter } from '../spec/resolve.ts';
+import { imagesAfter, paceOf } from '../spec/pace.ts';
 import type { Spec } from '../spec/schema.ts';
 import type { Arm } from './arms.ts';
 
@@ -29,9 +29,9 @@ function factsOf(arm: Arm, datasets: readonly DatasetRecord[]): Facts {
     ? checked.nodes.flatMap((node) => node.parameters.filter(({ name }) => name === 'bias'))
     : null;
   const lengths = arm.runs.map((each) => (each.status === 'finished' ? each.step : each.totalSteps));
-  const imagesOf = (steps: number): number => (length ? imagesAfter(length.stages, steps) : steps * run.batchSize);
+  const pace = paceOf(run, arm.spec, datasets);
   const images = lengths.every((each) => each !== null)
-    ? lengths.reduce((sum, each) => sum + imagesOf(each), 0) / lengths.length
+    ? lengths.reduce((sum, each) => sum + imagesAfter(pace, each), 0) / lengths.length
     : null;
   return {
     testSize: last && dataset ? stageShape(dataset.imageShape, last).slice(1).join('×') : null,

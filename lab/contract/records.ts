@@ -261,6 +261,15 @@ export const comparisonSchema = z.object({
       id: z.string(),
       label: z.string(),
       runs: z.array(runRecordSchema),
+      /** Stretches of steps with the batch size and the length of an epoch in each (lab/spec/pace.ts). */
+      pace: z.array(
+        z.object({
+          firstStep: z.number(),
+          endStep: z.number(),
+          batchSize: z.number(),
+          stepsPerEpoch: z.number(),
+        }),
+      ),
     }),
   ),
   baseline: z.string(),

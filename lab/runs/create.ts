@@ -1,7 +1,7 @@
 import type { DatasetRecord, RunRecord } from '../contract/records.ts';
 import type { CheckedSpec, SpecCheck } from '../spec/check.ts';
 import { groupHash, specHash } from '../spec/hash.ts';
-import { imagesAfter } from '../spec/resolve.ts';
+import { imagesAfter, paceOfStages } from '../spec/pace.ts';
 import type { Spec } from '../spec/schema.ts';
 import type { ResolvedStart } from '../transfer/weights.ts';
 import { newRunId } from './id.ts';
@@ -50,7 +50,7 @@ export async function newRun(
     totalSteps: length.totalSteps,
     stepsPerEpoch: length.stepsPerEpoch,
     // of a run in stages: the mean over its steps
-    batchSize: imagesAfter(length.stages, length.totalSteps) / length.totalSteps,
+    batchSize: imagesAfter(paceOfStages(length.stages), length.totalSteps) / length.totalSteps,
     seconds: 0,
     imagesPerSecond: null,
     dataset: dataset.id,

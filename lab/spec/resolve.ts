@@ -65,20 +65,3 @@ function stepsPerEpochOf(stages: readonly StageSpan[]): number {
   );
   return stages.at(-1)!.endStep / epochs;
 }
-
-/** Images trained on in the first `steps` steps, each as often as it was taken. */
-export function imagesAfter(stages: readonly StageSpan[], steps: number): number {
-  return sumOver(stages, steps, ({ settings }) => settings.batchSize);
-}
-
-/** Epochs of the first `steps` steps. */
-export function epochsAfter(stages: readonly StageSpan[], steps: number): number {
-  return sumOver(stages, steps, ({ stepsPerEpoch }) => 1 / stepsPerEpoch);
-}
-
-function sumOver(stages: readonly StageSpan[], steps: number, perStep: (stage: StageSpan) => number): number {
-  return stages.reduce((sum, stage) => {
-    const taken = Math.max(0, Math.min(steps, stage.endStep) - stage.firstStep);
-    return sum + taken * perStep(stage);
-  }, 0);
-}

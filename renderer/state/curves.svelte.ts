@@ -4,7 +4,8 @@
  * The numbers live outside of runes, in typed arrays; `version` says that they changed.
  */
 import type { LabEvents } from '../../lab/contract/events.ts';
-import type { RunRecord, Series, SeriesName, xAxes } from '../../lab/contract/records.ts';
+import type { Series, SeriesName, xAxes } from '../../lab/contract/records.ts';
+import { epochsAfter, imagesAfter, type Pace } from '../../lab/contract/spec.ts';
 import { interleave, type Points } from '../charts/points.ts';
 import type { Link } from '../link/link.ts';
 import type { NoticeState } from './notices.svelte.ts';
@@ -40,14 +41,16 @@ class Columns {
     while (this.length > 0 && this.#steps[this.length - 1]! > step) this.length--;
   }
 
-  points(x: XAxis, run: Pick<RunRecord, 'batchSize' | 'stepsPerEpoch'>, until: number): Points {
+  points(x: XAxis, pace: Pace, until: number): Points {
     let { length } = this;
     while (length > 0 && this.#steps[length - 1]! > until) length--;
     const values = this.#values.subarray(0, length);
     if (x === 'seconds') return interleave(this.#seconds.subarray(0, length), values);
-    const scale = x === 'epoch' ? 1 / (run.stepsPerEpoch ?? 1) : x === 'images' ? run.batchSize : 1;
+    const steps = this.#steps.subarray(0, length);
+    if (x === 'step') return interleave(steps, values);
+    const after = x === 'epoch' ? epochsAfter : imagesAfter;
     return interleave(
-      this.#steps.subarray(0, length).map((step) => step * scale),
+      steps.map((step) => after(pace, step)),
       values,
     );
   }
@@ -96,13 +99,8 @@ export class RunCurves {
   }
 
   /** Points of a series over the chosen axis, up to and with step `until`; empty where there are none. */
-  points(
-    name: SeriesName,
-    x: XAxis,
-    run: Pick<RunRecord, 'batchSize' | 'stepsPerEpoch'>,
-    until = Number.POSITIVE_INFINITY,
-  ): Points {
-    return this.#columns.get(name)?.points(x, run, until) ?? new Float64Array(0);
+  points(name: SeriesName, x: XAxis, pace: Pace, until = Number.POSITIVE_INFINITY): Points {
+    return this.#columns.get(name)?.points(x, pace, until) ?? new Float64Array(0);
   }
 
   close(): void {

@@ -2,6 +2,7 @@
 import { count, duration, integer, significant } from '../format.ts';
 import type { ChartAxis } from '../charts/model.ts';
 import type { RunRecord } from '../../lab/contract/records.ts';
+import { epochsAfter, imagesAfter, type Pace } from '../../lab/contract/spec.ts';
 import type { XAxis } from '../state/curves.svelte.ts';
 
 export const axisOptions: readonly { value: XAxis; label: string; title: string }[] = [
@@ -19,11 +20,15 @@ export const axes: Record<XAxis, ChartAxis> = {
 };
 
 /** Where the x axis of a run ends, if that is known before the run has got there. */
-export function knownEnd(run: RunRecord, axis: XAxis): number | null {
+export function knownEnd(
+  run: Pick<RunRecord, 'status' | 'step' | 'totalSteps'>,
+  axis: XAxis,
+  pace: Pace,
+): number | null {
   if (run.totalSteps === null || axis === 'seconds') return null;
   const ended = run.status === 'finished' || run.status === 'stopped' || run.status === 'failed';
   const steps = ended ? run.step : run.totalSteps;
   if (axis === 'step') return steps;
-  if (axis === 'images') return steps * run.batchSize;
-  return run.stepsPerEpoch === null ? null : steps / run.stepsPerEpoch;
+  if (axis === 'images') return imagesAfter(pace, steps);
+  return epochsAfter(pace, steps) || null;
 }

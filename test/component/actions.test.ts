@@ -155,6 +155,7 @@ describe('words', () => {
       id: label,
       label,
       runs: Array.from({ length: seeds }, () => makeRun({ status })),
+      pace: [],
     })),
     baseline: 'Without',
     specDifferences: [],

@@ -7,6 +7,8 @@ import { RunCurves } from '../../renderer/state/curves.svelte.ts';
 import { DraftState, parseSeeds } from '../../renderer/state/draft.svelte.ts';
 import { NoticeState } from '../../renderer/state/notices.svelte.ts';
 import type { RunRecord } from '../../lab/contract/records.ts';
+import { paceOf, type Pace } from '../../lab/contract/spec.ts';
+import { knownEnd } from '../../renderer/views/axes.ts';
 import { etaSeconds, shareOf } from '../../renderer/state/progress.ts';
 import { parseRoute, printRoute } from '../../renderer/state/route.svelte.ts';
 import { merge, RunsState } from '../../renderer/state/runs.svelte.ts';
@@ -144,16 +146,17 @@ describe('the curves of a run', () => {
   it('joins what was read with what comes, drops what a resume made void, and changes its axis', async () => {
     const run = makeRun({ stepsPerEpoch: 10, batchSize: 60 });
     lab.series.set(run.id, [{ name: 'train.loss', steps: [1, 2], values: [2, 1], seconds: [0.1, 0.2] }]);
+    const pace = paceOf(run, null, []);
     const curves = new RunCurves(run.id, link, new NoticeState());
     await until(() => curves.loaded, 'curves are read');
     lab.progress(run.id, 'train.loss', [2, 3, 4], [9, 0.5, 0.25]);
     await until(() => curves.version > 1, 'new points are told');
-    expect([...curves.points('train.loss', 'step', run)]).toEqual([1, 2, 2, 1, 3, 0.5, 4, 0.25]);
-    expect([...curves.points('train.loss', 'epoch', run)].filter((_, i) => i % 2 === 0)).toEqual(
+    expect([...curves.points('train.loss', 'step', pace)]).toEqual([1, 2, 2, 1, 3, 0.5, 4, 0.25]);
+    expect([...curves.points('train.loss', 'epoch', pace)].filter((_, i) => i % 2 === 0)).toEqual(
       [0.1, 0.2, 0.3, 0.4].map((x) => expect.closeTo(x, 9) as number),
     );
-    expect(curves.points('train.loss', 'images', run)[0]).toBe(60);
-    expect(curves.points('test.loss', 'step', run)).toHaveLength(0);
+    expect(curves.points('train.loss', 'images', pace)[0]).toBe(60);
+    expect(curves.points('test.loss', 'step', pace)).toHaveLength(0);
     lab.emit({
       name: 'run.series',
       data: { id: run.id, truncatedTo: 2, series: [{ name: 'train.loss', steps: [3], values: [7], seconds: [1] }] },
@@ -163,10 +166,31 @@ describe('the curves of a run', () => {
       data: { id: 'other', series: [{ name: 'train.loss', steps: [9], values: [9], seconds: [9] }] },
     });
     await until(() => curves.version > 2, 'the cut is told');
-    expect([...curves.points('train.loss', 'step', run)]).toEqual([1, 2, 2, 1, 3, 7]);
+    expect([...curves.points('train.loss', 'step', pace)]).toEqual([1, 2, 2, 1, 3, 7]);
     curves.close();
     lab.progress(run.id, 'train.loss', [10], [1]);
-    expect(curves.points('train.loss', 'step', run)).toHaveLength(6);
+    expect(curves.points('train.loss', 'step', pace)).toHaveLength(6);
+  });
+
+  it('places the epochs of stages with other batches each by its own, and so the end of a run that was stopped', async () => {
+    const run = makeRun({ totalSteps: 60, step: 30, status: 'stopped', stepsPerEpoch: 20, batchSize: 30 });
+    const pace: Pace = [
+      { firstStep: 0, endStep: 20, batchSize: 60, stepsPerEpoch: 10 },
+      { firstStep: 20, endStep: 60, batchSize: 15, stepsPerEpoch: 40 },
+    ];
+    lab.series.set(run.id, [
+      { name: 'train.loss', steps: [10, 20, 40, 60], values: [4, 3, 2, 1], seconds: [1, 2, 3, 4] },
+    ]);
+    const curves = new RunCurves(run.id, link, new NoticeState());
+    await until(() => curves.loaded, 'curves are read');
+    expect([...curves.points('train.loss', 'epoch', pace)]).toEqual([1, 4, 2, 3, 2.5, 2, 3, 1]);
+    expect([...curves.points('train.loss', 'images', pace, 40)]).toEqual([600, 4, 1200, 3, 1500, 2]);
+    expect(knownEnd(run, 'epoch', pace)).toBe(2.25);
+    expect(knownEnd(run, 'images', pace)).toBe(1350);
+    expect(knownEnd({ ...run, status: 'running' }, 'epoch', pace)).toBe(3);
+    expect(knownEnd(run, 'step', pace)).toBe(30);
+    expect(knownEnd(run, 'seconds', pace)).toBeNull();
+    curves.close();
   });
 
   it('grows beyond its first room', async () => {
@@ -179,7 +203,7 @@ describe('the curves of a run', () => {
       steps,
       steps.map((step) => 1 / step),
     );
-    const points = curves.points('train.loss', 'step', { batchSize: 1, stepsPerEpoch: null });
+    const points = curves.points('train.loss', 'step', []);
     expect(points).toHaveLength(10_000);
     expect(points.at(-2)).toBe(5000);
   });
@@ -292,7 +316,7 @@ describe('a comparison', () => {
     const run = makeRun({ status: 'running' });
     lab.runs = [run];
     lab.comparison = {
-      arms: [{ id: run.id, label: 'A', runs: [run] }],
+      arms: [{ id: run.id, label: 'A', runs: [run], pace: [...paceOf(run, null, [])] }],
       baseline: run.id,
       specDifferences: [],
       sideEffects: [],

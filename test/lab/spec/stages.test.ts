@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { checkSpec } from '../../../lab/spec/check.ts';
 import { specHash } from '../../../lab/spec/hash.ts';
-import { imagesAfter, lengthOf } from '../../../lab/spec/resolve.ts';
+import { epochsAfter, imagesAfter, paceOf, paceOfStages } from '../../../lab/spec/pace.ts';
+import { lengthOf } from '../../../lab/spec/resolve.ts';
 import type { Spec } from '../../../lab/spec/schema.ts';
 import { setSpecValue } from '../../../lab/spec/set.ts';
 import { stageSettings } from '../../../lab/spec/stages.ts';
@@ -38,8 +39,29 @@ describe('stages of a spec', () => {
     const spec = good(setSpecValue(progressive, 'training.stages[1].batchSize=32'));
     const { stages, totalSteps } = lengthOf(spec, fashion);
     expect(stages.map(({ endStep }) => endStep)).toEqual([4 * 859, 4 * 859 + 3 * 1718, 7 * 859 + 3 * 1718]);
-    expect(imagesAfter(stages, 4 * 859 + 10)).toBe(4 * 859 * 64 + 10 * 32);
-    expect(imagesAfter(stages, totalSteps)).toBe(7 * 859 * 64 + 3 * 1718 * 32);
+    const pace = paceOfStages(stages);
+    expect(imagesAfter(pace, 4 * 859 + 10)).toBe(4 * 859 * 64 + 10 * 32);
+    expect(imagesAfter(pace, totalSteps)).toBe(7 * 859 * 64 + 3 * 1718 * 32);
+  });
+
+  it('place steps by the batches of their own stage, not by the mean over the run', () => {
+    const spec = good(setSpecValue(progressive, 'training.stages[1].batchSize=32'));
+    const { totalSteps, stepsPerEpoch } = lengthOf(spec, fashion);
+    const run = { batchSize: 47, stepsPerEpoch };
+    const pace = paceOf(run, spec, [fashion]);
+    expect(JSON.parse(JSON.stringify(pace))).toEqual(pace);
+    const steps = [0, 859, 4 * 859, 4 * 859 + 1718, 4 * 859 + 3 * 1718, 5 * 859 + 3 * 1718, totalSteps];
+    const epochs = steps.map((step) => epochsAfter(pace, step));
+    [0, 1, 4, 5, 7, 8, 10].forEach((epoch, i) => expect(epochs[i]).toBeCloseTo(epoch, 9));
+    // the whole run takes as long by either count
+    expect(totalSteps / stepsPerEpoch).toBeCloseTo(10, 9);
+    expect(Math.abs(859 / stepsPerEpoch - 1)).toBeGreaterThan(0.2);
+    // without the spec or its data set the means are all there is
+    for (const means of [paceOf(run, null, [fashion]), paceOf(run, spec, [])]) {
+      expect(epochsAfter(means, 859)).toBeCloseTo(859 / stepsPerEpoch, 9);
+      expect(imagesAfter(means, 10)).toBe(470);
+    }
+    expect(epochsAfter(paceOf({ batchSize: 1, stepsPerEpoch: null }, null, []), 5)).toBe(0);
   });
 
   it('leave the length that a run without them would have out of the hash', async () => {
