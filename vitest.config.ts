@@ -11,7 +11,7 @@ const node: TestProjectInlineConfiguration = {
     include: ['test/**/*.test.ts'],
     exclude: ['test/component/**', 'test/e2e/**', ...slow],
     pool: 'forks', // native packages and worker_threads live longer in a process of their own
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
   },
 };
@@ -34,7 +34,8 @@ const component: TestProjectInlineConfiguration = {
     name: 'component',
     include: ['test/component/**/*.test.ts'],
     exclude: slow,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } }, // what is seen late on a busy machine is seen
     browser: {
       enabled: true,
       headless: true,

@@ -288,7 +288,7 @@ export function fakeLink(lab: FakeLab): { link: Link; cut: () => void; fail: (er
 }
 
 /** Waits until `condition` holds. */
-export async function until(condition: () => boolean, what: string, time = 4000): Promise<void> {
+export async function until(condition: () => boolean, what: string, time = 15_000): Promise<void> {
   const end = Date.now() + time;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`Waited in vain: ${what}`);

@@ -44,7 +44,7 @@ function host(options: Partial<GpuHostOptions> = {}, loads = true) {
 
 /** The page's end of a worker that was sent to it. */
 async function pageEnd(window: Played, index = 0) {
-  await vi.waitFor(() => expect(window.sent.length).toBeGreaterThan(index));
+  await vi.waitFor(() => expect(window.sent.length).toBeGreaterThan(index), 15_000);
   const [line, control] = window.sent[index]!;
   const commands: unknown[] = [];
   const asked: unknown[] = [];
@@ -68,9 +68,9 @@ it('opens one window when the first worker is asked for, and passes messages bot
   gpu.windows[0]!.ready();
   const page = await pageEnd(gpu.windows[0]!, 0);
   const other = await pageEnd(gpu.windows[0]!, 1);
-  await vi.waitFor(() => expect(page.commands).toEqual([training]));
+  await vi.waitFor(() => expect(page.commands).toEqual([training]), 15_000);
   page.line.postMessage({ kind: 'paused', step: 3 });
-  await vi.waitFor(() => expect(first.heard).toEqual([{ kind: 'paused', step: 3 }]));
+  await vi.waitFor(() => expect(first.heard).toEqual([{ kind: 'paused', step: 3 }]), 15_000);
   expect([second.heard, other.commands]).toEqual([[], []]);
   gpu.close();
 });
@@ -81,7 +81,7 @@ it('ends a worker through its control, and hears nothing of it afterwards', asyn
   const page = await pageEnd(gpu.windows[0]!);
   await worker.end();
   await worker.end();
-  await vi.waitFor(() => expect(page.asked).toEqual([{ kind: 'end' }]));
+  await vi.waitFor(() => expect(page.asked).toEqual([{ kind: 'end' }]), 15_000);
   page.line.postMessage({ kind: 'paused', step: 3 });
   worker.post(training);
   await wait(20);
@@ -97,7 +97,7 @@ it('destroys the window when nothing was in it for a while, and opens a new one 
   await wait(60);
   expect(gpu.windows[0]!.destroyed).toBe(false);
   await second.worker.end();
-  await vi.waitFor(() => expect(gpu.windows[0]!.destroyed).toBe(true));
+  await vi.waitFor(() => expect(gpu.windows[0]!.destroyed).toBe(true), 15_000);
   const third = gpu.start();
   expect(gpu.windows).toHaveLength(2);
   await third.worker.end();
@@ -128,11 +128,11 @@ it('tells a worker of its own death only', async () => {
   const [first, second] = [gpu.start(), gpu.start()];
   const page = await pageEnd(gpu.windows[0]!, 0);
   page.control.postMessage({ kind: 'died', message: 'out of memory (entry.web.js:1)' });
-  await vi.waitFor(() => expect(first.deaths).toEqual(['out of memory (entry.web.js:1)']));
+  await vi.waitFor(() => expect(first.deaths).toEqual(['out of memory (entry.web.js:1)']), 15_000);
   const other = await pageEnd(gpu.windows[0]!, 1);
   // a page that goes without a word closes its ports
   other.control.close();
-  await vi.waitFor(() => expect(second.deaths).toEqual(['the page it ran in is gone']));
+  await vi.waitFor(() => expect(second.deaths).toEqual(['the page it ran in is gone']), 15_000);
   gpu.close();
 });
 
@@ -140,11 +140,14 @@ it('gives up a window whose page does not load, with the reason', async () => {
   const failing = host({}, false);
   const first = failing.start();
   failing.windows[0]!.fail(new Error('ERR_FILE_NOT_FOUND'));
-  await vi.waitFor(() => expect(first.deaths).toEqual(['ERR_FILE_NOT_FOUND']));
+  await vi.waitFor(() => expect(first.deaths).toEqual(['ERR_FILE_NOT_FOUND']), 15_000);
   expect(failing.windows[0]!.destroyed).toBe(true);
   const slow = host({ patience: 30 }, false);
   const second = slow.start();
-  await vi.waitFor(() => expect(second.deaths).toEqual(['the window for the GPU did not load within 0.03 seconds']));
+  await vi.waitFor(
+    () => expect(second.deaths).toEqual(['the window for the GPU did not load within 0.03 seconds']),
+    15_000,
+  );
 });
 
 it('copies what lies in shared memory, and nothing else', () => {

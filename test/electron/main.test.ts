@@ -121,7 +121,7 @@ afterEach(() => {
 async function run(): Promise<void> {
   vi.resetModules();
   await import('../../electron/main.ts');
-  await vi.waitFor(() => expect(electron.calls.at(-1)).toMatch(/^(loadURL|quit|exit \d+)$/));
+  await vi.waitFor(() => expect(electron.calls.at(-1)).toMatch(/^(loadURL|quit|exit \d+)$/), 15_000);
 }
 
 it('hardens before it composes, and opens one window on the page', async () => {
@@ -186,7 +186,7 @@ it('closes the lab once before it quits', async () => {
   await run();
   const preventDefault = vi.fn();
   electron.appHandlers['before-quit']!({ preventDefault } as never);
-  await vi.waitFor(() => expect(electron.calls.at(-1)).toBe('quit'));
+  await vi.waitFor(() => expect(electron.calls.at(-1)).toBe('quit'), 15_000);
   expect(preventDefault).toHaveBeenCalledOnce();
   electron.appHandlers['before-quit']!({ preventDefault } as never);
   expect(preventDefault).toHaveBeenCalledOnce();

@@ -24,7 +24,7 @@ it('exposes two functions and passes messages both ways, also those that come ea
   const heard: unknown[] = [];
   exposed[bridgeName]!.on((message) => heard.push(message));
   main.postMessage({ kind: 'later' });
-  await vi.waitFor(() => expect(heard).toEqual(['early', { kind: 'later' }]));
+  await vi.waitFor(() => expect(heard).toEqual(['early', { kind: 'later' }]), 15_000);
 
   const arrived = new Promise((resolve) => main.once('message', resolve));
   exposed[bridgeName]!.post({ kind: 'call' });

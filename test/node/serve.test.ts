@@ -205,7 +205,7 @@ describe('the WebSocket', () => {
       socket.send(message);
     }
     socket.send(Buffer.from([1, 2, 3]));
-    await vi.waitFor(() => expect(replies).toHaveLength(6));
+    await vi.waitFor(() => expect(replies).toHaveLength(6), 15_000);
     expect(replies).toEqual(
       Array.from({ length: 6 }, () => expect.objectContaining({ kind: 'reply', ok: false }) as unknown),
     );

@@ -45,7 +45,7 @@ describe('calls over a line', () => {
     const lab = connectLab(here);
     const first = lab.call('queue.get', {});
     const second = lab.call('datasets.list', {});
-    await vi.waitFor(() => expect(waits).toHaveLength(2));
+    await vi.waitFor(() => expect(waits).toHaveLength(2), 15_000);
     waits[1]!('second');
     waits[0]!('first');
     expect(await first).toBe('first');
@@ -152,7 +152,7 @@ describe('calls over a line', () => {
     here.post({ kind: 'call', id: 7, name: 3 });
     here.post('nonsense');
     here.post(null);
-    await vi.waitFor(() => expect(here.received).toHaveLength(3));
+    await vi.waitFor(() => expect(here.received).toHaveLength(3), 15_000);
     expect(here.received).toMatchObject([
       { kind: 'reply', id: 7, ok: false, error: { code: 'invalid' } },
       { kind: 'reply', id: null, ok: false },
