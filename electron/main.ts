@@ -9,6 +9,7 @@ import { app, type BrowserWindow, dialog, ipcMain, Menu, protocol, session, shel
 import { compose, type Composition } from '../node/compose.ts';
 import { homeFolder } from '../node/home.ts';
 import { answerPages } from './connect.ts';
+import { watchDownloads } from './downloads.ts';
 import { electronGpuHost } from './gpu/window.ts';
 import { menuTemplate } from './menu.ts';
 import { servePage } from './page.ts';
@@ -73,6 +74,7 @@ if (app.requestSingleInstanceLock()) {
 
 async function start(): Promise<void> {
   hardenSession(session.defaultSession);
+  watchDownloads(session.defaultSession, tell);
   protocol.handle(pageScheme, servePage(files.page));
   // worker threads read their code with Node's own file access, which does not see into the app's archive
   const workerEntry = pathToFileURL(files.worker.replace(/\bapp\.asar\b/, 'app.asar.unpacked'));
@@ -100,6 +102,13 @@ async function start(): Promise<void> {
   });
   const progress = new ProgressFollower((value) => window?.setProgressBar(value ?? -1));
   lab.on((event) => progress.hear(event));
+}
+
+/** Beside the window's work, which a box of `report` would hold up. */
+function tell(message: string, detail: string): void {
+  console.error(`${message}: ${detail}`);
+  if (!window || process.env['ABLATE_NO_DIALOGS'] !== undefined) return;
+  void dialog.showMessageBox(window, { type: 'error', message, detail });
 }
 
 /** Only a dialog is sure to be seen: a program started from a menu has no terminal. */

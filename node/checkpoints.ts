@@ -29,7 +29,7 @@ export function createCheckpointFiles(folder: string): CheckpointFiles {
         await syncFolder(folder);
       } catch (error) {
         await rm(temporary, { force: true }).catch(() => undefined);
-        throw diskError(error, path, 'write the checkpoint');
+        throw diskError(error, path, `write ${kindOf(name)}`);
       }
     },
 
@@ -45,7 +45,7 @@ export function createCheckpointFiles(folder: string): CheckpointFiles {
             `The checkpoint file ${path} is missing. Put it back from a backup, or start the run anew from its spec.`,
           );
         }
-        throw diskError(error, path, 'read the checkpoint');
+        throw diskError(error, path, `read ${kindOf(name)}`);
       }
     },
 
@@ -54,7 +54,7 @@ export function createCheckpointFiles(folder: string): CheckpointFiles {
       try {
         await rm(path, { force: true });
       } catch (error) {
-        throw diskError(error, path, 'remove the checkpoint');
+        throw diskError(error, path, `remove ${kindOf(name)}`);
       }
     },
 
@@ -69,6 +69,9 @@ export function removeUnfinished(folder: string): void {
     if (/\.\d+\.part$/.test(name)) rmSync(join(folder, name), { force: true });
   }
 }
+
+/** What a file is to people. */
+const kindOf = (name: string): string => (/-(last|best)-/.test(name) ? 'the checkpoint' : 'the weights');
 
 /** Names come from the database; one that would leave the folder is refused all the same. */
 function pathOf(folder: string, name: string): string {

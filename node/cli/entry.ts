@@ -5,4 +5,6 @@ keepCompiled();
 const { main } = await import('./main.ts');
 const { processTerminal } = await import('./print/terminal.ts');
 // exitCode, not exit(): what was written to a pipe must get there
-process.exitCode = await main(process.argv.slice(2), processTerminal());
+const code = await main(process.argv.slice(2), processTerminal());
+// output that could not be written has set one
+process.exitCode ??= code;

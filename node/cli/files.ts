@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { LabError } from '../../lab/contract/errors.ts';
@@ -39,10 +39,20 @@ export async function readStream(stream: Readable, name: string, most: number): 
 const tooLarge = (name: string, most: number): LabError =>
   new LabError('invalid', `${name} is larger than ${most / 2 ** 20} MiB, the most that is read.`);
 
-/** Writes a file whole or not at all: a file that was there stays until the new one is complete. */
+/**
+ * Writes a file whole or not at all: a file that was there stays until the new one is complete. Throws a LabError 'disk'.
+ * Devices and pipes are written to as they are.
+ */
 export async function writeWholeFile(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
+  const there = await stat(path).catch(() => null);
+  // nothing may take the place of /dev/stdout, and no folder gives its own away
+  const replaces = there === null || there.isFile();
+  const temporary = replaces ? `${path}.${randomBytes(4).toString('hex')}.part` : null;
   try {
+    if (temporary === null) {
+      await writeFile(path, bytes);
+      return;
+    }
     const file = await open(temporary, 'wx');
     try {
       await file.writeFile(bytes);
@@ -52,7 +62,7 @@ export async function writeWholeFile(path: string, bytes: Uint8Array): Promise<v
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw diskError(error, resolve(path), `write ${basename(path)}`);
+    if (temporary !== null) await rm(temporary, { force: true }).catch(() => undefined);
+    throw diskError(error, resolve(path), `write ${basename(path)}`, 'choose another file with --out');
   }
 }

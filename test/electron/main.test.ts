@@ -76,6 +76,7 @@ vi.mock('electron', () => {
     screen: { getAllDisplays: () => [{ workArea: { x: 0, y: 0, width: 1920, height: 1080 } }] },
     session: {
       defaultSession: {
+        on: (name: string) => note(`session ${name}`),
         setPermissionRequestHandler: () => note('harden'),
         setPermissionCheckHandler: () => undefined,
         setDevicePermissionHandler: () => undefined,
@@ -132,6 +133,7 @@ it('hardens before it composes, and opens one window on the page', async () => {
     ...(process.platform === 'linux' ? ['switch enable-unsafe-webgpu'] : []),
     'registerScheme',
     'harden',
+    'session will-download',
     'handle ablate',
     'menu',
     'loadURL',

@@ -1,9 +1,11 @@
+import { EventEmitter } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { MenuItemConstructorOptions } from 'electron';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { watchDownloads } from '../../electron/downloads.ts';
 import { menuTemplate } from '../../electron/menu.ts';
 import { fileOf, servePage } from '../../electron/page.ts';
 import { overallProgress, ProgressFollower } from '../../electron/progress.ts';
@@ -118,6 +120,46 @@ describe('the menu', () => {
     expect(roles(true)).toContain('toggleDevTools');
     expect(roles(false)).not.toContain('toggleDevTools');
     expect(roles(false)).not.toContain('reload');
+  });
+});
+
+describe('a download', () => {
+  /** One that begins in a session whose failures are told to `told`. */
+  const begun = () => {
+    const session = new EventEmitter();
+    const told: string[] = [];
+    watchDownloads(session as never, (message, detail) => told.push(`${message}: ${detail}`));
+    const cancel = vi.fn();
+    const item = Object.assign(new EventEmitter(), {
+      getFilename: () => 'net.onnx',
+      getSavePath: () => '/full/net.onnx',
+      cancel,
+    });
+    session.emit('will-download', {}, item);
+    return { item, told, cancel };
+  };
+
+  it('that the disk has no room for is told once, with its place and what to do, and what there is of it is dropped', () => {
+    const { item, told, cancel } = begun();
+    item.emit('updated', {}, 'progressing');
+    expect(told).toEqual([]);
+    item.emit('updated', {}, 'interrupted');
+    item.emit('done', {}, 'interrupted');
+    expect(told).toEqual([
+      expect.stringMatching(/^net\.onnx was not saved: \/full\/net\.onnx .*the disk is full.*Free/),
+    ]);
+    expect(cancel).toHaveBeenCalledOnce();
+  });
+
+  it('that ends at once is told as well; one that is done or was cancelled is not', () => {
+    const failed = begun();
+    failed.item.emit('done', {}, 'interrupted');
+    expect(failed.told).toHaveLength(1);
+    for (const state of ['completed', 'cancelled']) {
+      const { item, told } = begun();
+      item.emit('done', {}, state);
+      expect(told).toEqual([]);
+    }
   });
 });
 

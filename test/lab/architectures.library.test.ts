@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { initialValues } from '../../engine/layers/initialize.ts';
 import { encodeCheckpoint } from '../../engine/train/checkpoint.ts';
 import { decodeSafetensors } from '../../engine/train/safetensors.ts';
+import { LabError } from '../../lab/contract/errors.ts';
 import { methods, type MethodName, type MethodOutput } from '../../lab/contract/methods.ts';
 import { exportFormats } from '../../lab/contract/architectureRecords.ts';
 import { modelSchema } from '../../lab/imports/model.ts';
+import type { Store } from '../../lab/ports.ts';
 import { checkSpec } from '../../lab/spec/check.ts';
 import { bench, smallSpec, type Bench } from './fakes.ts';
 
@@ -23,6 +25,32 @@ const caller =
   async <N extends MethodName>(name: N, input: unknown): Promise<MethodOutput<N>> =>
     methods[name].output.parse(await lab.call(name as string, input)) as MethodOutput<N>;
 const text = (content: string): string => Buffer.from(content, 'base64').toString();
+
+it('a history that cannot be written leaves no weights behind, and the next save works', async () => {
+  let full = false;
+  const fails = <T>(body: () => T): T => {
+    if (full) throw new LabError('disk', 'history.sqlite could not be written: the disk is full.');
+    return body();
+  };
+  const wrapStore = (store: Store): Store => ({
+    ...store,
+    insertArchitecture: (architecture) => fails(() => store.insertArchitecture(architecture)),
+    addArchitectureVersion: (id, version) => fails(() => store.addArchitectureVersion(id, version)),
+  });
+  const b = await bench({ wrapStore });
+  const call = caller(b);
+  await call('architectures.save', { name: 'Drawn', model, dataset: 'dots' });
+  const exported = await call('architectures.export', { of: 'Drawn', format: 'onnx' });
+  const content = { file: 'net.onnx', content: { base64: exported.content }, name: 'Net' };
+  for (const version of [1, 2]) {
+    full = true;
+    const before = [...b.files.files.keys()];
+    await expect(call('architectures.import', content)).rejects.toMatchObject({ code: 'disk' });
+    expect([...b.files.files.keys()]).toEqual(before);
+    full = false;
+    expect((await call('architectures.import', content)).architecture.latest.version).toBe(version);
+  }
+});
 
 describe('saved architectures', () => {
   it('keep every version, and make none for what was saved already', async () => {

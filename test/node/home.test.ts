@@ -64,6 +64,8 @@ describe('errors of the disk', () => {
     });
     expect(diskError(errno('EROFS'), '/x', 'write it').message).toMatch(/read-only \(EROFS\).*ABLATE_HOME/);
     expect(diskError(errno('EACCES'), '/x', 'write it').message).toMatch(/permission is denied.*ABLATE_HOME/);
+    const elsewhere = diskError(errno('EACCES'), '/x', 'write it', 'choose another file').message;
+    expect(elsewhere).toMatch(/Give yourself the right to write there, or choose another file\.$/);
     expect(diskError(errno('EWHATEVER'), '/x', 'write it').message).toMatch(/EWHATEVER: something/);
     expect(diskError('odd', '/x', 'write it').message).toContain('odd');
   });

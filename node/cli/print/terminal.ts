@@ -1,4 +1,6 @@
 import { styleText } from 'node:util';
+import { exitCodeOf } from '../../../lab/contract/errors.ts';
+import { diskError } from '../../diskError.ts';
 
 /** What the terminal shell writes to; tests give another one. */
 export interface Terminal {
@@ -58,19 +60,33 @@ export function wantsColour(env: Terminal['env'], screen: boolean): boolean {
 
 export const styleFor = (colours: boolean): Style => (colours ? coloured : plain);
 
-/** The process's own terminal. */
+/**
+ * The process's own terminal. Output that cannot be written (a log on a full disk) ends no command: what it trains goes on, stderr says
+ * so once, and the exit code is that of the disk.
+ */
 export function processTerminal(): Terminal {
-  return { out: streamOf(process.stdout), err: streamOf(process.stderr), env: process.env };
+  const err = streamOf(process.stderr, () => undefined);
+  const out = streamOf(process.stdout, (error) => {
+    const { code, message } = diskError(error, 'stdout', 'write the output', 'send it to another place');
+    process.exitCode = exitCodeOf(code);
+    err.write(`${err.style.bad('Error:')} ${message} The rest of the output is lost.\n`);
+  });
+  return { out, err, env: process.env };
 }
 
-function streamOf(stream: NodeJS.WriteStream): Stream {
-  // a reader that went away (`list | head`) is no fault of ours
+function streamOf(stream: NodeJS.WriteStream, failed: (error: Error) => void): Stream {
+  let broken = false;
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (broken) return;
+    broken = true;
+    // a reader that went away (`list | head`) is no fault of ours
+    if (error.code !== 'EPIPE') failed(error);
   });
   const screen = stream.isTTY;
   return {
-    write: (text) => void stream.write(text),
+    write: (text) => {
+      if (!broken) stream.write(text);
+    },
     live: screen && process.env['TERM'] !== 'dumb' && !process.env['CI'],
     width: () => (screen ? stream.columns : 100),
     style: styleFor(wantsColour(process.env, screen)),
