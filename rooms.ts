@@ -58,7 +58,7 @@ export const places: readonly Place[] = [
     ...closed,
     path: 'node/',
     imports: ['lab/', 'db/', 'engine/index.ts'],
-    urls: ['engine/worker/entry.node.ts', 'engine/worker/selfTest.node.ts'],
+    urls: ['engine/worker/entry.node.ts', 'engine/worker/gpuEntry.node.ts', 'engine/worker/selfTest.node.ts'],
     packages: { ws: '*', sirv: '*', zod: '*' },
     node: 'everywhere',
   },

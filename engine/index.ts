@@ -140,7 +140,6 @@ export {
 export { onCpu } from './worker/fallback.ts';
 export type { WorkerCommand, WorkerEvent } from './worker/serve.ts';
 export type { FormsEvent, KnownForms } from './worker/sharedForms.ts';
-export { threadState, type ThreadEnd } from './threadEnd.ts';
 export type { JobCommand, JobEvent } from './worker/jobServer.ts';
 export type { JobInput, JobName, JobOutput, JobTable } from './worker/jobs/index.ts';
 export type {

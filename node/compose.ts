@@ -6,6 +6,7 @@ import { createLab, type Lab, type LabSettings } from '../lab/index.ts';
 import { createCheckpointFiles, removeUnfinished } from './checkpoints.ts';
 import { createDatasets } from './datasets.ts';
 import type { EngineHost } from './engineWorker.ts';
+import { processHost } from './gpu/host.ts';
 import { homeFolder, openHome } from './home.ts';
 import { formFile } from './kernelForms.ts';
 import { describeMachine } from './machine.ts';
@@ -20,9 +21,9 @@ export interface ComposeOptions {
   readonly home?: string;
   /** Folder that holds `datasets/`. Default: resources/ of the project. */
   readonly resources?: string;
-  /** The training worker's program. Default: engine/worker/entry.node.ts; a bundled app names its own. */
+  /** The program of threads that train on the CPU. Default: engine/worker/entry.node.ts; a bundled app names its own. */
   readonly workerEntry?: URL;
-  /** Where runs and jobs on the GPU are computed. Default: in threads, through Dawn. */
+  /** Where runs and jobs on the GPU are computed. Default: in processes of their own, through Dawn. */
   readonly gpu?: EngineHost;
   /** Seconds between checkpoints of a running run. Default 30. */
   readonly checkpointSeconds?: number;
@@ -66,7 +67,8 @@ export async function compose(options: ComposeOptions = {}): Promise<Composition
       void setUpRevectorize(home.folder, run).catch(() => undefined);
     }
     const entry = options.workerEntry ?? new URL('../engine/worker/entry.node.ts', import.meta.url);
-    const hosts = { entry, gpu: options.gpu, forms: formFile(join(home.folder, 'kernelForms.json')) };
+    const gpu = options.gpu ?? processHost(new URL('../engine/worker/gpuEntry.node.ts', import.meta.url));
+    const hosts = { entry, gpu, forms: formFile(join(home.folder, 'kernelForms.json')) };
     const lab = createLab({
       store,
       datasets,

@@ -3,11 +3,11 @@ import { rememberForms, type FormFile } from './kernelForms.ts';
 
 /** Where workers of the engine run. */
 export interface EngineHostOptions {
-  /** The worker's program: engine/worker/entry.node.ts, or what a bundler made of it. */
+  /** The program of threads: engine/worker/entry.node.ts, or what a bundler made of it. */
   readonly entry: URL;
-  /** Where what runs on the GPU is done; left out: in threads, like all else. */
+  /** Where what runs on the GPU is done; left out: nowhere. */
   readonly gpu?: EngineHost | undefined;
-  /** What remembers measured forms of kernels for all of them; left out: each worker for itself. */
+  /** What remembers measured forms of the GPU's kernels; left out: each worker for itself. */
   readonly forms?: FormFile | undefined;
 }
 
@@ -17,6 +17,5 @@ export interface EngineHosts {
 }
 
 export function engineHosts({ entry, gpu, forms }: EngineHostOptions): EngineHosts {
-  const remembering = (host: EngineHost): EngineHost => (forms ? rememberForms(host, forms) : host);
-  return { threads: remembering(threadHost(entry)), gpu: gpu && remembering(gpu) };
+  return { threads: threadHost(entry), gpu: gpu && forms ? rememberForms(gpu, forms) : gpu };
 }

@@ -17,8 +17,8 @@ export interface JobsOptions extends EngineHostOptions {
 }
 
 /**
- * Runs jobs in workers, threads but for those about the GPU. A worker stays for the next job, so that a small one (a preview while somebody edits) does not
- * wait for a thread to start; idle workers end after a while and never keep the process alive.
+ * Runs jobs in workers, threads but for those about the GPU. A worker stays for the next job, so that a small one (a preview while
+ * somebody edits) does not wait for a worker to start; idle workers end after a while and never keep the process alive.
  */
 export function createJobs(options: JobsOptions): Jobs {
   return new WarmWorkers(options);
@@ -162,7 +162,7 @@ class JobWorker {
     const done = new Promise<unknown>((resolve, reject) => {
       this.#settle = { resolve, reject, watch };
     });
-    // a job that does not look up in time takes its thread down with it
+    // a job that does not look up in time takes its worker down with it
     let limit: NodeJS.Timeout | undefined;
     const cancel = (): void => {
       this.#worker.post({ kind: 'cancelJob' });
@@ -216,7 +216,7 @@ class JobWorker {
 
   #die(reason: string): void {
     this.dead = true;
-    this.#settle?.reject(new LabError('threads', `The thread of a job died: ${reason}. Try again.`));
+    this.#settle?.reject(new LabError('threads', `The worker of a job died: ${reason}. Try again.`));
     this.#settle = undefined;
   }
 }

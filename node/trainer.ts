@@ -15,9 +15,10 @@ import type { Trainer, TrainingHandle, TrainRequest } from '../lab/ports.ts';
 import { effectiveGraph } from '../lab/spec/resolve.ts';
 import type { Spec } from '../lab/spec/schema.ts';
 import { stageSettings } from '../lab/spec/stages.ts';
+import { AskedWorker } from './askedWorker.ts';
 import type { DatasetImages, NodeDatasets } from './datasets.ts';
 import { engineHosts, type EngineHostOptions, type EngineHosts } from './engineHosts.ts';
-import { askOnce, type EngineHost, type EngineWorker } from './engineWorker.ts';
+import type { EngineWorker, WorkerListener } from './engineWorker.ts';
 
 export interface TrainerOptions extends EngineHostOptions {
   readonly datasets: Pick<NodeDatasets, 'images'>;
@@ -29,9 +30,8 @@ type Listener = (event: TrainingEvent) => void;
 type FailureCode = Extract<TrainingEvent, { kind: 'failed' }>['error']['code'];
 
 /**
- * Trains each run in a worker of its own: a thread, where images lie in memory that all of them share, or, with a host for the GPU,
- * one behind that. Which of the two is decided here then, since only this side reaches both; and a run whose GPU fails goes on in a
- * thread.
+ * Trains each run in a worker of its own: a thread, where images lie in memory that all of them share, or one behind the host for the
+ * GPU. Which of the two is decided here, since only this side reaches both; and a run whose GPU fails goes on in a thread.
  */
 export function createTrainer(options: TrainerOptions): Trainer {
   const hosts = engineHosts(options);
@@ -55,6 +55,8 @@ class TrainingWorker implements TrainingHandle {
   #wish: Exclude<TrainingCommand, { kind: 'start' }> | undefined;
   #worker: EngineWorker | undefined;
   #over = false;
+  /** What is asked where the run shall be trained. */
+  #asked: readonly AskedWorker[] = [];
   #step = 0;
   #retreat: Retreat | undefined;
   /** The newest checkpoint, as far as a retreat needs it. */
@@ -83,30 +85,35 @@ class TrainingWorker implements TrainingHandle {
 
   async kill(): Promise<void> {
     this.#over = true;
-    await this.#worker?.end();
+    await Promise.all([...this.#asked.map((each) => each.end()), this.#worker?.end()]);
   }
 
   async #begin(job: TrainingJob): Promise<void> {
     const { gpu, threads } = this.#options;
     if (gpu === undefined || job.backend === 'cpu' || job.backend === 'reference') {
-      this.#start(threads, job);
+      this.#startInThread(job);
       return;
     }
-    const choice = await chooseBackend(job, acrossHosts(threads, gpu));
+    const onCpu = new AskedWorker(threads, 'timing');
+    const onGpu = new AskedWorker(gpu, `run ${job.seed}`);
+    this.#asked = [onCpu, onGpu];
+    const choice = await chooseBackend(job, acrossHosts(onCpu, onGpu)).finally(() => void onCpu.end());
     if (choice.backend !== 'webgpu') {
-      this.#start(threads, { ...job, choice });
+      void onGpu.end();
+      this.#startInThread({ ...job, choice });
       return;
     }
     if (job.fallback !== false) this.#retreat = { job, choice };
-    this.#start(gpu, { ...job, choice, fallback: false });
+    this.#start((listener) => onGpu.give(listener), { ...job, choice, fallback: false });
   }
 
-  #start(host: EngineHost, job: TrainingJob): void {
+  #startInThread(job: TrainingJob): void {
+    this.#start((listener) => this.#options.threads.start(`run ${job.seed}`, listener), job);
+  }
+
+  #start(workerFor: (listener: WorkerListener) => EngineWorker, job: TrainingJob): void {
     if (this.#over) return;
-    const worker = host.start(`run ${job.seed}`, {
-      hear: (event) => this.#hear(event),
-      died: (reason) => this.#died(reason),
-    });
+    const worker = workerFor({ hear: (event) => this.#hear(event), died: (reason) => this.#died(reason) });
     this.#worker = worker;
     worker.post({ kind: 'start', job });
     if (this.#wish !== undefined && this.#wish.kind !== 'resume') worker.post(this.#wish);
@@ -151,7 +158,7 @@ class TrainingWorker implements TrainingHandle {
     void this.#worker?.end();
     const { job, choice } = onCpu(retreat.job, retreat.choice, { message }, this.#step, this.#last);
     this.#last = null;
-    this.#start(this.#options.threads, { ...job, choice });
+    this.#startInThread({ ...job, choice });
     return true;
   }
 
@@ -164,13 +171,13 @@ class TrainingWorker implements TrainingHandle {
 }
 
 /** The choice where the CPU is here and the GPU there: each is measured where the run would be trained. */
-function acrossHosts(threads: EngineHost, gpu: EngineHost): ChoosingHost {
+function acrossHosts(onCpu: AskedWorker, onGpu: AskedWorker): ChoosingHost {
   return {
-    adapter: async (software = false) => (await askOnce(gpu, 'adapter', { software })).adapter,
+    adapter: async (software = false) => (await onGpu.ask('adapter', { software })).adapter,
     measure: async (job, backend) => {
       const training = { ...job, backend, resumeFrom: null, diagnostics: null };
-      const host = backend === 'webgpu' ? gpu : threads;
-      return (await askOnce(host, 'timing', { training, milliseconds: measuredFor })).millisecondsPerStep;
+      const worker = backend === 'webgpu' ? onGpu : onCpu;
+      return (await worker.ask('timing', { training, milliseconds: measuredFor })).millisecondsPerStep;
     },
   };
 }

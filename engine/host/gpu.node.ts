@@ -1,5 +1,4 @@
 import type { GpuSource } from '../webgpu/device.ts';
-import { countPromises, mayLoadDawn } from './threadEnd.node.ts';
 import { isGpuWorthAsking, isSoftwareOffered, replaceUselessDrivers } from './vulkan.node.ts';
 
 /** Dawn of this thread, and whether it is known to have an adapter. */
@@ -22,9 +21,7 @@ export const nodeGpu: GpuSource = () => {
 async function ask(): Promise<GPU | undefined> {
   if (keeper.__ablateGpu === undefined && !isGpuWorthAsking()) return undefined;
   try {
-    if (!mayLoadDawn()) return undefined;
-    const { create, globals } = await import('webgpu');
-    countPromises(globals);
+    const { create } = await import('webgpu');
     keeper.__ablateGpu ??= create([]);
     if (keeper.__ablateGpuHasAdapter === true || !isSoftwareOffered()) return keeper.__ablateGpu;
     keeper.__ablateGpuHasAdapter = await hasAdapter(keeper.__ablateGpu);

@@ -82,7 +82,7 @@ function useSoftwareDriver(): boolean {
   const folder = driverInBrowser();
   if (folder === undefined) return false;
   if (!load(loaderName) && !load(join(folder, loaderName))) return false;
-  // a thread that shares the environment (node/trainer.ts) sets it for the process, which is where the loader reads it
+  // a thread that shares the environment (node/gpu/program.ts) sets it for the process, which is where the loader reads it
   process.env['VK_ICD_FILENAMES'] = join(folder, driverName);
   return true;
 }

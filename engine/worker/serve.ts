@@ -3,7 +3,7 @@ import type { TrainingCommand, TrainingEvent } from './protocol.ts';
 import { serveTraining, type TrainingHost } from './session.ts';
 import type { FormsCommand, FormsEvent, SharedForms } from './sharedForms.ts';
 
-/** What a host sends to a worker: commands of one training run, or jobs, one after the other; and, before them, what helps. */
+/** What a host sends to a worker: jobs, one after the other, and commands of one training run; and, before them, what helps. */
 export type WorkerCommand = TrainingCommand | JobCommand | FormsCommand;
 export type WorkerEvent = TrainingEvent | JobEvent | FormsEvent;
 
@@ -19,12 +19,12 @@ export interface WorkerPort {
 /** The place a worker runs in. `forms`: what its GPU's backend remembers forms of kernels in. */
 export type WorkerHost = TrainingHost & { readonly forms?: SharedForms };
 
-/** Serves a host over `port`. The first command of a run or a job says what the worker is for. */
+/** Serves a host over `port`: jobs, and at most one run, which may come after them. */
 export function serveWorker(port: WorkerPort, host: WorkerHost): void {
-  let answer: ((command: never) => void) | undefined;
+  let jobs: ((command: JobCommand) => void) | undefined;
+  let training: ((command: TrainingCommand) => void) | undefined;
   host.forms?.tellTo((event) => port.post(event, []));
-  const begin = (first: Exclude<WorkerCommand, FormsCommand>): ((command: never) => void) => {
-    if (first.kind === 'job' || first.kind === 'cancelJob') return serveJobs((event) => port.post(event, []), host);
+  const beginTraining = (): ((command: TrainingCommand) => void) => {
     let listener: (command: TrainingCommand) => void = () => undefined;
     serveTraining(
       {
@@ -37,11 +37,9 @@ export function serveWorker(port: WorkerPort, host: WorkerHost): void {
     return listener;
   };
   port.on((command) => {
-    if (command.kind === 'forms') {
-      host.forms?.learn(command.known);
-      return;
-    }
-    answer ??= begin(command);
-    answer(command as never);
+    if (command.kind === 'forms') host.forms?.learn(command.known);
+    else if (command.kind === 'job' || command.kind === 'cancelJob') {
+      (jobs ??= serveJobs((event) => port.post(event, []), host))(command);
+    } else (training ??= beginTraining())(command);
   });
 }

@@ -33,13 +33,20 @@ export class Shell {
 
   start(
     words: readonly string[],
-    options: { readonly input?: string; readonly env?: NodeJS.ProcessEnv; readonly preload?: URL } = {},
+    options: {
+      readonly input?: string;
+      readonly env?: NodeJS.ProcessEnv;
+      readonly preload?: URL;
+      /** A group of processes of its own, as a terminal makes one for each command. Default false. */
+      readonly ownGroup?: boolean;
+    } = {},
   ): Started {
     const preload = options.preload === undefined ? [] : ['--import', options.preload.href];
     const child = spawn(process.execPath, [...preload, entry, ...words], {
       cwd: project,
       env: { PATH: process.env['PATH'], HOME: this.folder, ABLATE_HOME: this.home, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
+      detached: options.ownGroup ?? false,
     });
     this.#children.add(child);
     let out = '';

@@ -5,6 +5,7 @@ import { EngineError } from '../../engine/errors.ts';
 import type { TrainingEvent } from '../../engine/index.ts';
 import { specSchema } from '../../lab/contract/spec.ts';
 import type { Jobs, TrainingHandle, TrainRequest } from '../../lab/ports.ts';
+import type { EngineHost } from '../../node/engineWorker.ts';
 import { createJobs } from '../../node/jobs.ts';
 import { createTrainer } from '../../node/trainer.ts';
 import { playGpu } from './gpuHost.ts';
@@ -50,9 +51,10 @@ describe('a run, where the GPU has a host of its own', () => {
     const gpu = playGpu({});
     const onGpu = await train(gpu, {});
     expect(choices(onGpu)).toMatchObject([{ asked: 'webgpu', backend: 'webgpu', adapter: 'Some GPU' }]);
-    expect(gpu.started).toEqual(['adapter', 'run 1']);
+    // the worker that found the adapter
+    expect(gpu.started).toEqual(['run 1']);
     const onCpu = await train(gpu, { spec: specOf('cpu') });
-    expect(gpu.started).toHaveLength(2);
+    expect(gpu.started).toHaveLength(1);
     expect(of(onGpu, 'finished')[0]!.resultHash).toBe(of(onCpu, 'finished')[0]!.resultHash);
   });
 
@@ -61,7 +63,7 @@ describe('a run, where the GPU has a host of its own', () => {
     const [choice] = choices(await train(slow, { spec: specOf('auto') }));
     expect(choice).toMatchObject({ asked: 'auto', backend: 'cpu', adapter: 'Some GPU' });
     expect(choice!.measured.map(({ backend }) => backend)).toEqual(['cpu', 'webgpu']);
-    expect(slow.started).toEqual(['adapter', 'timing']);
+    expect(slow.started).toEqual(['run 1']);
     // the thread was told; it did not choose once more
     expect(choice!.reason).toContain('Measured for this network');
   });
@@ -69,7 +71,7 @@ describe('a run, where the GPU has a host of its own', () => {
   it('with auto never takes software, nor a host that does not answer', async () => {
     const software = playGpu({ adapter: { name: 'SwiftShader', software: true } });
     expect(choices(await train(software, { spec: specOf('auto') }))).toMatchObject([{ backend: 'cpu', measured: [] }]);
-    expect(software.started).toEqual(['adapter']);
+    expect(software.started).toEqual(['run 1']);
     const none = playGpu({ adapter: null });
     expect(choices(await train(none, { spec: specOf('auto') }))[0]!.reason).toBe('There is no graphics adapter here.');
     const dead = playGpu({ on: (_event, kill) => kill('its process crashed') });
@@ -133,6 +135,27 @@ describe('a run, where the GPU has a host of its own', () => {
     expect(of(events, 'finished')[0]).toMatchObject({ reason: 'stopped' });
     const [first, second] = of(events, 'paused');
     expect(second!.step).toBe(first!.step);
+  });
+
+  it('can be ended while the host says nothing', async () => {
+    const ended: string[] = [];
+    const { promise: asked, resolve: begun } = Promise.withResolvers<null>();
+    const silent: EngineHost = {
+      start: (name) => ({
+        post: () => begun(null),
+        hold: () => undefined,
+        end: async () => void ended.push(name),
+      }),
+    };
+    const events: TrainingEvent[] = [];
+    const handle = createTrainer({ datasets, entry, checkpointSeconds: 600, gpu: silent }).start(
+      { runId: 'r1', spec: specOf('webgpu'), threads: 1, resumeFrom: null },
+      (event) => events.push(event),
+    );
+    await asked;
+    await handle.kill();
+    expect(ended).toEqual(['run 1']);
+    expect(events).toEqual([]);
   });
 
   it('tells the host of the GPU where it is trained, and leaves the fallback to this side', async () => {

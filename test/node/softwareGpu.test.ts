@@ -2,7 +2,7 @@
 // cards that it has not.
 import { afterAll, describe, expect, it } from 'vitest';
 import type { RunDetails } from '../../lab/contract/records.ts';
-import { nodeAdapter } from '../../engine/host/backends.node.ts';
+import { nodeAdapter } from '../../engine/host/gpuBackend.node.ts';
 import { isGpuWorthAsking, offerSoftwareGpu } from '../../engine/host/vulkan.node.ts';
 import { Shell, tinySpec } from './cliProcess.ts';
 
