@@ -104,7 +104,7 @@ export function createLab(options: LabOptions): Lab {
   const handlers = joinHandlers({
     app: appHandlers({ ...options, engineVersion, queue, adapter }),
     datasets: datasetHandlers(options.datasets),
-    architectures: architectureHandlers({ ...options, weights, emit }),
+    architectures: architectureHandlers({ ...options, jobs, weights, emit }),
     spec: specHandlers({ ...options, weights }),
     preview: previewHandlers({ ...options, jobs, weights, threads }),
     recalibration: recalibrationHandlers({ ...options, jobs, threads, emit }),

@@ -1,11 +1,8 @@
 import { augments } from '../data/augment.ts';
 import { mixupAlpha } from '../data/mixup.ts';
 import { BatchOrder } from '../data/batches.ts';
-import { fits } from '../data/fits.ts';
-import { fitPreprocessing, isFitted, isPerFeature, isWhitening, Whitening } from '../data/preprocess.ts';
-import type { PixelTransform } from '../data/preprocess.ts';
+import { isPerFeature, isWhitening } from '../data/preprocess.ts';
 import { range, splitTrainingFile, type Split } from '../data/split.ts';
-import { mostWhitened } from '../data/limits.ts';
 import { EngineError, type Fault } from '../errors.ts';
 import { checkGraph } from '../graph/check.ts';
 import type { CheckedGraph } from '../graph/check.ts';
@@ -14,7 +11,7 @@ import type { TrainingPlan } from '../plan/plan.ts';
 import { whitenAhead, type AheadPlan } from '../plan/whitenAhead.ts';
 import { sizeOf } from '../tensor.ts';
 import type { ImageFile, TrainingJob } from '../worker/protocol.ts';
-import { canonical } from './jobDescription.ts';
+import { fitToImages, requireWhitenable, type FittedData } from './fitToImages.ts';
 import {
   noUpdates,
   stageFaults,
@@ -47,14 +44,11 @@ export interface PlannedStage extends StageSpan {
 }
 
 /** A job, checked and planned. */
-export interface PreparedTraining {
+export interface PreparedTraining extends FittedData {
   /** At least one. They have the same parameters, buffers and optimiser state, by name. */
   readonly stages: readonly PlannedStage[];
   /** What had been counted where the run goes on from. */
   readonly from: UpdateCount;
-  readonly transform: PixelTransform;
-  /** Gives the matrix that follows the transform; null: none does. */
-  readonly whitening: Whitening | null;
   /** Positions in the training file. */
   readonly trainImages: Int32Array;
   readonly validationImages: Int32Array;
@@ -69,7 +63,7 @@ export interface PreparedTraining {
  * @param from what had been counted where the run goes on from; a run that is resumed counts anew from its beginning without
  */
 export function prepareTraining(job: TrainingJob, from: UpdateCount = noUpdates): PreparedTraining {
-  const { train, test, imageShape, classes, preprocessing } = job.data;
+  const { train, test, imageShape, classes } = job.data;
   checkFile('training', train, imageShape, classes);
   checkFile('test', test, imageShape, classes);
   const holdsOut = job.data.validation > 0 || (job.data.folds ?? null) !== null;
@@ -86,38 +80,18 @@ export function prepareTraining(job: TrainingJob, from: UpdateCount = noUpdates)
     );
   }
   const values = Math.max(sizeOf(imageShape), ...stagesOf(job).map((stage) => sizeOf(stageShape(imageShape, stage))));
-  if (isWhitening(preprocessing) && values > mostWhitened) {
-    throw new EngineError(
-      'data',
-      `data.preprocessing: whitening takes images of at most ${mostWhitened} values, as its time grows with the third power of that; these have ${values}, at the largest size of the stages. Choose standardiseFeatures.`,
-    );
-  }
+  requireWhitenable(job.data, values, ', at the largest size of the stages');
   const split = splitTrainingFile(train.labels, { ...job.data, seed: job.seed });
   const stages = planStages(job, split, from);
-  const key = fitKey(job);
   return {
     stages,
     from,
-    transform: fits.take(
-      isFitted(preprocessing) ? key : null,
-      () => fitPreprocessing(preprocessing, train.pixels, split.train, imageShape),
-      ({ offset, scale }) => offset.byteLength + scale.byteLength,
-    ),
-    whitening: isWhitening(preprocessing)
-      ? new Whitening(preprocessing, job.data.whiteningEps ?? 0.01, train.pixels, split.train, imageShape, key)
-      : null,
+    ...fitToImages(job, split.train),
     trainImages: split.train,
     validationImages: split.validation,
     testImages: range(test.count),
     totalSteps: stages.at(-1)!.endStep,
   };
-}
-
-/** Names what a transform is fitted to, and as what; null for data without a name. */
-function fitKey({ data, seed }: TrainingJob): string | null {
-  const { hash, imageShape, preprocessing, validation, trainImages, split, folds } = data;
-  if (hash === undefined) return null;
-  return canonical({ hash, imageShape, preprocessing, validation, trainImages, split, folds, seed });
 }
 
 function planStages(job: TrainingJob, split: Split, from: UpdateCount): readonly PlannedStage[] {

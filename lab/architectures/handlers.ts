@@ -1,13 +1,23 @@
-import { decodeSafetensors, describeGraph, checkGraph, diffGraphs, type NamedTensor } from '../../engine/index.ts';
+import {
+  decodeSafetensors,
+  describeGraph,
+  checkGraph,
+  diffGraphs,
+  type JobOutput,
+  type NamedTensor,
+} from '../../engine/index.ts';
 import type { Handlers } from '../app.ts';
 import { base64, bytesOfBase64 } from '../base64.ts';
 import type { LabEvent } from '../contract/client.ts';
 import { LabError } from '../contract/errors.ts';
+import type { DatasetRecord } from '../contract/records.ts';
 import { checkpointWeights, exportAs } from '../exports/index.ts';
-import type { Weights } from '../exports/model.ts';
+import { inputShapeAt, type Weights } from '../exports/model.ts';
+import { preprocessingWords } from '../exports/preprocessing.ts';
 import { importModel, type Imported } from '../imports/index.ts';
-import type { CheckpointFiles, Clock, Datasets, Store } from '../ports.ts';
+import type { CheckpointFiles, Clock, Datasets, Jobs, Store } from '../ports.ts';
 import { findRun } from '../runs/find.ts';
+import type { Spec } from '../spec/schema.ts';
 import { takenWeights } from '../transfer/taken.ts';
 import type { StartWeights } from '../transfer/weights.ts';
 import { templates } from './index.ts';
@@ -21,6 +31,7 @@ export interface ArchitectureHandlersOptions {
   readonly checkpoints: CheckpointFiles;
   readonly clock: Clock;
   readonly weights: StartWeights;
+  readonly jobs: Jobs;
   readonly version: string;
   readonly emit: (event: LabEvent) => void;
 }
@@ -110,6 +121,7 @@ export function architectureHandlers(options: ArchitectureHandlersOptions): Hand
       const found = format === 'onnx' || format === 'safetensors' ? await weightsFor(model, wanted, options) : null;
       const holds = format === 'onnx' || format === 'safetensors';
       const taken = holds && !found ? await takenWeights(spec, dataset, options.weights) : null;
+      const step = found?.step ?? taken?.firstStep ?? 0;
       const exported = exportAs(
         format,
         {
@@ -119,7 +131,8 @@ export function architectureHandlers(options: ArchitectureHandlersOptions): Hand
           spec,
           dataset,
           weights: found?.weights ?? null,
-          step: found?.step ?? taken?.firstStep ?? 0,
+          step,
+          fitted: holds ? await fittedFor(spec, dataset, step, options.jobs) : null,
           taken: taken?.tensors ?? null,
           origin: found?.origin ?? `${taken ? `${taken.words}, others ` : ''}drawn by seed ${spec.seed}`,
         },
@@ -236,6 +249,20 @@ async function weightsFor(
   }
   const { weights, step } = checkpointWeights(await checkpoints.read(record.file), false);
   return { weights, origin: `run ${run.id}, step ${step}, ${record.role} checkpoint`, step };
+}
+
+/** What a file of weights needs to be fed by others; null: its preprocessing is fitted to nothing. */
+async function fittedFor(
+  spec: Spec,
+  dataset: DatasetRecord,
+  step: number,
+  jobs: Jobs,
+): Promise<JobOutput<'fit'> | null> {
+  if (!preprocessingWords(spec.data, dataset, dataset.imageShape).fitted) return null;
+  const [, height, width] = inputShapeAt(spec, dataset, step);
+  // what the weights started from decides nothing here, and may be gone
+  const request = { spec: { ...spec, start: null }, threads: 1, checkpoint: null };
+  return jobs.run('fit', request, { imageSize: [height, width] });
 }
 
 const byName = (tensors: readonly NamedTensor[]): Weights => new Map(tensors.map((tensor) => [tensor.name, tensor]));

@@ -4,6 +4,7 @@ import {
   drawPicture,
   encodeSafetensors,
   initialValues,
+  type JobOutput,
   type NamedTensor,
 } from '../../engine/index.ts';
 import type { ExportFormat } from '../contract/architectureRecords.ts';
@@ -15,7 +16,7 @@ import type { Spec } from '../spec/schema.ts';
 import { kerasSource } from './keras/export.ts';
 import { exportModel, inputShapeAt, tensorsOf, type ExportModel, type Weights } from './model.ts';
 import { encodeOnnx, onnxOpset } from './onnx/export.ts';
-import { preprocessingWords } from './preprocessing.ts';
+import { fittedJson, fittedTensors, preprocessingWords } from './preprocessing.ts';
 import { pytorchSource, torchNotes } from './pytorch/export.ts';
 import type { ExportTraining } from './training.ts';
 
@@ -32,6 +33,8 @@ export interface ExportSource {
   readonly step?: number;
   /** Tensors that a run of the spec takes from stored weights instead of drawing them; left out or null: none. */
   readonly taken?: Weights | null;
+  /** What data.preprocessing is fitted to the training images as; left out or null: nothing is, or nobody has fitted it. */
+  readonly fitted?: JobOutput<'fit'> | null;
   /** "run r1, step 400 (best)", told in files that hold weights. */
   readonly origin: string;
 }
@@ -86,7 +89,10 @@ function write(format: ExportFormat, source: ExportSource, version: string): Wri
     case 'onnx': {
       const whole = { ...model, weights: model.weights ?? drawnWeights(model, source.spec.seed, source.taken) };
       const notes = [...onnxNotes(model, source), ...weightNotes(source)];
-      return { content: encodeOnnx(whole, { version, metadata: metadataOf(source) }), notes };
+      return {
+        content: encodeOnnx(whole, { version, metadata: { ...metadataOf(source), ...fittedMetadata(source) } }),
+        notes,
+      };
     }
     case 'safetensors': {
       const { taken = null, spec } = source;
@@ -97,8 +103,8 @@ function write(format: ExportFormat, source: ExportSource, version: string): Wri
       const metadata = { 'ablate.name': source.name, ...metadataOf(source) };
       const left = `Without the weights of ${open.join(', ')}: LSUV scales them by the first batch, which the PyTorch program does as well.`;
       return {
-        content: encodeSafetensors(tensors, metadata),
-        notes: [...weightNotes(source), ...(open.length > 0 ? [left] : [])],
+        content: encodeSafetensors([...tensors, ...fittedOf(source)], metadata),
+        notes: [...weightNotes(source), ...fittedNotes(source), ...(open.length > 0 ? [left] : [])],
       };
     }
     case 'svg':
@@ -147,6 +153,17 @@ function metadataOf(source: ExportSource): Readonly<Record<string, string>> {
   };
 }
 
+const fittedOf = ({ fitted, dataset }: ExportSource): readonly NamedTensor[] =>
+  fitted ? fittedTensors(fitted, dataset) : [];
+
+const fittedMetadata = (source: ExportSource): Readonly<Record<string, string>> =>
+  source.fitted ? { 'ablate.fitted': fittedJson(fittedOf(source)) } : {};
+
+function fittedNotes(source: ExportSource): string[] {
+  const names = fittedOf(source).map(({ name }) => name);
+  return names.length === 0 ? [] : [`It holds what the preprocessing was fitted as: ${names.join(', ')}.`];
+}
+
 /** What a program of a run with a start needs beside the images. */
 const startNotes = ({ spec }: ExportSource): string[] =>
   spec.start === null
@@ -165,16 +182,13 @@ function weightNotes({ spec, weights }: ExportSource): string[] {
     : [];
 }
 
-function onnxNotes({ checked, inputShape }: ExportModel, { spec, dataset }: ExportSource): string[] {
-  const { text, fitted } = preprocessingWords(spec.data, dataset, inputShape);
+function onnxNotes({ checked, inputShape }: ExportModel, source: ExportSource): string[] {
+  const { spec, dataset } = source;
+  const { text } = preprocessingWords(spec.data, dataset, inputShape);
   const noisy = checked.nodes.filter(({ layer }) => layer === 'noisyBatchNorm').map(({ id }) => id);
   return [
     `Operator set ${onnxOpset}, as the model computes in evaluation. The input is ${text}`,
-    ...(fitted
-      ? [
-          'The file does not hold what was fitted to the training images; the PyTorch program of the model fits it again.',
-        ]
-      : []),
+    ...fittedNotes(source),
     ...(noisy.length > 0
       ? [`${noisy.join(', ')}: noisy batch norm adds its noise in training only; it is plain batch norm here.`]
       : []),

@@ -1,5 +1,6 @@
 import type { AdapterAnswer, AdapterInput } from './adapter.ts';
 import type { Analysis, AnalysisInput } from './analysis.ts';
+import type { Fit, FitInput } from './fit.ts';
 import type { JobRunner } from './job.ts';
 import type { LrRange, LrRangeInput } from './lrRange.ts';
 import type { Recalibration, RecalibrateJobInput } from './recalibrate.ts';
@@ -16,6 +17,8 @@ export interface JobTable {
   timing: { readonly input: TimingInput; readonly output: StepTiming };
   /** The loss of steps with a rate that grows. */
   lrRange: { readonly input: LrRangeInput; readonly output: LrRange };
+  /** What preprocessing is fitted to the training images as. */
+  fit: { readonly input: FitInput; readonly output: Fit };
   /** Errors, loss landscape, gradients and their noise at a checkpoint. */
   analysis: { readonly input: AnalysisInput; readonly output: Analysis };
   /** A trained model before and after its batch norms took their statistics anew. */
@@ -32,5 +35,6 @@ export const jobs: { readonly [N in JobName]: () => Promise<JobRunner<JobInput<N
   timing: async () => (await import('./timing.ts')).runTiming,
   recalibrate: async () => (await import('./recalibrate.ts')).runRecalibrate,
   lrRange: async () => (await import('./lrRange.ts')).runLrRange,
+  fit: async () => (await import('./fit.ts')).runFit,
   analysis: async () => (await import('./analysis.ts')).runAnalysis,
 };

@@ -7,6 +7,8 @@ import { templates } from '../../../lab/architectures/index.ts';
 import { exportFormats } from '../../../lab/contract/architectureRecords.ts';
 import { exportAs, fileName, type ExportSource } from '../../../lab/exports/index.ts';
 import { kerasLayers } from '../../../lab/exports/keras/layers.ts';
+import { modelSchema, type OnnxModel } from '../../../lab/exports/onnx/proto.ts';
+import { decodeMessage } from '../../../lab/exports/onnx/wire.ts';
 import { importModel } from '../../../lab/imports/index.ts';
 import { effectiveGraph } from '../../../lab/spec/resolve.ts';
 import { specSchema } from '../../../lab/spec/schema.ts';
@@ -146,7 +148,7 @@ it('files of weights say what inputs they are for: size, preprocessing and the i
       'images of 2×9×8, their values minus the mean of each pixel, divided by 255, then resized to 2×5×4 (bilinear, antialiased), then multiplied by the PCA whitening matrix of such images (eps 0.01); all fitted to the training images.',
   });
   const { bytes, notes } = exportAs('onnx', whitened, 'test');
-  expect(notes.join(' ')).toMatch(/The input is images of 2×9×8, .* The file does not hold what was fitted/);
+  expect(notes.join(' ')).toMatch(/The input is images of 2×9×8, .* all fitted to the training images\./);
   const imported = importModel(bytes, 'net.onnx');
   expect(imported.inputShape).toEqual([2, 5, 4]);
   expect(imported.notes).toEqual([
@@ -155,6 +157,45 @@ it('files of weights say what inputs they are for: size, preprocessing and the i
   const plain = exportAs('onnx', sourceOf(templates[0]!), 'test');
   expect(plain.notes).toEqual([expect.stringMatching(/The input is images of 1×28×28, .*\.$/)]);
   expect(plain.notes.join()).not.toContain('fitted');
+});
+
+it('files of weights hold what the preprocessing was fitted as', () => {
+  const offset = Float32Array.from({ length: 144 }, (_, i) => i / 7);
+  const scale = new Float32Array(144).fill(1 / 255);
+  const whitening = Float32Array.from({ length: 40 * 40 }, (_, i) => Math.sin(i));
+  const shapes = { offset: [2, 9, 8], scale: [2, 9, 8], whitening: [40, 40] };
+  const source = { ...whitened, fitted: { offset, scale, whitening } };
+
+  const plain = decodeSafetensors(exportAs('safetensors', whitened, 'test').bytes).tensors;
+  const { tensors } = decodeSafetensors(exportAs('safetensors', source, 'test').bytes);
+  expect(tensors.slice(0, plain.length)).toEqual(plain);
+  expect(tensors.slice(plain.length)).toEqual(
+    Object.entries({ offset, scale, whitening }).map(([name, values]) => ({
+      ...{ name: `preprocessing.${name}`, dtype: 'f32', shape: shapes[name as 'offset'], values },
+    })),
+  );
+
+  const { bytes, notes } = exportAs('onnx', source, 'test');
+  const { metadataProps, graph } = decodeMessage(modelSchema, bytes, 'net') as OnnxModel;
+  const { value } = metadataProps.find(({ key }) => key === 'ablate.fitted')!;
+  const found = JSON.parse(value!) as Record<string, { shape: number[]; f32: string }>;
+  expect(Object.keys(found)).toEqual(['preprocessing.offset', 'preprocessing.scale', 'preprocessing.whitening']);
+  const matrix = Buffer.from(found['preprocessing.whitening']!.f32, 'base64');
+  expect([...whitening]).toEqual(Array.from({ length: 1600 }, (_, i) => matrix.readFloatLE(4 * i)));
+  expect(notes.join(' ')).toContain('It holds what the preprocessing was fitted as: preprocessing.offset');
+  // the network itself is as it would be without, and comes back
+  const other = decodeMessage(modelSchema, exportAs('onnx', whitened, 'test').bytes, 'net') as OnnxModel;
+  expect(graph).toEqual(other.graph);
+  expect(importModel(bytes, 'net.onnx').inputShape).toEqual([2, 5, 4]);
+
+  // of a transform that is the same for all pixels
+  const one = Float32Array.of(0.5);
+  const uniform = { ...whitened, fitted: { offset: one, scale: one, whitening: null } };
+  const last = decodeSafetensors(exportAs('safetensors', uniform, 'test').bytes).tensors.slice(plain.length);
+  expect(last.map(({ name, shape }) => [name, shape])).toEqual([
+    ['preprocessing.offset', [1]],
+    ['preprocessing.scale', [1]],
+  ]);
 });
 
 it('programs of a fork say what they begin without', () => {

@@ -33,11 +33,15 @@ const graph: GraphDocument = {
   ],
 };
 
-/** Mean cross-entropy and accuracy on the test images, divided by 255, in onnxruntime. */
-async function evaluated(bytes: Uint8Array): Promise<{ loss: number; accuracy: number }> {
+/** Mean cross-entropy and accuracy on the test images, divided by 255 or prepared otherwise, in onnxruntime. */
+async function evaluated(
+  bytes: Uint8Array,
+  prepare = (image: readonly number[]): readonly number[] => image.map((pixel) => pixel / 255),
+): Promise<{ loss: number; accuracy: number }> {
   const { pixels, labels, count } = stripedImages().test;
   const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 });
-  const values = Float32Array.from(pixels, (pixel) => pixel / 255);
+  const values = new Float32Array(count * 64);
+  for (let n = 0; n < count; n++) values.set(prepare([...pixels.subarray(n * 64, (n + 1) * 64)]), n * 64);
   const { logits } = await session.run({ input: new ort.Tensor('float32', values, [count, 1, 8, 8]) });
   const rows = logits!.data as Float32Array;
   let [loss, hits] = [0, 0];
@@ -89,6 +93,37 @@ describe.each(['another program', 'this lab'])('an ONNX file of %s', (writer) =>
     const [drawn] = (await real.train({ ...spec, start: null })) as [RunDetails];
     expect(Math.abs(drawn.metrics.testLoss! - theirs.loss)).toBeGreaterThan(0.01);
   });
+});
+
+it.each([
+  ['standardise', null],
+  ['standardiseFeatures', null],
+  ['zcaWhitening', [64, 64]],
+] as const)('whoever has the file can feed the network: %s', async (preprocessing, matrix) => {
+  const spec = { ...stripesSpec, data: { ...stripesSpec.data, preprocessing }, model: { nodes: graph.nodes } };
+  const [run] = (await real.train(spec)) as [RunDetails];
+  const of = { of: `run:${run.id}`, format: 'onnx', weights: 'last' } as const;
+  const bytes = Buffer.from((await real.lab.call('architectures.export', of)).content, 'base64');
+  const { metadataProps } = decodeMessage(modelSchema, bytes, 'net') as OnnxModel;
+  const stored = JSON.parse(metadataProps.find(({ key }) => key === 'ablate.fitted')!.value!) as Record<
+    string,
+    { shape: number[]; f32: string }
+  >;
+  const read = (name: string): Float32Array => {
+    const data = Buffer.from(stored[`preprocessing.${name}`]!.f32, 'base64');
+    return Float32Array.from({ length: data.length / 4 }, (_, i) => data.readFloatLE(4 * i));
+  };
+  const [offset, scale] = [read('offset'), read('scale')];
+  expect(stored['preprocessing.offset']!.shape).toEqual(preprocessing === 'standardise' ? [1] : [1, 8, 8]);
+  expect(stored['preprocessing.whitening']?.shape ?? null).toEqual(matrix);
+  const theirs = await evaluated(bytes, (image) => {
+    const values = image.map((pixel, i) => (pixel - (offset[i] ?? offset[0]!)) * (scale[i] ?? scale[0]!));
+    if (matrix === null) return values;
+    const w = read('whitening');
+    return values.map((_, i) => values.reduce((sum, value, j) => sum + w[i * 64 + j]! * value, 0));
+  });
+  expect(run.metrics.testLoss).toBeCloseTo(theirs.loss, 4);
+  expect(run.metrics.testAccuracy).toBeCloseTo(theirs.accuracy, 6);
 });
 
 it('a network of a smaller stage is exported at its size, and comes back for images of that size', async () => {
