@@ -19,12 +19,15 @@ type Exported = MethodOutput<'architectures.export'>;
 const bytesOf = (base64: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
-/** Fetches a model in a format and hands it to the browser as a download. Returns what the format does not keep. */
+/**
+ * Fetches a model in a format and hands it to the browser as a download. `weights`: those that it began with, in place of its best
+ * ones. Returns what the format does not keep.
+ */
 export async function exportModel(
   link: Link,
   of: ModelRef,
   format: MenuFormat,
-  weights?: 'best' | 'last' | 'initial',
+  weights?: 'initial',
 ): Promise<Exported> {
   const exported = await link.call('architectures.export', {
     of,

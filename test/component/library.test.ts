@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import App from '../../renderer/App.svelte';
 import type { ArchitectureDiff, ArchitectureRecord } from '../../lab/contract/architectureRecords.ts';
 import { paint } from '../../renderer/library/transfer.ts';
-import { FakeLab, fakeLink, makeSpec, until } from './fakeLab.ts';
+import { FakeLab, fakeLink, makeRun, makeSpec, until } from './fakeLab.ts';
 
 let lab: FakeLab;
 
@@ -188,11 +188,54 @@ describe('files', () => {
       .first()
       .click();
     await page.getByRole('button', { name: 'Export the model' }).click();
+    // what is drawn has no other weights than those that it begins with
+    expect(page.getByRole('menuitem', { name: /initial weights/i }).elements()).toHaveLength(0);
     await page.getByRole('menuitem', { name: /ONNX/ }).click();
     await expect.element(page.getByText(/net\.onnx is written\. What it does not keep\./)).toBeVisible();
     expect(lab.callsOf('architectures.export')).toMatchObject([
       { of: { spec: { name: 'Sigmoid MLP' } }, format: 'onnx' },
     ]);
+  });
+
+  it('of a run and of what was saved with weights can hold those that it began with', async () => {
+    const run = makeRun();
+    lab.runs = [run];
+    lab.architectures = [
+      record('Bare'),
+      record('Kept', { latest: { ...record('Kept').latest, weights: { file: 'w', bytes: 1, hash: 'h' } } }),
+    ];
+    lab.answers = {
+      'architectures.export': ({ format, weights }: { format: string; weights?: string }) => ({
+        file: `${weights ?? 'best'}.${format}`,
+        mediaType: 'text/plain',
+        content: btoa('x'),
+        notes: [],
+      }),
+    };
+    await open(`#/run/${run.id}`);
+    const choose = async (menu: string, item: string): Promise<void> => {
+      await page.getByRole('button', { name: menu }).click();
+      await page.getByRole('menuitem', { name: item }).click();
+    };
+    await choose('Export the model', 'Initial weights .safetensors');
+    await expect.element(page.getByText(/initial\.safetensors is written/)).toBeVisible();
+    await choose('Export the model', 'ONNX with initial weights .onnx');
+    await expect.element(page.getByText(/initial\.onnx is written/)).toBeVisible();
+    await choose('Export the model', 'ONNX with weights .onnx');
+    await expect.element(page.getByText(/best\.onnx is written/)).toBeVisible();
+    const of = `run:${run.id}`;
+    expect(lab.callsOf('architectures.export')).toEqual([
+      { of, format: 'safetensors', weights: 'initial' },
+      { of, format: 'onnx', weights: 'initial' },
+      { of, format: 'onnx' },
+    ]);
+
+    await open();
+    await choose('Export Kept', 'Initial weights .safetensors');
+    await until(() => lab.callsOf('architectures.export').length === 4, 'the fourth export');
+    expect(lab.callsOf('architectures.export')[3]).toMatchObject({ of: 'architecture:Kept', weights: 'initial' });
+    await page.getByRole('button', { name: 'Export Bare' }).click();
+    expect(page.getByRole('menuitem', { name: /initial weights/i }).elements()).toHaveLength(0);
   });
 
   it('of pictures are painted twice as fine', async () => {
