@@ -34,6 +34,7 @@ class ProcessWorker implements EngineWorker {
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
       // flags of this process, a debugger's port for one, are not for that one
       execArgv: ['--disable-warning=ExperimentalWarning'],
+      windowsHide: true,
     });
     const { stdin, stdout, stderr } = this.#child;
     this.#shared = new SharedOut((bytes) => void stdin?.write(bytes));
