@@ -97,9 +97,14 @@ class TrainingWorker implements TrainingHandle {
     const onCpu = new AskedWorker(threads, 'timing');
     const onGpu = new AskedWorker(gpu, `run ${job.seed}`);
     this.#asked = [onCpu, onGpu];
-    const choice = await chooseBackend(job, acrossHosts(onCpu, onGpu)).finally(() => void onCpu.end());
+    let choice: BackendChoice | undefined;
+    try {
+      choice = await chooseBackend(job, acrossHosts(onCpu, onGpu));
+    } finally {
+      void onCpu.end();
+      if (choice?.backend !== 'webgpu') void onGpu.end();
+    }
     if (choice.backend !== 'webgpu') {
-      void onGpu.end();
       this.#startInThread({ ...job, choice });
       return;
     }

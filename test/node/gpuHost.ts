@@ -17,12 +17,16 @@ export interface PlayedGpu {
 /** A host for the GPU in this thread: the real session and jobs on a port, and a GPU that is the CPU under another name. */
 export function playGpu({ adapter, backend = cpuBackend, worker, on }: PlayedGpu): EngineHost & {
   readonly started: string[];
+  /** Of those, the ones that were ended. */
+  readonly ended: string[];
   readonly commands: WorkerCommand[];
 } {
   const started: string[] = [];
+  const ended: string[] = [];
   const commands: WorkerCommand[] = [];
   return {
     started,
+    ended,
     commands,
     start: (name: string, listener: WorkerListener) => {
       started.push(name);
@@ -61,6 +65,7 @@ export function playGpu({ adapter, backend = cpuBackend, worker, on }: PlayedGpu
           setImmediate(() => command(given));
         },
         end: async () => {
+          if (!over) ended.push(name);
           over = true;
         },
         hold: () => undefined,

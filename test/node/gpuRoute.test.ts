@@ -114,6 +114,15 @@ describe('a run, where the GPU has a host of its own', () => {
     expect(of(events, 'failed')).toEqual([]);
   });
 
+  it('that its adapter cannot train fails, and leaves no worker behind', async () => {
+    const gpu = playGpu({ adapter: { name: 'Some GPU', software: false, halves: false } });
+    const spec = specOf('webgpu');
+    const halves = { ...spec, backend: { ...spec.backend, storage: 'f16' as const } };
+    const { error } = of(await train(gpu, { spec: halves }), 'failed')[0]!;
+    expect(error.message).toContain('half precision');
+    expect(gpu.ended).toEqual(['run 1']);
+  });
+
   it('fails with words where the spec forbids the CPU', async () => {
     const gpu = playGpu({ on: (event, kill) => (event.kind === 'ready' ? kill('its process crashed') : undefined) });
     const { error } = of(await train(gpu, { spec: specOf('webgpu', 60, false) }), 'failed')[0]!;
