@@ -32,6 +32,8 @@ class ProcessWorker implements EngineWorker {
     this.#child = fork(program, [entry.href], {
       serialization: 'advanced',
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
+      // out of the terminal's group: Ctrl+C is for the lab, which may want a checkpoint first. Windows would open a console for it
+      detached: process.platform !== 'win32',
       // flags of this process, a debugger's port for one, are not for that one
       execArgv: ['--disable-warning=ExperimentalWarning'],
       windowsHide: true,

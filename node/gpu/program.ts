@@ -12,7 +12,7 @@ const vanish = (): void => void process.kill(process.pid, 'SIGKILL');
 
 process.on('disconnect', vanish);
 if (!process.connected) vanish();
-// Ctrl+C reaches every process of the terminal. The lab decides what becomes of a run: it may want a checkpoint first
+// where Ctrl+C reaches this process too, the lab decides what becomes of a run (host.ts)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
 // the environment is shared, so that the thread can tell a graphics driver to the process (engine/host/vulkan.node.ts)
