@@ -298,7 +298,10 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     if (!dead) await lab.close();
   });
   if (options.start !== false) await lab.start({ autoStart: options.autoStart ?? true });
-  const idle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 12));
+  // in several waits: what sets a timer when one is due gets its turn, however late all of them are
+  const idle = async (): Promise<void> => {
+    for (let turn = 0; turn < 6; turn++) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
   const until = async <T>(look: () => T | undefined, what: string): Promise<T> => {
     for (let i = 0; i < 1000; i++) {
       const found = look();

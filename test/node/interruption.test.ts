@@ -28,10 +28,10 @@ const spec = {
   },
   training: {
     batchSize: 60,
-    length: { steps: 4000 },
+    length: { steps: 600 },
     optimizer: { kind: 'sgd', learningRate: 0.05, momentum: 0.9 },
     schedule: { kind: 'cosine' },
-    evaluateEvery: { steps: 500 },
+    evaluateEvery: { steps: 100 },
   },
 };
 
@@ -46,14 +46,26 @@ async function until(what: string, test: () => boolean, started: Started): Promi
   }
 }
 
+/** A run that stays at a step, with a checkpoint after each one before it (fixtures/holdAt.ts): it is not over when it is killed. */
+const heldAt = (step: number, saves = true) => ({
+  preload: new URL('./fixtures/holdAt.ts', import.meta.url),
+  env: { ABLATE_HOLD: String(step), ...(saves && { ABLATE_HOLD_SAVES: '1' }) },
+});
+
+/**
+ * The file of a step of the run that is held there. It is not the run's first one, and one file is recorded before the next is written,
+ * so there is a record by then.
+ */
+const untilHeld = (step: number, started: Started): Promise<void> =>
+  until(`a checkpoint of step ${step}`, () => checkpoints().some((name) => name.includes(`-last-${step}.`)), started);
+
 /** A file is written before it is recorded, so the second one proves that the first is. */
 async function untilCheckpoint(started: Started): Promise<void> {
-  const before = new Set(checkpoints());
   const seen = new Set<string>();
   await until(
     'a second checkpoint',
     () => {
-      for (const name of checkpoints()) if (!before.has(name)) seen.add(name);
+      for (const name of checkpoints()) seen.add(name);
       return seen.size > 1;
     },
     started,
@@ -78,21 +90,24 @@ describe('a run whose process is killed', () => {
     const path = shell.file('long.json', spec);
     const whole = await one('run', path, '--threads', '1');
     expect(whole.status).toBe('finished');
-    for (const threads of ['1', '2']) {
-      const started = shell.start(['run', path, '--threads', threads, ...short]);
-      await untilCheckpoint(started);
+    for (const [threads, held] of [
+      ['1', 301],
+      ['2', 450],
+    ] as const) {
+      const started = shell.start(['run', path, '--threads', threads], heldAt(held));
+      await untilHeld(held, started);
       started.child.kill('SIGKILL');
       expect((await started.finished).signal).toBe('SIGKILL');
 
       const interrupted = await one('list', '--status', 'interrupted');
       expect(interrupted.checkpointStep).toBeGreaterThan(0);
-      expect(interrupted.checkpointStep).toBeLessThan(4000);
+      expect(interrupted.checkpointStep).toBeLessThanOrEqual(held);
       expect(interrupted.resultHash).toBeNull();
 
       const resumed = await one('resume', interrupted.id.slice(0, 8));
       expect(resumed.id).toBe(interrupted.id);
       expect(resumed.status).toBe('finished');
-      expect(resumed.step).toBe(4000);
+      expect(resumed.step).toBe(600);
       expect(resumed.threads).toBe(Number(threads));
       expect(resumed.resultHash).toBe(whole.resultHash);
       expect(resumed.metrics).toEqual(whole.metrics);
@@ -100,8 +115,8 @@ describe('a run whose process is killed', () => {
   });
 
   it('is refused clearly when its checkpoint was damaged meanwhile', async () => {
-    const started = shell.start(['run', shell.file('long.json', spec), ...short]);
-    await untilCheckpoint(started);
+    const started = shell.start(['run', shell.file('long.json', spec)], heldAt(50));
+    await untilHeld(50, started);
     started.child.kill('SIGKILL');
     await started.finished;
     const interrupted = await one('list', '--status', 'interrupted');
@@ -116,45 +131,39 @@ describe('a run whose process is killed', () => {
 
 describe('a fork whose process is killed', () => {
   it('at any step resumes to the weights of the fork that was left alone', async () => {
-    const parent = await one('run', shell.file('long.json', spec), '--set', 'training.length.steps=1500');
+    const parent = await one('run', shell.file('long.json', spec), '--set', 'training.length.steps=300');
     const fork = [
       'fork',
       parent.id,
       '--set',
-      'training.length.steps=5000',
+      'training.length.steps=1000',
       '--set',
       'training.optimizer.learningRate=0.02',
     ];
     const whole = await one(...fork);
-    expect(whole).toMatchObject({ status: 'finished', step: 5000, start: { run: parent.id, firstStep: 1500 } });
+    expect(whole).toMatchObject({ status: 'finished', step: 1000, start: { run: parent.id, firstStep: 300 } });
 
-    const target = 1500 + Math.floor(Math.random() * 3000);
-    const before = new Set(checkpoints());
-    const started = shell.start([...fork, ...short]);
-    const newest = (): number =>
-      Math.max(
-        0,
-        ...checkpoints()
-          .filter((name) => !before.has(name))
-          .map((name) => Number(/(\d+)\.safetensors$/.exec(name)![1])),
-      );
-    await until(`a checkpoint behind step ${target}`, () => newest() > target, started);
+    const drawn = 301 + Math.floor(Math.random() * 600);
+    // where it would be evaluated next, the checkpoint comes behind that
+    const target = drawn % 100 === 0 ? drawn + 1 : drawn;
+    const started = shell.start(fork, heldAt(target));
+    await untilHeld(target, started);
     started.child.kill('SIGKILL');
     expect((await started.finished).signal).toBe('SIGKILL');
     const interrupted = await one('list', '--status', 'interrupted');
-    expect(interrupted.checkpointStep, `killed behind step ${target}`).toBeGreaterThan(1500);
+    expect(interrupted.checkpointStep, `killed at step ${target}`).toBeGreaterThanOrEqual(300);
     const resumed = await one('resume', interrupted.id);
-    expect(resumed).toMatchObject({ id: interrupted.id, status: 'finished', step: 5000 });
-    expect(resumed.resultHash, `killed behind step ${target}`).toBe(whole.resultHash);
+    expect(resumed).toMatchObject({ id: interrupted.id, status: 'finished', step: 1000 });
+    expect(resumed.resultHash, `killed at step ${target}`).toBe(whole.resultHash);
     expect(resumed.metrics).toEqual(whole.metrics);
   });
 
   it('before its first checkpoint begins once more where it forked', async () => {
     const parent = await one('run', shell.file('long.json', spec), '--set', 'training.length.steps=100');
-    const fork = ['fork', parent.id, '--set', 'training.length.steps=5000'];
+    const fork = ['fork', parent.id, '--set', 'training.length.steps=1000'];
     const whole = await one(...fork);
     const best = new Set(checkpoints('best'));
-    const started = shell.start([...fork, '--checkpoint-seconds', '600']);
+    const started = shell.start([...fork, '--checkpoint-seconds', '600'], heldAt(600, false));
     // an evaluation lies behind it, and no checkpoint to go on from
     await until('a best model', () => checkpoints('best').some((name) => !best.has(name)), started);
     started.child.kill('SIGKILL');
@@ -162,7 +171,7 @@ describe('a fork whose process is killed', () => {
     const interrupted = await one('list', '--status', 'interrupted');
     expect(interrupted).toMatchObject({ checkpointStep: null, start: { firstStep: 100 } });
     const resumed = await one('resume', interrupted.id);
-    expect(resumed).toMatchObject({ status: 'finished', step: 5000, resultHash: whole.resultHash });
+    expect(resumed).toMatchObject({ status: 'finished', step: 1000, resultHash: whole.resultHash });
     expect(resumed.metrics).toEqual(whole.metrics);
     // nothing of what was done twice is there twice
     const curve = await shell.json<{ series: { name: string; steps: number[] }[] }>('show', resumed.id, '--series');
@@ -179,11 +188,11 @@ describe('Ctrl+C', () => {
       '--seeds',
       '1,2',
       '--set',
-      'training.length.steps=200000',
+      'training.length.steps=20000000',
       '--checkpoint-seconds',
       '600',
     ]);
-    await until('progress', () => /\b[1-9][\d,]*\/200,000 steps/.test(started.text()), started);
+    await until('progress', () => /\b[1-9][\d,]*\/20,000,000 steps/.test(started.text()), started);
     started.child.kill('SIGINT');
     const { code, err } = await started.finished;
     expect(code).toBe(130);
@@ -226,7 +235,7 @@ describe('a second process on the same history', () => {
 describe('a disk that cannot be written any more', () => {
   it('pauses the run; the command ends with 6 and says why, and resume goes on once there is room', async () => {
     const path = shell.file('long.json', spec);
-    const started = shell.start(['run', path, ...short]);
+    const started = shell.start(['run', path, '--set', 'training.length.steps=1000000', ...short]);
     await untilCheckpoint(started);
     // stands in for a full disk: no file can be made there by any user
     rmSync(join(shell.home, 'checkpoints'), { recursive: true });

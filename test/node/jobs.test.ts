@@ -1,3 +1,8 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { afterAll, describe, expect, it } from 'vitest';
 import { specSchema } from '../../lab/contract/spec.ts';
 import { createJobs } from '../../node/jobs.ts';
@@ -30,8 +35,9 @@ describe('jobs in worker threads', { timeout: 60_000 }, () => {
 
   it('can be cancelled, and the next one runs', async () => {
     const stop = new AbortController();
-    const long = jobs.run('timing', request, { milliseconds: 10_000 }, { signal: stop.signal });
-    setTimeout(() => stop.abort(), 100);
+    // as soon as it is at work, which it would be for long
+    const watch = { signal: stop.signal, progress: () => stop.abort() };
+    const long = jobs.run('timing', request, { milliseconds: 600_000 }, watch);
     await expect(long).rejects.toMatchObject({ code: 'interrupted' });
     expect((await jobs.run('preview', request, preview)).images).toBe(4);
   });
@@ -77,18 +83,28 @@ describe('jobs in worker threads', { timeout: 60_000 }, () => {
     });
 
   it('that were cancelled while they waited do not take the turn of others', async () => {
-    const own = answering(`import { parentPort } from 'node:worker_threads';
-      const answer = () => parentPort.postMessage({ kind: 'jobDone', output: 'done' });
-      parentPort.on('message', ({ kind }) => kind === 'job' && setTimeout(answer, 100));`);
+    // it answers once there is this file
+    const may = join(mkdtempSync(join(tmpdir(), 'ablate-jobs-')), 'answer');
+    const own = answering(`import { existsSync } from 'node:fs';
+      import { parentPort } from 'node:worker_threads';
+      const answer = () => {
+        if (existsSync(${JSON.stringify(may)})) parentPort.postMessage({ kind: 'jobDone', output: 'done' });
+        else setTimeout(answer, 1);
+      };
+      parentPort.on('message', ({ kind }) => kind === 'job' && answer());`);
     const stop = new AbortController();
     const first = own.run('preview', request, preview);
     const unwanted = own.run('preview', request, preview, { signal: stop.signal });
     const last = own.run('preview', request, preview);
     const refused = expect(unwanted).rejects.toMatchObject({ code: 'interrupted' });
-    setTimeout(() => stop.abort(), 20);
+    // all three are under way, one in the thread
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    stop.abort();
     await refused;
+    writeFileSync(may, '');
     expect([await first, await last]).toEqual(['done', 'done']);
     await own.close();
+    rmSync(dirname(may), { recursive: true });
   });
 
   it('are not given to a thread that died while it had nothing to do', async () => {
@@ -97,8 +113,12 @@ describe('jobs in worker threads', { timeout: 60_000 }, () => {
         parentPort.postMessage({ kind: 'jobDone', output: 'done' });
         setTimeout(() => process.exit(3), 20);
       });`);
+    const started = once(process, 'worker') as Promise<[Worker]>;
     expect(await own.run('preview', request, preview)).toBe('done');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const [thread] = await started;
+    await once(thread, 'exit');
+    // its host hears of it by then: the second turn is behind the one that host takes
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(await own.run('preview', request, preview)).toBe('done');
     await own.close();
   });

@@ -65,8 +65,9 @@ function open(query: string, headers: Record<string, string> = {}): Opened {
     socket.on('error', () => undefined);
     socket.on('unexpected-response', (_request, response) => resolve({ status: response.statusCode! }));
     socket.on('close', (closed, reason) => resolve({ closed, reason: reason.toString() }));
-    // a refusal in words comes right after the handshake
-    socket.on('open', () => setTimeout(() => resolve('open'), 100));
+    // a refusal in words comes right after the handshake, so before any answer
+    socket.on('open', () => socket.ping());
+    socket.on('pong', () => resolve('open'));
   });
   return { socket, outcome };
 }

@@ -57,11 +57,17 @@ describe('a training worker', () => {
   });
 
   it('goes on from a checkpoint to the same result', async () => {
-    // long enough that a stop on the first word of progress comes before the end, on a busy machine too
-    const length = 20_000;
+    const length = 200;
     const whole = last(await train({ steps: length }).done);
-    const stopped = await train({ steps: length, on: (event, handle) => event.kind === 'progress' && handle.stop() })
-      .done;
+    // it does not get further than that before it is told to stop
+    vi.stubEnv('ABLATE_HOLD', '90');
+    const entry = new URL('./fixtures/heldEntry.ts', import.meta.url);
+    const stopped = await train({
+      steps: length,
+      entry,
+      on: (event, handle) => event.kind === 'progress' && handle.stop(),
+    }).done;
+    vi.unstubAllEnvs();
     expect(last(stopped)).toMatchObject({ kind: 'finished', reason: 'stopped' });
     const checkpoint = stopped.findLast((event) => event.kind === 'checkpoint' && event.role === 'last');
     const { bytes, step } = checkpoint as Extract<TrainingEvent, { kind: 'checkpoint' }>;

@@ -81,7 +81,8 @@ const withBareGpu = (jobs: Jobs): Jobs => ({
 
 export async function realLab(home = mkdtempSync(join(tmpdir(), 'ablate-transfer-'))): Promise<RealLab> {
   const store = openStore(home);
-  const entry = new URL('../../../engine/worker/entry.node.ts', import.meta.url);
+  // a test may hold runs at a step
+  const entry = new URL('../../node/fixtures/heldEntry.ts', import.meta.url);
   const datasets = { images: () => Promise.resolve(stripedImages()) };
   const folder = home;
   const jobs = withBareGpu(createJobs({ datasets, entry, workers: 1 }));
