@@ -211,6 +211,25 @@ describe('a run', () => {
     await expect.element(page.getByRole('alert').getByText(message)).toBeVisible();
   });
 
+  it.each([
+    ['failed', 'unexpected', null, 'This run failed', 'Failed before its first checkpoint; resuming starts it again'],
+    ['failed', 'unexpected', 600, 'This run failed', 'Failed; resuming goes on from step 600'],
+    ['failed', 'nonFinite', 600, 'This run failed', 'Failed at step 900'],
+    ['paused', 'disk', 600, 'This run is paused', 'Paused until it can be saved; it tries again by itself'],
+  ] as const)(
+    'says what becomes of a run that is %s (%s, checkpoint %s)',
+    async (status, code, checkpointStep, title, words) => {
+      const message = 'Something happened to it.';
+      const run = makeRun({ status, step: 900, checkpointStep, error: { code, message, faults: [] } });
+      lab.runs = [run];
+      await open(`#/run/${run.id}`);
+      await expect.element(page.getByRole('heading', { name: title })).toBeVisible();
+      await expect.element(page.getByText(words, { exact: true })).toBeVisible();
+      // once: beside the curves, not above them too
+      expect(page.getByText(message).elements()).toHaveLength(1);
+    },
+  );
+
   it('says when there is no such run', async () => {
     await open('#/run/nobody');
     await expect.element(page.getByText('There is no run nobody.')).toBeVisible();

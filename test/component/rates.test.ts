@@ -96,6 +96,17 @@ describe('the range test in the builder', () => {
     await expect.element(rate()).toHaveValue('0.1');
   });
 
+  it('shows its end on a small screen, where the panel reaches no further than its beginning', async () => {
+    await page.viewport(1024, 700);
+    await openTraining();
+    await find().click();
+    await expect.element(use()).toBeInViewport();
+    // one that was seen is not come back to
+    await page.getByRole('tab', { name: 'Data' }).click();
+    await page.getByRole('tab', { name: 'Training' }).click();
+    await expect.element(page.getByRole('combobox', { name: 'Unit of the length' })).toBeInViewport();
+  });
+
   it('picks another rate with the keyboard, and gives it up again', async () => {
     await openTraining();
     await find().click();
