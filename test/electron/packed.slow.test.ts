@@ -139,6 +139,7 @@ function program(): string {
       protocol: { registerSchemesAsPrivileged: nothing, handle: (_scheme, handler) => (handlers.page = handler) },
       screen: { getAllDisplays: () => [{ workArea: { x: 0, y: 0, width: 1920, height: 1080 } }] },
       session: { defaultSession: {
+        on: nothing,
         setPermissionRequestHandler: nothing, setPermissionCheckHandler: nothing, setDevicePermissionHandler: nothing,
         webRequest: { onBeforeRequest: nothing },
       } },

@@ -1,4 +1,6 @@
 import type { Backend, BackendName, CompileOptions } from '../../engine/backend.ts';
+import { loadBackend as loadCpuBackend } from '../../engine/host/backends.node.ts';
+import { nodeGpuBackend } from '../../engine/host/gpuBackend.node.ts';
 import { groupsIn, loadGroup } from './cases.ts';
 import type { GoldenCase, GroupName } from './cases.ts';
 import { compareCase } from './compare.ts';
@@ -42,7 +44,9 @@ const adapters: Partial<Record<GroupName, GroupAdapter>> = {
   rng,
 };
 
-export { loadBackend } from '../../engine/host/backends.node.ts';
+/** A backend in this very process, which for 'webgpu' loads Dawn. */
+export const loadBackend = (name: BackendName): Promise<Backend> =>
+  name === 'webgpu' ? nodeGpuBackend() : loadCpuBackend(name);
 export const backendNames: readonly BackendName[] = ['reference', 'cpu', 'webgpu'];
 
 export interface GoldenOptions {
