@@ -17,7 +17,8 @@ export function symmetricEigen(matrix: ArrayLike<number>, n: number): SymmetricE
   if (matrix.length !== n * n) throw new RangeError(`${matrix.length} values are no ${n}×${n} matrix.`);
   let largest = 0;
   for (let i = 0; i < matrix.length; i++) {
-    largest = Math.max(largest, Math.abs(matrix[i]!));
+    // of the upper triangle alone: in units of anything larger, its own squares could vanish
+    if (i % n >= Math.floor(i / n)) largest = Math.max(largest, Math.abs(matrix[i]!));
     if (!Number.isFinite(matrix[i]))
       throw new RangeError('A matrix with a value that is not finite has no eigenvalues.');
   }

@@ -55,6 +55,10 @@ describe('eigenvalues of symmetric matrices', () => {
     expect(values[0]! / 1e-188).toBeCloseTo(1, 14);
     expect(values[1]! / 1e-188).toBeCloseTo(-1, 14);
     expect(Math.abs(vectors[0]! * vectors[1]!)).toBeCloseTo(0.5, 14);
+    // the lower triangle is not looked at, however much larger it is
+    const mixed = symmetricEigen([0, 1e-200, 1, 0], 2);
+    expect(mixed.values[0]! / 1e-200).toBeCloseTo(1, 14);
+    expect(mixed.values[1]! / 1e-200).toBeCloseTo(-1, 14);
     expect(symmetricEigen([1e300, 1e300, 1e300, 1e300], 2).values[0]! / 1e300).toBeCloseTo(2, 14);
   });
 
