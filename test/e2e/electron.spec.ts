@@ -14,14 +14,12 @@ import { findElectron, hasDisplay, rootArgs } from '../../scripts/electron.ts';
 type LabWindow = Window & { readonly ablate: Bridge };
 
 const program = findElectron();
-const missing =
-  program === undefined
-    ? 'Electron binary missing; run: npx install-electron'
-    : hasDisplay()
-      ? undefined
-      : 'no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set); run under xvfb-run';
 const required = process.env['LAB_REQUIRE_ELECTRON'] === '1';
-test.skip(missing !== undefined && !required, missing);
+test.skip(program === undefined && !required, 'Electron binary missing; run: npx install-electron');
+test.skip(
+  !hasDisplay() && !required,
+  'no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set); run under xvfb-run',
+);
 test.describe.configure({ mode: 'serial' });
 
 const root = join(import.meta.dirname, '../..');
@@ -31,7 +29,11 @@ let app: ElectronApplication;
 let page: Page;
 
 test.beforeAll(async () => {
-  if (program === undefined || missing !== undefined) throw new Error(`LAB_REQUIRE_ELECTRON=1, but: ${missing}`);
+  if (program === undefined || !hasDisplay()) {
+    throw new Error(
+      `LAB_REQUIRE_ELECTRON=1, but there is no ${program === undefined ? 'Electron binary' : 'display'}.`,
+    );
+  }
   build('desktop');
   app = await _electron.launch({ executablePath: program, args: [...rootArgs, root], env });
   page = await app.firstWindow();

@@ -19,7 +19,7 @@ const spec = (kind: string, steps = 12) =>
 
 let served: Awaited<ReturnType<typeof serveAsApp>>;
 let gpu: ReturnType<typeof playedGpuHost>;
-let missing: string | undefined;
+let hasGpu = false;
 
 test.beforeAll(async ({ browser }) => {
   build('desktop');
@@ -27,7 +27,7 @@ test.beforeAll(async ({ browser }) => {
   gpu = playedGpuHost(browser, served.address);
   const jobs = createJobs({ datasets, entry, gpu });
   const { adapter } = await jobs.run('adapter', null, {});
-  if (adapter === null) missing = 'Chromium has no WebGPU here, not even in software';
+  hasGpu = adapter !== null;
   await jobs.close();
 });
 test.afterAll(() => {
@@ -70,7 +70,7 @@ test('answers for the adapter, and breaks no rule of its headers', async () => {
 });
 
 test('trains with the curve of the CPU', async () => {
-  test.skip(missing !== undefined, missing);
+  test.skip(!hasGpu, 'Chromium has no WebGPU here, not even in software');
   const onGpu = await train('webgpu', 12);
   expect(onGpu.at(-1)).toMatchObject({ kind: 'finished', reason: 'completed', step: 12 });
   expect(choices(onGpu)).toMatchObject([{ asked: 'webgpu', backend: 'webgpu' }]);
@@ -82,14 +82,14 @@ test('trains with the curve of the CPU', async () => {
 });
 
 test('with auto is passed by where its adapter is software', async () => {
-  test.skip(missing !== undefined, missing);
+  test.skip(!hasGpu, 'Chromium has no WebGPU here, not even in software');
   const [choice] = choices(await train('auto', 4));
   expect(choice!.adapter).not.toBeNull();
   if (/swiftshader/i.test(choice!.adapter!)) expect(choice).toMatchObject({ backend: 'cpu', measured: [] });
 });
 
 test('measures a step, in a worker that stays for the next job', async () => {
-  test.skip(missing !== undefined, missing);
+  test.skip(!hasGpu, 'Chromium has no WebGPU here, not even in software');
   const jobs = createJobs({ datasets, entry, gpu });
   const request = { spec: spec('webgpu'), threads: 1, checkpoint: null };
   const first = await jobs.run('timing', request, { milliseconds: 20 });
@@ -99,7 +99,7 @@ test('measures a step, in a worker that stays for the next job', async () => {
 });
 
 test('that dies loses the device: the run goes on from its checkpoint on the CPU', async () => {
-  test.skip(missing !== undefined, missing);
+  test.skip(!hasGpu, 'Chromium has no WebGPU here, not even in software');
   let closed = false;
   const events = await train('webgpu', 60, (event) => {
     if (event.kind !== 'checkpoint' || closed) return;

@@ -2,13 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { initialValues } from '../../engine/layers/initialize.ts';
 import { encodeCheckpoint } from '../../engine/train/checkpoint.ts';
 import { decodeSafetensors } from '../../engine/train/safetensors.ts';
-import { LabError } from '../../lab/contract/errors.ts';
 import { methods, type MethodName, type MethodOutput } from '../../lab/contract/methods.ts';
 import { exportFormats } from '../../lab/contract/architectureRecords.ts';
 import { modelSchema } from '../../lab/imports/model.ts';
 import type { Store } from '../../lab/ports.ts';
 import { checkSpec } from '../../lab/spec/check.ts';
-import { bench, smallSpec, type Bench } from './fakes.ts';
+import { bench, FullDisk, smallSpec, type Bench } from './fakes.ts';
 
 const model = modelSchema.parse(smallSpec.model);
 const wider = modelSchema.parse({
@@ -27,15 +26,11 @@ const caller =
 const text = (content: string): string => Buffer.from(content, 'base64').toString();
 
 it('a history that cannot be written leaves no weights behind, and the next save works', async () => {
-  let full = false;
-  const fails = <T>(body: () => T): T => {
-    if (full) throw new LabError('disk', 'history.sqlite could not be written: the disk is full.');
-    return body();
-  };
+  const disk = new FullDisk();
   const wrapStore = (store: Store): Store => ({
     ...store,
-    insertArchitecture: (architecture) => fails(() => store.insertArchitecture(architecture)),
-    addArchitectureVersion: (id, version) => fails(() => store.addArchitectureVersion(id, version)),
+    insertArchitecture: (architecture) => disk.fails(() => store.insertArchitecture(architecture)),
+    addArchitectureVersion: (id, version) => disk.fails(() => store.addArchitectureVersion(id, version)),
   });
   const b = await bench({ wrapStore });
   const call = caller(b);
@@ -43,11 +38,11 @@ it('a history that cannot be written leaves no weights behind, and the next save
   const exported = await call('architectures.export', { of: 'Drawn', format: 'onnx' });
   const content = { file: 'net.onnx', content: { base64: exported.content }, name: 'Net' };
   for (const version of [1, 2]) {
-    full = true;
+    disk.full = true;
     const before = [...b.files.files.keys()];
     await expect(call('architectures.import', content)).rejects.toMatchObject({ code: 'disk' });
     expect([...b.files.files.keys()]).toEqual(before);
-    full = false;
+    disk.full = false;
     expect((await call('architectures.import', content)).architecture.latest.version).toBe(version);
   }
 });

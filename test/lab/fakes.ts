@@ -92,6 +92,16 @@ export class FakeFiles implements CheckpointFiles {
 }
 
 /** One worker, steered by a test. Commands are only noted unless `obedient`. */
+/** A history on a disk that tests fill: writes that go through `fails` are refused then. */
+export class FullDisk {
+  full = false;
+
+  readonly fails = <T>(write: () => T): T => {
+    if (this.full) throw new LabError('disk', 'history.sqlite could not be written: the disk is full.');
+    return write();
+  };
+}
+
 export class FakeWorker implements TrainingHandle {
   readonly request: TrainRequest;
   readonly commands: string[] = [];

@@ -8,7 +8,6 @@ import type { TensorValues } from '../../../engine/tensor.ts';
 import { beginningOfRun } from '../../../engine/train/beginning.ts';
 import { decodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import { prepareTraining } from '../../../engine/train/prepare.ts';
-import type { StageSettings } from '../../../engine/train/stages.ts';
 import { beginningOf, originOf } from '../../../engine/train/start.ts';
 import { stageOfStep } from '../../../engine/train/stages.ts';
 import { TrainingRun } from '../../../engine/train/trainingRun.ts';
@@ -16,7 +15,7 @@ import { runPreview } from '../../../engine/worker/jobs/preview.ts';
 import type { TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
 import { context } from '../worker/jobs/context.ts';
 import { train } from './drive.ts';
-import { all, only, smallJob, tickingClock } from './jobs.ts';
+import { all, only, smallJob, tickingClock, stage } from './jobs.ts';
 
 /** Without batch norm and dropout, so that weights alone decide what a preview shows. */
 const network = (kind: InitializerKind): GraphDocument => ({
@@ -31,14 +30,9 @@ const network = (kind: InitializerKind): GraphDocument => ({
   ],
 });
 
-const stage = (changes: Partial<StageSettings>): StageSettings => ({
-  ...{ length: { epochs: 2 }, imageSize: null, batchSize: 7, learningRateFactor: 1, augmentationStrength: 1 },
-  ...{ frozen: [], frozenBatchNorm: 'running' },
-  ...changes,
-});
-
 const augmentation = { shift: 2, flip: 0.5, rotation: 20, scale: 0.2, brightness: 0.1, contrast: 0.1, cutout: 0.4 };
-const stages = [stage({ imageSize: [5, 4], batchSize: 9 }), stage({})];
+const length = { epochs: 2 };
+const stages = [stage({ length, imageSize: [5, 4], batchSize: 9 }), stage({ length, batchSize: 7 })];
 const ways: Readonly<Record<string, readonly [Partial<TrainingJob>, Partial<TrainingJob['data']>]>> = {
   'plain images': [{}, {}],
   'in parts, whitened': [{ batchSize: 12, accumulate: 3, length: { epochs: 2 } }, { preprocessing: 'zcaWhitening' }],

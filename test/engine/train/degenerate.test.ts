@@ -4,10 +4,9 @@ import { EngineError } from '../../../engine/errors.ts';
 import type { GraphDocument, NodeDocument } from '../../../engine/graph/document.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../engine/train/checkpoint.ts';
-import type { StageSettings } from '../../../engine/train/stages.ts';
 import type { ImageFile, TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
 import { gpuBackend, missingGpu } from '../webgpu/device.ts';
-import { all, cnn, curve, mlp, smallJob, stripes } from './jobs.ts';
+import { all, cnn, curve, mlp, smallJob, stripes, stage } from './jobs.ts';
 import { train } from './drive.ts';
 
 /** The rows of docs/degenerate.md. */
@@ -146,18 +145,11 @@ describe.each(backends)('degenerate input on $name', { timeout: 60_000 }, (backe
     // training images give the batch norm nothing but its mean, the test images are multiplied to more than 3e38
     const wide = [1, 2, 3, 4, 5, 6].map((i) => filled(`wide${i}`, 1e6));
     const graph = deep({ id: 'norm', layer: 'batchNorm' }, ...wide);
-    const stage: StageSettings = {
-      length: { steps: 2 },
-      imageSize: null,
-      batchSize: 8,
-      learningRateFactor: 1,
-      augmentationStrength: 1,
-      frozen: ['norm', ...wide.map(({ id }) => id)],
-      frozenBatchNorm: 'batch',
-    };
+    const frozen = ['norm', ...wide.map(({ id }) => id)];
+    const stages = [stage({ length: { steps: 2 }, frozen, frozenBatchNorm: 'batch' })];
     const images = { train: constant(0), test: stripes(31, imageShape, 3, 2) };
     const error = await failure(
-      train(job({ graph, stages: [stage] }, { ...images, preprocessing: 'unit', validation: 0 }), backend),
+      train(job({ graph, stages }, { ...images, preprocessing: 'unit', validation: 0 }), backend),
     );
     expect(error.code).toBe('nonFinite');
     expect(error.message).toMatch(/^The test loss after step 2 is infinite or not a number, though/);

@@ -5,12 +5,11 @@ import type { GraphDocument } from '../../../engine/graph/document.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { decodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import type { OptimizerSettings } from '../../../engine/train/settings.ts';
-import type { StageSettings } from '../../../engine/train/stages.ts';
 import type { JobStart } from '../../../engine/train/start.ts';
 import type { TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
 import { gpuBackend, missingGpu } from '../webgpu/device.ts';
 import { train } from './drive.ts';
-import { all, mlp, only, smallJob } from './jobs.ts';
+import { all, frozenStage as stage, mlp, only, smallJob } from './jobs.ts';
 
 /**
  * Forks with layers, or parameters of a layer, that the parent has not: old ones keep the optimiser's state and the count of their
@@ -157,16 +156,6 @@ describe('new layers in a fork', () => {
     });
     const first = await stateAt(still, parentSteps + 1, referenceBackend);
     expect(first.get('hidden.weight.velocity')!.some((value) => value !== 0)).toBe(true);
-  });
-
-  const stage = (steps: number, frozen: readonly string[]): StageSettings => ({
-    length: { steps },
-    imageSize: null,
-    batchSize: 8,
-    learningRateFactor: 1,
-    augmentationStrength: 1,
-    frozen,
-    frozenBatchNorm: 'running',
   });
 
   it('keep their counts in a fork that is stopped anywhere and resumed, and in a fork of it', async () => {

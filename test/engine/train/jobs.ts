@@ -1,5 +1,6 @@
 import type { GraphDocument } from '../../../engine/graph/document.ts';
 import { RandomStream, streamKind } from '../../../engine/random.ts';
+import type { StageSettings } from '../../../engine/train/stages.ts';
 import type { ImageFile, TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
 
 /** Small jobs for tests, and drivers that run them to the end. */
@@ -24,6 +25,22 @@ export function stripes(
   }
   return { pixels, labels, count };
 }
+
+/** A stage of batches of 8 that changes and freezes nothing. */
+export const stage = (changes: Partial<StageSettings>): StageSettings => ({
+  length: { steps: 4 },
+  imageSize: null,
+  batchSize: 8,
+  learningRateFactor: 1,
+  augmentationStrength: 1,
+  frozen: [],
+  frozenBatchNorm: 'running',
+  ...changes,
+});
+
+/** One of `steps` steps with frozen nodes. */
+export const frozenStage = (steps: number, frozen: readonly string[]): StageSettings =>
+  stage({ length: { steps }, frozen });
 
 export const mlp: GraphDocument = {
   nodes: [

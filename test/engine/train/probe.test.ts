@@ -8,9 +8,8 @@ import type { GraphDocument } from '../../../engine/graph/document.ts';
 import { initialValues } from '../../../engine/layers/initialize.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { prepareTraining } from '../../../engine/train/prepare.ts';
-import type { StageSettings } from '../../../engine/train/stages.ts';
 import type { TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
-import { cnn, mlp, smallJob, stripes } from './jobs.ts';
+import { cnn, mlp, smallJob, stripes, stage } from './jobs.ts';
 import { train, type Outcome } from './drive.ts';
 
 const everything: DiagnosticsSettings = {
@@ -231,16 +230,8 @@ describe('values', () => {
   });
 
   it('are taken at the first step of every stage too', async () => {
-    const stage: StageSettings = {
-      length: { steps: 3 },
-      imageSize: null,
-      batchSize: 8,
-      learningRateFactor: 1,
-      augmentationStrength: 1,
-      frozen: [],
-      frozenBatchNorm: 'running',
-    };
-    const stages = [stage, { ...stage, imageSize: [8, 8] as const }, stage];
+    const short = stage({ length: { steps: 3 } });
+    const stages = [short, { ...short, imageSize: [8, 8] as const }, short];
     const diagnostics = { ...everything, every: 100, early: false };
     const { events } = await train(smallJob({ graph: cnn, stages, diagnostics }), cpuBackend);
     expect(probesOf(events).map(({ step }) => step)).toEqual([0, 3, 6]);

@@ -5,10 +5,10 @@ import type { Backend } from '../../../engine/backend.ts';
 import { decodeCheckpoint } from '../../../engine/train/checkpoint.ts';
 import { prepareTraining } from '../../../engine/train/prepare.ts';
 import type { OptimizerSettings } from '../../../engine/train/settings.ts';
-import { noUpdates, stageSpans, updatesAfter, type StageSettings } from '../../../engine/train/stages.ts';
+import { noUpdates, stageSpans, updatesAfter } from '../../../engine/train/stages.ts';
 import type { TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
 import { train } from './drive.ts';
-import { all, mlp, smallJob } from './jobs.ts';
+import { all, frozenStage as stage, mlp, smallJob } from './jobs.ts';
 
 /**
  * A layer that was frozen and thaws has an optimiser's state of 0. An optimiser that corrects for that counts the updates of each
@@ -19,16 +19,6 @@ import { all, mlp, smallJob } from './jobs.ts';
 const rate = 0.01;
 const moments = { learningRate: rate, weightDecay: 0, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 const adam: OptimizerSettings = { kind: 'adam', decoupled: false, ...moments };
-
-const stage = (steps: number, frozen: readonly string[]): StageSettings => ({
-  length: { steps },
-  imageSize: null,
-  batchSize: 8,
-  learningRateFactor: 1,
-  augmentationStrength: 1,
-  frozen,
-  frozenBatchNorm: 'running',
-});
 
 const thawing = (optimizer: OptimizerSettings, changes: Partial<TrainingJob> = {}): TrainingJob =>
   smallJob({ graph: mlp, optimizer, stages: [stage(6, ['hidden']), stage(8, [])], ...changes });

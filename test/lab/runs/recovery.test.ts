@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { LabError } from '../../../lab/contract/errors.ts';
+import type { LabError } from '../../../lab/contract/errors.ts';
 import type { Store } from '../../../lab/ports.ts';
-import { bench, smallSpec, type Bench } from '../fakes.ts';
+import { bench, FullDisk, smallSpec, type Bench } from '../fakes.ts';
 
 /** A lab with a run that has trained 30 steps, with a checkpoint at 20 and its best at 10. */
 async function trained(options: Parameters<typeof bench>[0] = {}): Promise<Bench & { id: string }> {
@@ -287,20 +287,16 @@ describe('a full disk', () => {
   });
 
   it('at the end of a run records it once there is room, and holds the next one back', async () => {
-    let full = false;
-    const fails = <T>(body: () => T): T => {
-      if (full) throw new LabError('disk', 'history.sqlite could not be written: the disk is full.');
-      return body();
-    };
+    const disk = new FullDisk();
     const wrapStore = (store: Store): Store => ({
       ...store,
-      transaction: (body) => fails(() => store.transaction(body)),
-      updateRun: (id, patch) => fails(() => store.updateRun(id, patch)),
-      setSetting: (key, value) => fails(() => store.setSetting(key, value)),
+      transaction: (body) => disk.fails(() => store.transaction(body)),
+      updateRun: (id, patch) => disk.fails(() => store.updateRun(id, patch)),
+      setSetting: (key, value) => disk.fails(() => store.setSetting(key, value)),
     });
     const it = await trained({ wrapStore, settings: { retryEvery: 20 } });
     const [next] = await it.lab.call('runs.create', { spec: smallSpec, seeds: [2] });
-    full = true;
+    disk.full = true;
     (await it.worker(0)).finish();
     await it.until(
       () =>
@@ -309,30 +305,27 @@ describe('a full disk', () => {
     );
     await it.idle();
     expect(it.store.getRun(it.id)!.status).toBe('running');
-    full = false;
+    disk.full = false;
     expect(await it.reaches(it.id, 'finished')).toMatchObject({ resultHash: 'result of 30', step: 30 });
     if (it.store.getRun(next!.id)!.status === 'queued') await it.lab.call('runs.resume', { id: next!.id });
     expect((await it.worker(1)).request.spec.seed).toBe(2);
-    full = true;
+    disk.full = true;
     (await it.worker(1)).finish();
     await it.idle();
     await it.lab.close();
-    full = false;
+    disk.full = false;
     expect((await it.crash()).store.getRun(next!.id)!.status).toBe('interrupted');
   });
 
   it('under the history keeps what was measured and stores it later', async () => {
-    let full = false;
+    const disk = new FullDisk();
     const wrapStore = (store: Store): Store => ({
       ...store,
-      transaction: (body) => {
-        if (full) throw new LabError('disk', 'history.sqlite could not be written: the disk is full.');
-        return store.transaction(body);
-      },
+      transaction: (body) => disk.fails(() => store.transaction(body)),
     });
     const it = await trained({ wrapStore, settings: { retryEvery: 20 } });
     const worker = await it.worker(0);
-    full = true;
+    disk.full = true;
     worker.train(5);
     await it.idle();
     await it.until(() => worker.commands.length > 0);
@@ -342,7 +335,7 @@ describe('a full disk', () => {
     await it.until(paused);
     const told = it.events.filter((event) => event.name === 'run.changed').at(-1);
     expect(told?.data.run).toMatchObject({ status: 'paused', error: { code: 'disk' } });
-    full = false;
+    disk.full = false;
     await it.until(() => it.store.getRun(it.id)?.status === 'running' && it.store.getRun(it.id)?.step === 35);
     expect(it.store.getRun(it.id)).toMatchObject({ status: 'running', step: 35, error: null });
     expect(it.store.readSeries(it.id)[0]!.steps).toHaveLength(35);
