@@ -22,7 +22,7 @@ export interface Frame {
 
 export interface Picture {
   readonly curves: readonly Curve[];
-  readonly x: { readonly label: string; readonly from: number; readonly to: number };
+  readonly x: { readonly label: string; readonly from: number; readonly to: number; readonly whole?: boolean };
   readonly y: {
     readonly log: boolean;
     readonly percent: boolean;
@@ -63,7 +63,8 @@ export function rangeY(picture: Picture): { min: number; max: number; step: numb
 export function chartOption(picture: Picture, palette: Palette): Record<string, unknown> {
   const { x, y, frame, width } = picture;
   const range = rangeY(picture);
-  const stepX = niceStep(x.to - x.from, Math.max(3, Math.round((width - frame.left - frame.right) / 72)));
+  const nice = niceStep(x.to - x.from, Math.max(3, Math.round((width - frame.left - frame.right) / 72)));
+  const stepX = x.whole ? Math.max(1, nice) : nice;
   const label = { color: palette.quiet, fontFamily: palette.font, fontSize: 11 };
   const tick = { show: false };
   return {

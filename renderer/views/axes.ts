@@ -13,9 +13,9 @@ export const axisOptions: readonly { value: XAxis; label: string; title: string 
 ];
 
 export const axes: Record<XAxis, ChartAxis> = {
-  step: { label: 'Step', format: (value) => `step ${integer(Math.round(value))}` },
+  step: { label: 'Step', format: (value) => `step ${integer(Math.round(value))}`, whole: true },
   epoch: { label: 'Epoch', format: (value) => `epoch ${significant(value, value < 10 ? 3 : 4)}` },
-  images: { label: 'Training images seen', format: (value) => `${count(Math.round(value))} images` },
+  images: { label: 'Training images seen', format: (value) => `${count(Math.round(value))} images`, whole: true },
   seconds: { label: 'Training time (s)', format: duration },
 };
 

@@ -143,6 +143,15 @@ describe('chart option', () => {
     expect(range).toMatchObject({ min: 0, max: 1 });
   });
 
+  it('has ticks between whole numbers only where there is something', () => {
+    const interval = (whole: boolean): number => {
+      const x = { label: '', from: 0, to: 6, whole };
+      return (chartOption(picture({ x, width: 1400 }), palette) as { xAxis: { interval: number } }).xAxis.interval;
+    };
+    expect(interval(false)).toBeLessThan(1);
+    expect(interval(true)).toBe(1);
+  });
+
   it('looks at the zoomed part only', () => {
     const curves = [{ id: 'a', color: 0, points: points(0, 100, 1, 1, 2, 1.1, 3, 1.2, 4, 1.1) }];
     expect(
@@ -181,6 +190,8 @@ describe('chart option', () => {
     expect(tickText(20_000, 5000)).toBe('20\u202fk');
     expect(tickText(1_500_000, 500_000)).toBe('1.5\u202fM');
     expect(tickText(-0.5, 0.5)).toBe('−0.5');
+    // the loss of a run that diverges
+    expect(tickText(2.5e31, 5e30)).toBe('2.5×10³¹');
   });
 });
 
