@@ -94,6 +94,8 @@ export function percent(value: Maybe, decimals = 2): string {
 
 /** A loss: four significant digits. */
 export function loss(value: Maybe): string {
+  // of a run that diverges, the size is what there is to know, and beside a curve there is little room
+  if (special(value) === undefined && Math.abs(value!) >= 1e9) return scientific(value!);
   return significant(value, 4);
 }
 

@@ -68,6 +68,7 @@ describe('numbers as people read them', () => {
     expect(plain(bytes(510 * 1024))).toBe('510 KiB');
     expect(plain(bytes(1023.7))).toBe('1.00 KiB');
     expect(loss(0.31745)).toBe('0.3175');
+    expect(loss(2.1854e31)).toBe('2.19\u202f×\u202f10³¹');
     expect(setting(1e-8)).toContain('10⁻⁸');
     expect(setting(0.1)).toBe('0.1');
     expect(integer(-1234567)).toBe('−1,234,567');
