@@ -35,7 +35,8 @@ export function analysisHandlers(options: AnalysisHandlersOptions): Handlers {
       running.get(id)?.abort();
       running.set(id, cancel);
       try {
-        const progress = (done: number): void => emit({ name: 'job.progress', data: { job: 'analysis', done } });
+        const progress = (done: number): void =>
+          emit({ name: 'job.progress', data: { job: 'analysis', done, run: id } });
         const job = { spec: run.spec, threads: own, checkpoint: bytes };
         const analysis = await jobs.run('analysis', job, { request }, { signal: cancel.signal, progress });
         return recordOf(id, analysis, dataset?.classes ?? []);

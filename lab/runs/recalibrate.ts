@@ -35,7 +35,8 @@ export function recalibrationHandlers(options: RecalibrationHandlersOptions): Ha
         throw new LabError('state', `Run ${id} has no checkpoint any more, so there is nothing to measure.`);
       const { spec } = run;
       const own = spec.backend.threads > 0 ? spec.backend.threads : threads();
-      const progress = (done: number): void => emit({ name: 'job.progress', data: { job: 'recalibrate', done } });
+      const progress = (done: number): void =>
+        emit({ name: 'job.progress', data: { job: 'recalibrate', done, run: id } });
       const cancel = new AbortController();
       running.get(id)?.abort();
       running.set(id, cancel);

@@ -68,6 +68,14 @@ export function effectiveGraph(model: Spec['model']): GraphDocument {
   return graph;
 }
 
+/** Whether the network that is trained keeps running statistics. Of a faulty drawing, what a sound one would have. */
+export function hasBatchNorm({ nodes, batchNorm }: Spec['model']): boolean {
+  // switches leave the noisy ones of a control experiment where they are
+  if (nodes.some(({ layer }) => layer === 'noisyBatchNorm')) return true;
+  if (batchNorm === 'asDrawn') return nodes.some(({ layer }) => layer === 'batchNorm');
+  return batchNorm !== 'none';
+}
+
 /** Of one image as the last stage trains on it. */
 function inputShapeOf({ training }: Spec, { imageShape }: DatasetRecord): readonly number[] {
   const size = stageSettings(training).at(-1)?.imageSize;

@@ -143,6 +143,9 @@ export function specSummary(spec: Spec, datasetTitle: string): { label: string; 
             value: `${stopping.metric.replace('.', ' ')}, patience ${stopping.patience}${stopping.restoreBest ? ', best model put back' : ''}`,
           },
         ]),
+    ...(training.recalibrateBatchNorm === 0
+      ? []
+      : [{ label: 'Recalibrated', value: `over ${plural(training.recalibrateBatchNorm, 'batch', 'batches')}` }]),
     { label: 'Evaluated every', value: lengthWords(training.evaluateEvery) },
     { label: 'Seed', value: String(spec.seed) },
   ];

@@ -140,8 +140,9 @@ describe('the errors of a run', () => {
     const run = await openErrors();
     await look().click();
     const bar = page.getByRole('progressbar', { name: 'Test images looked at' });
-    lab.emit({ name: 'job.progress', data: { job: 'lrRange', done: 0.9 } });
-    lab.emit({ name: 'job.progress', data: { job: 'analysis', done: 0.25 } });
+    lab.emit({ name: 'job.progress', data: { job: 'recalibrate', done: 0.9, run: run.id } });
+    lab.emit({ name: 'job.progress', data: { job: 'analysis', done: 0.25, run: run.id } });
+    lab.emit({ name: 'job.progress', data: { job: 'analysis', done: 0.8, run: 'another' } });
     await expect.element(bar).toHaveAttribute('aria-valuenow', '25');
     await page.getByRole('button', { name: 'Cancel' }).click();
     await expect.element(look()).toBeVisible();

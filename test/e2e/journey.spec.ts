@@ -102,6 +102,18 @@ test('a run can be paused and resumed, and several seeds go at once', async ({ p
   await expect(page.getByRole('button', { name: 'Remove tag baseline' })).toBeVisible();
 });
 
+test('a finished run is measured with recalibrated batch norms', async ({ page }, info) => {
+  await page.keyboard.press('Alt+2');
+  await page.getByText('With BatchNorm', { exact: true }).first().click();
+  await page.getByRole('button', { name: 'Recalibrate' }).click();
+  const panel = page.getByRole('region', { name: 'BatchNorm statistics' });
+  await expect(panel.getByRole('row', { name: /^Test accuracy [89]\d\.\d\d\s% [89]\d\.\d\d\s%$/ })).toBeVisible({
+    timeout: 60_000,
+  });
+  await expect(page.getByText(/^Statistics of batch norm taken anew over 6,000 images/)).toBeVisible();
+  await picture(page, 'recalibrated', info);
+});
+
 test('the runs are compared: curves, what differs, and how many steps it took', async ({ page }, info) => {
   await page.keyboard.press('Alt+2');
   await expect(page.getByText('6 runs')).toBeVisible();

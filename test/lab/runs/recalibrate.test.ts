@@ -26,13 +26,17 @@ async function finished(it: Bench): Promise<string> {
 it('asks for the statistics of the last checkpoint, and notes what came of it beside the run, which stays as it is', async () => {
   const it = await bench();
   const id = await finished(it);
-  it.jobs.answer = () => found;
+  it.jobs.answer = (_name, _options, { progress }) => {
+    progress!(0.5, null);
+    return found;
+  };
   const before = await it.lab.call('runs.get', { id });
   const answer = await it.lab.call('runs.recalibrate', { id: id.slice(0, 5), batches: 7 });
   expect(recalibrationSchema.parse(answer)).toEqual({ run: id, ...found });
   const { name, request, options } = it.jobs.asked.at(-1)!;
   expect({ name, options }).toEqual({ name: 'recalibrate', options: { batches: 7 } });
   expect(request!.spec.seed).toBe(5);
+  expect(it.events).toContainEqual({ name: 'job.progress', data: { job: 'recalibrate', done: 0.5, run: id } });
   expect(request!.checkpoint).toBeInstanceOf(Uint8Array);
   const { events, ...after } = await it.lab.call('runs.get', { id });
   const { events: earlier, ...same } = before;
