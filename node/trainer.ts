@@ -148,11 +148,7 @@ class TrainingWorker implements TrainingHandle {
 
   #died(reason: string): void {
     if (this.#goOnWithoutGpu(`What it ran in is gone: ${reason}.`)) return;
-    this.#fail(
-      new Error(
-        `The training worker died at step ${this.#step}: ${reason}. Resume the run to go on from its last checkpoint.`,
-      ),
-    );
+    this.#fail(new Error(`The training worker died at step ${this.#step}: ${reason}.`));
   }
 
   /** Whether the run was on the GPU and may go on in a thread, which it then does. */

@@ -135,7 +135,7 @@ export class GpuDevice {
   fail(message: string): EngineError {
     this.#failure ??= new EngineError(
       'device',
-      `${message}. What was on the device is lost; go on from the last checkpoint, or train with backend cpu.`,
+      `${message}. What was on the device is lost; try again, or use backend cpu.`,
     );
     return this.#failure;
   }

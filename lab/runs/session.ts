@@ -3,6 +3,7 @@ import type { LabSettings } from '../app.ts';
 import type { LabEvent } from '../contract/client.ts';
 import { asLabError, toErrorRecord, type LabError } from '../contract/errors.ts';
 import type { ErrorRecord, RunDetails, RunRecord, RunStatus } from '../contract/records.ts';
+import { withResuming } from '../contract/resuming.ts';
 import type { CheckpointFiles, Clock, RunEventRecord, RunPatch, Store, Trainer, TrainingHandle } from '../ports.ts';
 import { choiceWords, sameBackend } from './backend.ts';
 import { SeriesBuffer } from './buffer.ts';
@@ -74,8 +75,15 @@ export class RunSession {
       runId: run.id,
       bestEvery: options.settings.bestEvery,
       record: (record) => {
-        if (record.role === 'last') this.#patch = { ...this.#patch, checkpointStep: record.step };
-        return this.#store(() => options.store.putCheckpoint(record));
+        const before = this.#patch;
+        if (record.role === 'last') this.#patch = { ...before, checkpointStep: record.step };
+        try {
+          return this.#store(() => options.store.putCheckpoint(record));
+        } catch (error) {
+          // one that is not recorded is none to go on from
+          this.#patch = before;
+          throw error;
+        }
       },
       failed: (error) => this.#troubled(error),
     });
@@ -305,9 +313,11 @@ export class RunSession {
     const lost = this.#trouble;
     this.#trouble = null;
     this.#status = patch.status ?? 'failed';
-    this.#change({ ...patch, endedAt: this.#options.clock.now() });
+    // only now it is known which checkpoint there is
+    const error = patch.error && withResuming(patch.error, { ...this.#record, ...this.#patch });
+    this.#change({ ...patch, ...(error && { error }), endedAt: this.#options.clock.now() });
     if (lost) this.#note('disk', `The last checkpoint was not written: ${lost.message}`);
-    this.#note(kind, text);
+    this.#note(kind, error?.message ?? text);
     // the end counts once it is recorded; if the lab closes before that, the next start calls the run interrupted
     while (!this.#flush() && !this.#givenUp) await this.#sleep();
     this.#over = true;

@@ -150,7 +150,14 @@ function advice(runs: readonly RunRecord[], other: string | null, stream: Stream
   }
   const open = runs.filter((run) => run.status !== 'finished' && run.status !== 'failed');
   if (open.length > 0) {
-    lines.push(`${counted(open.length, 'run')} did not finish. Go on from the last checkpoint with:`);
+    const kept = open.filter((run) => run.checkpointStep !== null).length;
+    const how =
+      kept === open.length
+        ? 'Go on from the last checkpoint'
+        : kept > 0
+          ? 'Go on from the last checkpoint, or anew where there is none,'
+          : 'No checkpoint had been saved yet; start again';
+    lines.push(`${counted(open.length, 'run')} did not finish. ${how} with:`);
     lines.push(`  ${stream.style.bold(commandLine(`resume ${open.map((run) => run.id).join(' ')}`))}`);
   }
   const groups = [...new Set(runs.filter((run) => run.status === 'finished').map((run) => run.group))];

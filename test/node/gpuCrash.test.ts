@@ -66,7 +66,7 @@ describe('a lab whose GPU process is killed', () => {
 
       const failed = await killed(await start(false), 'failed');
       expect(failed.error!.message).toMatch(
-        /^The training worker died at step \d+: its process was ended by SIGKILL.*Resume the run to go on from its last checkpoint\.$/s,
+        /^The training worker died at step \d+: its process was ended by SIGKILL.*\. Resuming goes on from its last checkpoint, at step \d+\.$/s,
       );
       const further = when(failed.id, (run) => run.status === 'running' && run.step > failed.step);
       await lab.call('runs.resume', { id: failed.id });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { methods } from '../../../lab/contract/methods.ts';
-import { bench, smallSpec } from '../fakes.ts';
+import type { RunDetails } from '../../../lab/contract/records.ts';
+import { bench, smallSpec, type FakeWorker } from '../fakes.ts';
 
 describe('a run, from its creation to its end', () => {
   it('keeps one curve when its worker goes back to a checkpoint on another backend', async () => {
@@ -116,13 +117,43 @@ describe('a run, from its creation to its end', () => {
     expect((await worker(1)).step).toBe(5);
   });
 
+  it('says where resuming goes on when what trained it is gone: at its last checkpoint, or at its start', async () => {
+    const { lab, worker, reaches, files } = await bench();
+    const death = async (n: number, before: (one: FakeWorker) => unknown): Promise<RunDetails> => {
+      const [{ id } = { id: '' }] = await lab.call('runs.create', { spec: smallSpec, seeds: [n + 1] });
+      const one = await worker(n);
+      one.ready();
+      one.train(5);
+      await before(one);
+      one.train(5);
+      one.fail('unexpected', 'The training worker died.');
+      await reaches(id, 'failed');
+      return lab.call('runs.get', { id });
+    };
+    const saved = await death(0, (one) => one.checkpoint());
+    const message = 'The training worker died. Resuming goes on from its last checkpoint, at step 5.';
+    expect(saved.error).toEqual({ code: 'unexpected', message, faults: [{ node: 'd', message }] });
+    expect(saved.events.at(-1)).toMatchObject({ kind: 'failed', text: message });
+
+    const none = 'The training worker died. No checkpoint had been saved yet, so resuming starts it again.';
+    expect((await death(1, () => undefined)).error!.message).toBe(none);
+
+    // one that did not come to the disk counts for nothing
+    files.full = true;
+    const full = await death(2, (one) => one.checkpoint());
+    expect(full).toMatchObject({ checkpointStep: null, error: { message: none } });
+  });
+
   it('fails when the trainer cannot start it or its data set is gone', async () => {
     const { lab, trainer, reaches, datasets } = await bench();
     trainer.start = () => {
       throw new Error('no threads left');
     };
     const [one] = await lab.call('runs.create', { spec: smallSpec });
-    expect((await reaches(one!.id, 'failed')).error).toMatchObject({ code: 'unexpected', message: 'no threads left' });
+    expect((await reaches(one!.id, 'failed')).error).toMatchObject({
+      code: 'unexpected',
+      message: expect.stringMatching(/^no threads left\. No checkpoint had been saved yet/) as string,
+    });
     await lab.call('runs.create', { spec: smallSpec });
     const [two] = await lab.call('runs.create', { spec: smallSpec });
     datasets.records = [];
