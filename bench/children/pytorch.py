@@ -1,4 +1,4 @@
-"""PyTorch as a contestant: pytorch.py THREADS [cuda]. Speaks the protocol of serve.ts on stdin and stdout."""
+"""PyTorch as a contestant: pytorch.py THREADS [cuda | cuda-graph] [tf32]. Speaks the protocol of serve.ts on stdin and stdout."""
 
 import ctypes
 import json
@@ -11,7 +11,12 @@ from torch.nn import functional
 
 threads = int(sys.argv[1])
 torch.set_num_threads(threads)
-device = torch.device(sys.argv[2] if len(sys.argv) > 2 else "cpu")
+device = torch.device("cuda" if "cuda" in sys.argv[2:] or "cuda-graph" in sys.argv[2:] else "cpu")
+# a whole step is recorded once and replayed, which spares the host its part
+graphs = "cuda-graph" in sys.argv[2:]
+# float32 as we compute it, unless the tensor cores' shorter float is asked for
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = "tf32" in sys.argv[2:]
+torch.backends.cudnn.benchmark = True
 
 
 def loaded_blas():
@@ -105,7 +110,7 @@ def network(nodes):
 
 def optimizer(settings, parameters, foreach):
     if settings["kind"] == "adam":
-        return torch.optim.Adam(parameters, lr=settings["learningRate"], foreach=foreach)
+        return torch.optim.Adam(parameters, lr=settings["learningRate"], foreach=foreach, capturable=graphs)
     return torch.optim.SGD(
         parameters, lr=settings["learningRate"], momentum=settings["momentum"],
         weight_decay=settings["weightDecay"], foreach=foreach)
@@ -128,7 +133,7 @@ def make_step(workload, memory_format, foreach):
                 functional.cross_entropy(model(images), labels, reduction="sum")
 
         return infer
-    update = optimizer(workload["optimizer"], model.parameters(), foreach)
+    update = optimizer(workload["optimizer"], list(model.parameters()), foreach)
 
     def step():
         update.zero_grad(set_to_none=True)
@@ -136,6 +141,28 @@ def make_step(workload, memory_format, foreach):
         update.step()
 
     return step
+
+
+def recorded(step):
+    """The step as one CUDA graph, where those are asked for."""
+    if not graphs:
+        return step
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(5):
+            step()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+
+    def replay():
+        graph.replay()
+
+    # the recording reads and writes the memory of what the step knows
+    replay.step = step
+    return replay
 
 
 def finished(step):
@@ -169,9 +196,22 @@ def load(workload):
     images = any(node["layer"] == "conv2d" for node in workload["nodes"])
     formats = {"contiguous": torch.contiguous_format, **({"channels-last": torch.channels_last} if images else {})}
     ways = [(name, foreach) for name in formats for foreach in ([False, True] if workload["mode"] == "train" else [False])]
-    steps = {way: finished(make_step(workload, formats[way[0]], way[1])) for way in ways}
-    name, foreach = min(ways, key=lambda way: seconds_of(steps[way], 0.15))
-    return steps[(name, foreach)], f"{name}{', foreach' if foreach else ''}"
+    steps = {way: recorded(make_step(workload, formats[way[0]], way[1])) for way in ways}
+    name, foreach = min(ways, key=lambda way: seconds_of(finished(steps[way]), 0.15))
+    step = steps[(name, foreach)]
+    note = f"{name}{', foreach' if foreach else ''}"
+    return finished(step), note if device.type != "cuda" else json.dumps({"way": note, "queuedMs": queued_ms(step)})
+
+
+def queued_ms(step):
+    """Milliseconds of a step when many are queued before the last one is waited for."""
+    steps = 64
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    for _ in range(steps):
+        step()
+    torch.cuda.synchronize()
+    return (time.perf_counter() - start) * 1000 / steps
 
 
 def run(step, seconds):
@@ -191,7 +231,8 @@ def reply(**message):
 
 def main():
     torch.rand(4, 4) @ torch.rand(4, 4)  # loads the BLAS
-    reply(kind="hello", note=f"PyTorch {torch.__version__}, {loaded_blas()}")
+    host = f", {torch.cuda.get_device_name()}" if device.type == "cuda" else f", {loaded_blas()}"
+    reply(kind="hello", note=f"PyTorch {torch.__version__}{host}")
     step = None
     for line in sys.stdin:
         request = json.loads(line)

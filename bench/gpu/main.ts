@@ -73,8 +73,10 @@ async function raceOn(wanted: string | undefined): Promise<Race> {
   const missing: Record<string, string> = {};
   const cuda: Racer[] = [];
   if (hasCuda()) {
-    const args = [at('../children/pytorch.py'), '1', 'cuda'];
-    cuda.push(new Contestant({ name: 'torch-cuda', command: 'python3', args }));
+    for (const ways of [['cuda'], ['cuda-graph'], ['cuda-graph', 'tf32']]) {
+      const args = [at('../children/pytorch.py'), '1', ...ways];
+      cuda.push(new Contestant({ name: `torch-${ways.join('-')}`, command: 'python3', args }));
+    }
   } else missing['torch-cuda'] = 'no PyTorch with CUDA';
   if (wanted !== 'node') {
     // loaded only now: a machine without the browser's packages measures in Node

@@ -11,32 +11,41 @@ export interface GpuResult extends Partial<GpuFigures> {
   readonly least?: number;
   readonly most?: number;
   readonly steps?: number;
-  /** By the median step; of ours with a full queue, as it trains. */
+  /** How PyTorch ran: memory format and form of the optimiser. */
+  readonly way?: string;
+  /** With a full queue, as training has it; by the median step of those that do not tell that. */
   readonly imagesPerSecond?: number;
   /** How many times as fast ours is, each step waited for: by medians, and by the fastest step of each. */
   readonly ratio?: number;
   readonly ratioOfLeast?: number;
+  /** The same with full queues. */
+  readonly ratioQueued?: number;
 }
 
 const own = 'webgpu';
-/** Ours, whose notes are figures. */
-const ours: readonly string[] = [own, 'webgpu-f16'];
+
+/** Notes of some are figures, of others words. */
+const figuresIn = (note: string): Partial<GpuFigures> & { readonly way?: string } =>
+  note.startsWith('{') ? (JSON.parse(note) as Partial<GpuFigures>) : {};
 const digits = (value: number): number => Number(value.toPrecision(4));
 
 export function gpuResults({ workload, timings, failures }: Measurement): GpuResult[] {
   const mine = timings.get(own);
   const results: GpuResult[] = [];
   for (const [contestant, { median, least, most, steps, note }] of timings) {
-    const figures = ours.includes(contestant) ? (JSON.parse(note) as GpuFigures) : undefined;
+    const figures = figuresIn(note);
     results.push({
       ...{ workload: workload.name, contestant, steps },
       ...{ median: digits(median), least: digits(least), most: digits(most) },
-      imagesPerSecond: digits((1000 * workload.batch) / (figures?.queuedMs ?? median)),
+      imagesPerSecond: digits((1000 * workload.batch) / (figures.queuedMs ?? median)),
       ...figures,
       ...(mine !== undefined &&
         contestant !== own && {
           ratio: digits(median / mine.median),
           ratioOfLeast: digits(least / mine.least),
+          ...(figures.queuedMs !== undefined && {
+            ratioQueued: digits(figures.queuedMs / figuresIn(mine.note).queuedMs!),
+          }),
         }),
     });
   }

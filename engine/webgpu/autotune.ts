@@ -4,6 +4,7 @@ import { inputOperands, outputOperands, withOperands } from '../ops/operands.ts'
 import type { OpInstance, Plan } from '../plan/plan.ts';
 import { build } from './build.ts';
 import type { GpuDevice } from './device.ts';
+import type { GpuExecutable } from './executable.ts';
 import { adapterKey, classOf, formsOf, withForm, workOf, type FormName } from './forms.ts';
 import { fusePlan } from './fuse.ts';
 import type { GpuTuning } from './kernel.ts';
@@ -42,9 +43,11 @@ interface Wish {
   /** Choices that are made already, as of a run that goes on; they come before everything else. */
   readonly given: Forms;
   readonly memory: FormMemory;
-  readonly tuner: (Omit<Tuner, 'measure'> & { readonly measure: MeasureWith }) | undefined;
+  readonly tuner: (Omit<Tuner, 'measure'> & { readonly measure: MeasureWith; readonly prepare?: Prepare }) | undefined;
 }
 type MeasureWith = (plan: Plan, op: OpInstance, form: FormName, clock: () => number) => Promise<number>;
+/** Compiles the kernels of several forms of an op side by side, so that none is waited for alone. */
+type Prepare = (plan: Plan, op: OpInstance, forms: readonly FormName[]) => Promise<void>;
 
 const usualBudget = 1500;
 /** A form must take so much less time than the usual one, or the noise of the clock would choose. */
@@ -84,14 +87,16 @@ async function measureAll(
   plan: Plan,
   open: readonly (readonly [string, OpInstance])[],
   fast: boolean,
-  { clock, budget = usualBudget, measure }: NonNullable<Wish['tuner']>,
+  { clock, budget = usualBudget, measure, prepare }: NonNullable<Wish['tuner']>,
 ): Promise<Forms> {
   const end = clock() + budget;
   const found: Record<string, FormName> = {};
   for (const [key, op] of [...open].sort(([, a], [, b]) => workOf(plan, b) - workOf(plan, a))) {
     let best: FormName = 'usual';
     let least = Infinity;
-    for (const form of formsOf(plan, op, fast)) {
+    const forms = formsOf(plan, op, fast);
+    await prepare?.(plan, op, forms);
+    for (const form of forms) {
       // half a comparison says nothing
       if (clock() >= end) return found;
       const time = await measure(plan, op, form, clock);
@@ -105,11 +110,18 @@ async function measureAll(
 
 /** Milliseconds that are measured of a form, in each of two rounds. */
 const roundMilliseconds = 3;
-const mostRuns = 64;
+const mostRuns = 512;
+/** Runs that tell how many make a round: one by itself takes as long as its way into the queue. */
+const firstRuns = 8;
 
-/** Runs an op by itself, on zeros: no product takes another time for other numbers. */
-export function measureOnDevice(device: GpuDevice, usual: GpuTuning, halves: ReadonlySet<TensorId>): MeasureWith {
-  return async (plan, op, form, clock) => {
+/** Runs an op by itself, on zeros, which all forms read alike. */
+export function measureOnDevice(
+  device: GpuDevice,
+  usual: GpuTuning,
+  halves: ReadonlySet<TensorId>,
+): { readonly measure: MeasureWith; readonly prepare: Prepare } {
+  /** Undefined for a form that does not fit the adapter; a lost device is told. */
+  const compile = async (plan: Plan, op: OpInstance, form: FormName): Promise<GpuExecutable | undefined> => {
     const { alone, ids } = planOf(plan, op);
     const tuning = within(device.limits, withForm(usual, form));
     try {
@@ -117,27 +129,37 @@ export function measureOnDevice(device: GpuDevice, usual: GpuTuning, halves: Rea
         halves: new Set(alone.tensors.filter((_spec, i) => halves.has(ids[i]!)).map(({ id }) => id)),
       });
       const placement = placeTensors(alone, fusion, device.limits);
-      const executable = await build(alone, device, { fusion, placement, tuningOf: () => tuning, forms: {} });
+      return await build(alone, device, { fusion, placement, tuningOf: () => tuning, forms: {} });
+    } catch (error) {
+      device.check();
+      if (error instanceof EngineError) return undefined;
+      throw error;
+    }
+  };
+  return {
+    // the device keeps the pipelines
+    prepare: async (plan, op, forms) => {
+      const made = await Promise.all(forms.map((form) => compile(plan, op, form)));
+      await Promise.all(made.map((executable) => executable?.dispose()));
+    },
+    measure: async (plan, op, form, clock) => {
+      const executable = await compile(plan, op, form);
+      if (executable === undefined) return Infinity;
       try {
         const take = async (runs: number): Promise<number> => {
           const begin = clock();
-          for (let i = 0; i < runs; i++) executable.run('op');
+          executable.runRepeatedly('op', runs);
           await device.gpu.queue.onSubmittedWorkDone();
           return (clock() - begin) / runs;
         };
         await take(1);
-        const single = await take(1);
-        const runs = Math.max(1, Math.min(mostRuns, Math.round(roundMilliseconds / Math.max(single, 1e-3))));
+        const first = await take(firstRuns);
+        const runs = Math.max(1, Math.min(mostRuns, Math.round(roundMilliseconds / Math.max(first, 1e-3))));
         return Math.min(await take(runs), await take(runs));
       } finally {
         await executable.dispose();
       }
-    } catch (error) {
-      // a form that does not fit the adapter is none; a lost device is told
-      device.check();
-      if (error instanceof EngineError) return Infinity;
-      throw error;
-    }
+    },
   };
 }
 

@@ -46,10 +46,37 @@ export type BindingAccess = 'read' | 'write';
 
 const softwareNames = /swiftshader|llvmpipe|lavapipe|\bwarp\b|basic render|software/i;
 
-/** "NVIDIA ampere", or whatever the adapter is willing to say. */
-export function adapterName({ vendor, architecture, device, description }: AdapterDescription): string {
-  const name = description || [vendor, architecture || device].filter((part) => part !== '').join(' ');
-  return name || 'unnamed adapter';
+/** "nvidia-geforce-rtx-4090" as its maker writes it: NVIDIA GeForce RTX 4090. */
+function deviceName(device: string): string {
+  const written: Readonly<Record<string, string>> = {
+    nvidia: 'NVIDIA',
+    geforce: 'GeForce',
+    radeon: 'Radeon',
+    ti: 'Ti',
+  };
+  return device
+    .split('-')
+    .filter((word) => word !== '')
+    .map((word) => {
+      const isAbbreviation = /\d/.test(word) || word.length <= 3;
+      return written[word] ?? (isAbbreviation ? word.toUpperCase() : word[0]!.toUpperCase() + word.slice(1));
+    })
+    .join(' ');
+}
+
+/**
+ * "NVIDIA H100 80GB HBM3 (driver 580.159.04)", "NVIDIA ampere", or whatever the adapter is willing to say: the device before its
+ * driver, which is all that a description tells of some.
+ */
+export function adapterName({ vendor, architecture, device, description, isSoftware }: AdapterDescription): string {
+  // a processor's driver tells its name and version in the description, and no device by which anyone would know it
+  if (isSoftware && description !== '') return description;
+  const isNamed = device !== '' && !/^0x/.test(device);
+  const name = isNamed ? deviceName(device) : [vendor, architecture || device].filter((part) => part !== '').join(' ');
+  if (name === '') return description || 'unnamed adapter';
+  const driver = /^NVIDIA: ([\d.]+)/.exec(description)?.[1];
+  const details = driver === undefined ? description : `driver ${driver}`;
+  return details === '' ? name : `${name} (${details})`;
 }
 
 /** What a backend's adapter is called, whether it is software and has half precision; null where there is none or it gives no device. */

@@ -38,6 +38,16 @@ interface OpenStream {
 const intsAt = (memory: Uint8Array<ArrayBuffer>, { offset, bytes }: GpuView): Int32Array =>
   new Int32Array(memory.buffer, memory.byteOffset + offset, bytes / 4);
 
+function encode(pass: GPUComputePassEncoder, dispatches: readonly PreparedDispatch[]): void {
+  let current: GPUComputePipeline | undefined;
+  for (const { pipeline, group, workgroups } of dispatches) {
+    if (pipeline !== current) pass.setPipeline(pipeline);
+    current = pipeline;
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+  }
+}
+
 /** A compiled plan in buffers of a device; see `Executable`. What `run` does is queued, and `read` waits for it. */
 export class GpuExecutable implements Executable {
   readonly plan: Plan;
@@ -144,23 +154,42 @@ export class GpuExecutable implements Executable {
   }
 
   run(segment: string): void {
+    this.runRepeatedly(segment, 1);
+  }
+
+  /** Runs a segment so often, all in one piece of the queue: for measurements, which are not to be of the host's part. */
+  runRepeatedly(segment: string, times: number): void {
+    const dispatches = this.#prepare(segment);
+    const encoder = this.#device.gpu.createCommandEncoder();
+    const timestampWrites = this.timestamps?.();
+    const pass = encoder.beginComputePass(timestampWrites && { timestampWrites });
+    for (let i = 0; i < times; i++) encode(pass, dispatches);
+    pass.end();
+    this.#device.gpu.queue.submit([encoder.finish()]);
+  }
+
+  /** Runs a segment with a pass for each dispatch, so that `timestamps` is asked for every one of them. Their labels, in order. */
+  runApart(segment: string): readonly string[] {
+    const dispatches = this.#prepare(segment);
+    const encoder = this.#device.gpu.createCommandEncoder();
+    for (const dispatch of dispatches) {
+      const timestampWrites = this.timestamps?.();
+      const pass = encoder.beginComputePass(timestampWrites && { timestampWrites });
+      encode(pass, [dispatch]);
+      pass.end();
+    }
+    this.#device.gpu.queue.submit([encoder.finish()]);
+    return dispatches.map(({ label }) => label);
+  }
+
+  /** The dispatches of a segment, once what the host wrote for it is in the queue. */
+  #prepare(segment: string): readonly PreparedDispatch[] {
     this.#device.check();
     this.#require();
     const dispatches = this.#segment(segment);
     for (let i = 0; i < this.#streams.length; i++) this.#fillRows(this.#streams[i]!, segment);
     this.#flush();
-    const encoder = this.#device.gpu.createCommandEncoder();
-    const timestampWrites = this.timestamps?.();
-    const pass = encoder.beginComputePass(timestampWrites && { timestampWrites });
-    let current: GPUComputePipeline | undefined;
-    for (const { pipeline, group, workgroups } of dispatches) {
-      if (pipeline !== current) pass.setPipeline(pipeline);
-      current = pipeline;
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
-    }
-    pass.end();
-    this.#device.gpu.queue.submit([encoder.finish()]);
+    return dispatches;
   }
 
   dispose(): Promise<void> {

@@ -6,7 +6,7 @@ import type { AdapterDescription } from './device.ts';
 import type { GpuTuning } from './kernel.ts';
 
 /** Goes up whenever kernels change in a way that may make another form the fastest: what was remembered is measured anew. */
-export const kernelVersion = 1;
+export const kernelVersion = 2;
 
 /**
  * Ways to compute a product, by name: what they change of the adapter's usual choices. Each sums in an order of its own, so the
@@ -14,6 +14,8 @@ export const kernelVersion = 1;
  */
 const forms: Readonly<Record<string, (usual: GpuTuning) => Partial<GpuTuning>>> = {
   usual: () => ({}),
+  /** Larger blocks in larger tiles: less is loaded for what is computed. */
+  large: ({ tile }) => ({ tile: 2 * tile, own: 8 }),
   /** Smaller tiles: more workgroups, fewer registers. */
   small: () => ({ tile: 32, own: 4 }),
   /** Smaller blocks in a tile: more invocations with fewer registers each. */

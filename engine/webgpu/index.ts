@@ -85,7 +85,7 @@ async function compile(
     halves,
     given: wish.forms ?? {},
     memory: options.memory,
-    tuner: options.tuner && { measure: measureOnDevice(device, usual, halves), ...options.tuner },
+    tuner: options.tuner && { ...measureOnDevice(device, usual, halves), ...options.tuner },
   });
   const tuningOf = (op: OpInstance): GpuTuning => {
     const key = classOf(plan, op, fast, halves);

@@ -58,14 +58,16 @@ export interface GpuDispatch {
 export interface GpuTuning {
   /** Workgroups from which on the device is busy: less than that, and a long sum is split. */
   readonly busyGroups: number;
+  /** Workgroups that share sums over channels: these wait for memory most of the time, so it takes more of them. */
+  readonly sumGroups: number;
   /** Invocations that sum one row together, a power of two. */
   readonly rowThreads: number;
   /** Whether matrix tiles are shared through workgroup memory; on a processor, waiting for each other costs more than it saves. */
   readonly shared: boolean;
   /** Largest rows and columns of a matrix tile, powers of two. */
   readonly tile: number;
-  /** Rows and columns of results that one invocation keeps in registers: 1, 2 or 4. */
-  readonly own: 1 | 2 | 4;
+  /** Rows and columns of results that one invocation keeps in registers, at most. */
+  readonly own: 1 | 2 | 4 | 8;
   /** Depth of a matrix tile. */
   readonly depth: number;
   /** Invocations of a subgroup that sums go through, a power of two; 0: they go through workgroup memory alone. */

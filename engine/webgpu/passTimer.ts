@@ -4,8 +4,8 @@ import { bufferUsage, mapRead, type GpuDevice } from './device.ts';
 export interface PassTimer {
   /** Where the next pass notes its beginning and end; undefined once all are used. */
   readonly next: () => GPUComputePassTimestampWrites | undefined;
-  /** The time that the passes took together. */
-  milliseconds(): Promise<number>;
+  /** Milliseconds of each pass, in order. Many implementations round the clock to 0.1 ms. */
+  milliseconds(): Promise<readonly number[]>;
 }
 
 const queryResolve = 0x200;
@@ -31,11 +31,10 @@ export function passTimer({ gpu }: GpuDevice, passes: number): PassTimer | undef
       gpu.queue.submit([encoder.finish()]);
       await staging.mapAsync(mapRead);
       const times = new BigUint64Array(staging.getMappedRange());
-      let nanoseconds = 0n;
-      for (let i = 0; i < times.length; i += 2) nanoseconds += times[i + 1]! - times[i]!;
+      const passes = Array.from({ length: used }, (_, i) => Number(times[2 * i + 1]! - times[2 * i]!) / 1e6);
       staging.unmap();
       for (const each of [querySet, resolved, staging]) each.destroy();
-      return Number(nanoseconds) / 1e6;
+      return passes;
     },
   };
 }

@@ -6,10 +6,21 @@ const powerOfTwoTo = (value: number): number => 2 ** Math.floor(Math.log2(Math.m
 /** Large workgroups for a device with many lanes; small ones where every lane is a turn of a loop on the processor. */
 export function defaultTuning(limits: GpuLimits, isSoftware: boolean): GpuTuning {
   if (isSoftware)
-    return { busyGroups: 4, rowThreads: 32, shared: false, tile: 32, own: 2, depth: 16, winograd: 0, subgroup: 0 };
+    return {
+      busyGroups: 4,
+      sumGroups: 4,
+      rowThreads: 32,
+      shared: false,
+      tile: 32,
+      own: 2,
+      depth: 16,
+      winograd: 0,
+      subgroup: 0,
+    };
   const wide = limits.maxComputeInvocationsPerWorkgroup >= 256 && limits.maxComputeWorkgroupStorageSize >= 16_384;
   return {
-    busyGroups: 96,
+    busyGroups: 256,
+    sumGroups: 1024,
     rowThreads: wide ? 256 : 64,
     shared: true,
     tile: wide ? 64 : 32,

@@ -18,13 +18,16 @@ export interface Channels {
   readonly functions: string;
 }
 
+/** Slices of a channel at most: one invocation joins them. */
+const mostSlices = 32;
+
 export function channelsOf(context: GpuContext, { shape }: Pick<GpuTensor, 'shape'>): Channels {
   const channels = shape[1]!;
   const plane = sizeOf(shape.slice(2));
   const count = shape[0]! * plane;
-  const { busyGroups, rowThreads } = context.tuning;
-  const most = Math.max(1, Math.ceil(count / (rowThreads * 4)));
-  const wanted = Math.min(most, Math.max(1, Math.ceil(busyGroups / Math.max(channels, 1))));
+  const { sumGroups, rowThreads } = context.tuning;
+  const most = Math.min(mostSlices, Math.max(1, Math.ceil(count / (rowThreads * 4))));
+  const wanted = Math.min(most, Math.max(1, Math.ceil(sumGroups / Math.max(channels, 1))));
   const length = Math.ceil(count / wanted);
   const slices = Math.max(1, Math.ceil(count / Math.max(length, 1)));
   const functions = `

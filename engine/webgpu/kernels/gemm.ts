@@ -41,81 +41,135 @@ interface Shape {
   readonly partLength: number;
 }
 
-const largestSplit = 64;
+const largestSplit = 128;
+/** Tiles that a part of a split sum goes through at least: a second dispatch has to add the parts up. */
+const leastTiles = 8;
+/** Invocations of a workgroup below which a device computes with part of its lanes. */
+const leastInvocations = 64;
+const leastExtent = 16;
 
 function shapeOf({ batch, m, n, k }: Gemm, { tuning, limits }: GpuContext): Shape {
+  const { busyGroups } = tuning;
+  // a tile that is narrow one way may be the longer the other way
+  const area = tuning.tile ** 2;
+  const longest = 4 * tuning.tile;
   let rows = Math.min(powerOfTwoFrom(m), tuning.tile);
-  let columns = Math.min(powerOfTwoFrom(n), tuning.tile * (rows <= tuning.tile / 4 ? 2 : 1));
-  const groupsOf = (): number => batch * Math.ceil(m / rows) * Math.ceil(n / columns);
-  const invocations = (): number => (rows / Math.min(rows, tuning.own)) * (columns / Math.min(columns, tuning.own));
-  while (Math.max(rows, columns) > 16 && groupsOf() < tuning.busyGroups) {
-    if (rows >= columns) rows /= 2;
-    else columns /= 2;
-  }
+  let columns = Math.min(powerOfTwoFrom(n), area / rows, longest);
+  rows = Math.min(powerOfTwoFrom(m), area / columns, longest);
   let depth = Math.min(tuning.depth, powerOfTwoFrom(k));
-  while (depth > 4 && (rows + columns) * depth * 4 > limits.maxComputeWorkgroupStorageSize) depth /= 2;
-  const tooLarge = (): boolean =>
-    invocations() > limits.maxComputeInvocationsPerWorkgroup ||
-    (rows + columns) * depth * 4 > limits.maxComputeWorkgroupStorageSize;
-  while (tooLarge() && Math.max(rows, columns) > 1) {
-    if (rows >= columns) rows /= 2;
-    else columns /= 2;
-  }
-  const wanted = Math.ceil(tuning.busyGroups / groupsOf());
+  const groupsOf = (): number => batch * Math.ceil(m / rows) * Math.ceil(n / columns);
   // all parts' results lie in one binding until they are added up
   const room = Math.floor(largestBinding(limits) / (4 * batch * m * n));
-  const parts = Math.max(1, Math.min(wanted, Math.floor(k / (4 * depth)), largestSplit, room));
-  const partLength = Math.ceil(Math.ceil(k / parts) / depth) * depth;
-  return {
-    rows,
-    columns,
-    own: [Math.min(rows, tuning.own), Math.min(columns, tuning.own)],
-    depth,
-    parts: Math.ceil(k / partLength),
-    partLength,
+  const most = Math.max(1, Math.min(Math.floor(k / (leastTiles * depth)), largestSplit, room));
+  const halve = (): void => {
+    if (rows >= columns) rows /= 2;
+    else columns /= 2;
   };
+  // long sums are split first: small tiles load much for what they compute
+  while (Math.max(rows, columns) > leastExtent && groupsOf() * most < busyGroups) halve();
+  const bytes = (): number => (rows + columns + 8) * depth * 4;
+  while (depth > 4 && bytes() > limits.maxComputeWorkgroupStorageSize) depth /= 2;
+  const ownOf = (): [number, number] => {
+    const own: [number, number] = [Math.min(rows, tuning.own), Math.min(columns, tuning.own)];
+    while ((rows / own[0]) * (columns / own[1]) < leastInvocations && own[0] * own[1] > 1)
+      own[own[0] >= own[1] ? 0 : 1] /= 2;
+    return own;
+  };
+  const tooLarge = (): boolean => {
+    const [ownRows, ownColumns] = ownOf();
+    const invocations = (rows / ownRows) * (columns / ownColumns);
+    return invocations > limits.maxComputeInvocationsPerWorkgroup || bytes() > limits.maxComputeWorkgroupStorageSize;
+  };
+  while (tooLarge() && Math.max(rows, columns) > 1) halve();
+  const wanted = Math.min(Math.ceil(busyGroups / groupsOf()), most);
+  const partLength = Math.ceil(Math.ceil(k / wanted) / depth) * depth;
+  return { rows, columns, own: ownOf(), depth, parts: Math.ceil(k / partLength), partLength };
 }
 
 const vectorType = { 1: 'f32', 2: 'vec2f', 4: 'vec4f' } as const;
 const typeOf = (width: number): string => vectorType[width as 1 | 2 | 4];
 const lane = (vector: string, width: number, index: number): string =>
   width === 1 ? vector : `${vector}.${'xyzw'[index]!}`;
+const list = (count: number, line: (i: number) => string): string =>
+  Array.from({ length: count }, (_, i) => line(i)).join('\n');
 
-/** Loads one tile into workgroup memory as vectors along m or n; what lies outside the matrix is 0. */
-function loadTile(
-  tile: string,
-  width: number,
-  across: number,
-  depth: number,
-  threads: number,
-  fast: boolean,
-  value: (position: string, k: string) => string,
-  limit: number,
-): string {
-  const vectors = across / width;
-  const count = vectors * depth;
-  const [k, v] = fast ? ['e % DEPTHu', 'e / DEPTHu'] : ['e / VECTORSu', 'e % VECTORSu'];
-  // one call in a loop that compilers unroll: what it calls is long, and some compile every copy of it
-  const lanes =
-    width === 1
-      ? `if (p < ${limit}u) { value = ${value('p', 'k')}; }`
-      : `for (var j = 0u; j < ${width}u; j++) {
-          if (p + j < ${limit}u) { value[j] = ${value('p + j', 'k')}; }
-        }`;
-  return `
-    for (var e = lid; e < ${count}u; e += ${threads}u) {
-      let kk = ${k};
-      let v = ${v};
-      let k = k0 + kk;
-      let p = ${tile}_origin + v * ${width}u;
-      var value = ${typeOf(width)}();
-      if (k < k_end) {
-        ${lanes}
-      }
-      ${tile}[kk * VECTORSu + v] = value;
-    }`
-    .replaceAll('DEPTH', String(depth))
-    .replaceAll('VECTORS', String(vectors));
+/** One operand's tile in workgroup memory, as vectors along m or n, and how invocations load and read it. */
+interface Tile {
+  /** Declarations: the tile, and a function that loads one vector of it. */
+  readonly functions: string;
+  /** Statements that load the invocation's vectors of the tile that begins at `k`; what lies outside the matrix is 0. */
+  load(k: string): string;
+  /** Statements that put what was loaded into the tile. */
+  readonly keep: string;
+  /** Statements that read the invocation's own values of row `kk` of the tile. */
+  readonly read: string;
+  /** Vectors of own values. */
+  readonly vectors: number;
+  /** Where lane i of vector v of the own values lies in the tile. */
+  place(v: number | string, i: number | string): string;
+  readonly width: number;
+}
+
+interface TileOptions {
+  readonly name: 'left' | 'right';
+  /** Extent of the tile, of the matrix, and of an invocation's share, along m or n. */
+  readonly across: number;
+  readonly whole: number;
+  readonly own: number;
+  readonly depth: number;
+  readonly threads: number;
+  /** Whether neighbours lie side by side along k. */
+  readonly alongK: boolean;
+  /** Whether every tile lies within the sum. */
+  readonly isFull: boolean;
+  readonly call: (position: string, k: string) => string;
+}
+
+function tileOf({ name, across, whole, own, depth, threads, alongK, isFull, call }: TileOptions): Tile {
+  const width = Math.min(own, 4);
+  const type = typeOf(width);
+  const line = across / width;
+  // Invocations that follow each other along k put their vectors a line apart: one more keeps those in different banks.
+  const stride = line + (alongK ? 1 : 0);
+  const count = line * depth;
+  const each = Math.ceil(count / threads);
+  const isWhole = whole % across === 0;
+  const vectors = own / width;
+  const apart = across / vectors;
+  const place = (e: string): [kk: string, v: string] =>
+    alongK ? [`(${e} % ${depth}u)`, `(${e} / ${depth}u)`] : [`(${e} / ${line}u)`, `(${e} % ${line}u)`];
+  const within = (e: number, text: string): string =>
+    (e + 1) * threads <= count ? text : `if (lid + ${e * threads}u < ${count}u) { ${text} }`;
+  return {
+    width,
+    vectors,
+    functions: `
+var<workgroup> ${name}_tile: array<${type}, ${stride * depth}>;
+fn load_${name}(b: u32, p: u32, k: u32, k_end: u32) -> ${type} {
+  var value = ${type}();
+  ${isFull ? '' : 'if (k >= k_end) { return value; }'}
+${list(width, (i) => {
+  const at = i === 0 ? 'p' : `p + ${i}u`;
+  const set = `${lane('value', width, i)} = ${call(at, 'k')};`;
+  return isWhole ? `  ${set}` : `  if (${at} < ${whole}u) { ${set} }`;
+})}
+  return value;
+}`,
+    load: (k) =>
+      list(each, (e) => {
+        const [kk, v] = place(`(lid + ${e * threads}u)`);
+        return within(e, `${name}_${e} = load_${name}(b, ${name}_origin + ${v} * ${width}u, ${k} + ${kk}, k_end);`);
+      }),
+    keep: list(each, (e) => {
+      const [kk, v] = place(`(lid + ${e * threads}u)`);
+      return within(e, `${name}_tile[${kk} * ${stride}u + ${v}] = ${name}_${e};`);
+    }),
+    read: list(
+      vectors,
+      (v) => `      let ${name[0]}${v} = ${name}_tile[kk * ${stride}u + ${(v * apart) / width}u + own_${name}];`,
+    ),
+    place: (v, i) => `${name}_origin + ${v} * ${apart}u + own_${name} * ${width}u + ${i}`,
+  };
 }
 
 /** A block of results per invocation, each by itself. */
@@ -124,8 +178,6 @@ function blocks(context: GpuContext, spec: Gemm): void {
   const { own } = context.tuning;
   const [rows, columns] = [Math.min(own, m), Math.min(own, n)];
   const [down, across] = [Math.ceil(m / rows), Math.ceil(n / columns)];
-  const list = (count: number, line: (i: number) => string): string =>
-    Array.from({ length: count }, (_, i) => line(i)).join('\n');
   const cells = (line: (row: number, column: number) => string): string =>
     list(rows * columns, (at) => line(Math.floor(at / columns), at % columns));
   each(context, batch * down * across, {
@@ -149,7 +201,10 @@ ${cells((r, c) => `  store(b, row${r}, column${c}, sum${r}${c});`)}`,
   });
 }
 
-/** Tiled product with a block of results per invocation; a long sum of few results is split and added up in order. */
+/**
+ * Tiled product with a block of results per invocation; a long sum of few results is split and added up in order. While a tile is
+ * computed with, the next one is on its way.
+ */
 export function gemm(context: GpuContext, spec: Gemm): void {
   const { label, batch, m, n, k, read } = spec;
   const result = { ...(spec.emit && { emit: spec.emit }), ...(spec.write && { write: spec.write }) };
@@ -166,34 +221,63 @@ export function gemm(context: GpuContext, spec: Gemm): void {
   const across = columns / ownColumns;
   const split = parts > 1;
   const sums = split ? context.workspace(parts * batch * m * n) : undefined;
-  const perRow = (count: number, line: (i: number) => string): string =>
-    Array.from({ length: count }, (_, i) => line(i)).join('\n');
+  const both = { depth, threads, isFull: k % depth === 0 };
+  const left = tileOf({
+    ...{ ...both, name: 'left', across: rows, whole: m, own: ownRows, alongK: spec.leftFast === 'k' },
+    call: (p, kk) => `left(b, ${p}, ${kk})`,
+  });
+  const right = tileOf({
+    ...{ ...both, name: 'right', across: columns, whole: n, own: ownColumns, alongK: spec.rightFast === 'k' },
+    call: (p, kk) => `right(b, ${kk}, ${p})`,
+  });
   const put = split
     ? `sums[((part * ${batch}u + b) * ${m}u + row) * ${n}u + column] = value;`
     : 'store(b, row, column, value);';
+  const vector = typeOf(right.width);
+  const sumNames = Array.from({ length: ownRows * right.vectors }, (_, i) => `sum${i}`);
+  const loaded = (tile: 'left' | 'right', width: number, extent: number): string =>
+    list(Math.ceil(((extent / width) * depth) / threads), (e) => `  var ${tile}_${e} = ${typeOf(width)}();`);
   const body = `
   let b = group / ${tilesM * tilesN * parts}u;
   let part = group / ${tilesM * tilesN}u % ${parts}u;
-  let left_tile_origin = group / ${tilesN}u % ${tilesM}u * ${rows}u;
-  let right_tile_origin = group % ${tilesN}u * ${columns}u;
-  let own_row = lid / ${across}u;
-  let own_column = lid % ${across}u;
+  let left_origin = group / ${tilesN}u % ${tilesM}u * ${rows}u;
+  let right_origin = group % ${tilesN}u * ${columns}u;
+  let own_left = lid / ${across}u;
+  let own_right = lid % ${across}u;
   let k_begin = part * ${partLength}u;
   let k_end = min(k_begin + ${partLength}u, ${k}u);
-${perRow(ownRows, (i) => `  var sum${i} = ${typeOf(ownColumns)}();`)}
-  for (var k0 = k_begin; k0 < k_end; k0 += ${depth}u) {${loadTile('left_tile', ownRows, rows, depth, threads, spec.leftFast === 'k', (p, kk) => `left(b, ${p}, ${kk})`, m)}${loadTile('right_tile', ownColumns, columns, depth, threads, spec.rightFast === 'k', (p, kk) => `right(b, ${kk}, ${p})`, n)}
+${sumNames.map((name) => `  var ${name} = ${vector}();`).join('\n')}
+${loaded('left', left.width, rows)}
+${loaded('right', right.width, columns)}
+${left.load('k_begin')}
+${right.load('k_begin')}
+  for (var k0 = k_begin; k0 < k_end; k0 += ${depth}u) {
+    ${left.keep}
+    ${right.keep}
     workgroupBarrier();
+    if (k0 + ${depth}u < k_end) {
+${left.load(`k0 + ${depth}u`)}
+${right.load(`k0 + ${depth}u`)}
+    }
     for (var kk = 0u; kk < ${depth}u; kk++) {
-      let l = left_tile[kk * ${rows / ownRows}u + own_row];
-      let r = right_tile[kk * ${across}u + own_column];
-${perRow(ownRows, (i) => `      sum${i} += ${lane('l', ownRows, i)} * r;`)}
+${left.read}
+${right.read}
+${sumNames
+  .map((name, at) => {
+    const [row, h] = [Math.floor(at / right.vectors), at % right.vectors];
+    return `      ${name} += ${lane(`l${Math.floor(row / left.width)}`, left.width, row % left.width)} * r${h};`;
+  })
+  .join('\n')}
     }
     workgroupBarrier();
   }
-  var results = array<${typeOf(ownColumns)}, ${ownRows}>(${Array.from({ length: ownRows }, (_, i) => `sum${i}`).join(', ')});
+  var results = array<${vector}, ${sumNames.length}>(${sumNames.join(', ')});
   for (var i = 0u; i < ${ownRows}u; i++) {
-    for (var j = 0u; j < ${ownColumns}u; j++) {
-      put(b, part, left_tile_origin + own_row * ${ownRows}u + i, right_tile_origin + own_column * ${ownColumns}u + j, results[i]${ownColumns === 1 ? '' : '[j]'});
+    let row = ${left.place(`(i / ${left.width}u)`, `i % ${left.width}u`)};
+    for (var h = 0u; h < ${right.vectors}u; h++) {
+      for (var j = 0u; j < ${right.width}u; j++) {
+        put(b, part, row, ${right.place('h', 'j')}, results[i * ${right.vectors}u + h]${right.width === 1 ? '' : '[j]'});
+      }
     }
   }`;
   context.dispatch({
@@ -201,9 +285,9 @@ ${perRow(ownRows, (i) => `      sum${i} += ${lane('l', ownRows, i)} * r;`)}
     read,
     ...(split ? { write: { sums } } : result),
     functions: `
-var<workgroup> left_tile: array<${typeOf(ownRows)}, ${(rows / ownRows) * depth}>;
-var<workgroup> right_tile: array<${typeOf(ownColumns)}, ${across * depth}>;
 ${split ? operands(spec.functions) : spec.functions}
+${left.functions}
+${right.functions}
 fn put(b: u32, part: u32, row: u32, column: u32, value: f32) {
   if (row < ${m}u && column < ${n}u) { ${put} }
 }`,

@@ -103,7 +103,8 @@ describe('forms of products', () => {
     expect(Object.keys(recorded)).toEqual(expect.arrayContaining(Object.keys(remembered)));
     const { onSoftware: _, ...plain } = tunerOf({ linear: 'direct' });
     await train(short, gpuBackend({ tuner: plain }));
-    expect(plain.asked).toEqual([]);
+    const { isSoftware } = await gpuBackend().adapterInfo();
+    expect(plain.asked.length === 0).toBe(isSoftware);
   }, 60_000);
 
   it('are measured on the device, and every one computes the same', async ({ skip }) => {
