@@ -23,6 +23,7 @@ import type { StartWeights } from '../transfer/weights.ts';
 import { templates } from './index.ts';
 import { cleanTags, recordOf, saveArchitecture } from './library.ts';
 import { findArchitecture, graphOf, resolveModel, type ResolvedModel } from './refs.ts';
+import { oneAtATime } from './turns.ts';
 import { Uploads } from './uploads.ts';
 
 export interface ArchitectureHandlersOptions {
@@ -42,6 +43,8 @@ type Chosen = 'best' | 'last' | 'initial' | undefined;
 export function architectureHandlers(options: ArchitectureHandlersOptions): Handlers {
   const { store, datasets, clock, version, emit } = options;
   const uploads = new Uploads(clock.now);
+  // a version follows from the one before it, and its file is named by its number: two savings at once would take one another's
+  const inTurn = oneAtATime();
   const changed = (ids: string[]): void => emit({ name: 'architectures.changed', data: { ids } });
 
   const read = (file: string, content: Content): Imported => {
@@ -59,48 +62,53 @@ export function architectureHandlers(options: ArchitectureHandlersOptions): Hand
     'architectures.save': async ({ weightsOf, ...saving }) => {
       const run = weightsOf === undefined ? null : await resolveModel(`run:${findRun(store, weightsOf)}`, options);
       const weights = run && (await weightsFor(run, undefined, options));
-      const record = await saveArchitecture(
-        {
-          ...saving,
-          inputShape: null,
-          classes: null,
-          source: run ? `run ${run.run!.id}` : 'drawn',
-          weights: weights ? [...weights.weights.values()].filter(({ dtype }) => dtype === 'f32') : null,
-        },
-        options,
+      const record = await inTurn(() =>
+        saveArchitecture(
+          {
+            ...saving,
+            inputShape: null,
+            classes: null,
+            source: run ? `run ${run.run!.id}` : 'drawn',
+            weights: weights ? [...weights.weights.values()].filter(({ dtype }) => dtype === 'f32') : null,
+          },
+          options,
+        ),
       );
       changed([record.id]);
       return record;
     },
 
-    'architectures.update': ({ id: text, name, description, tags }) => {
-      const id = findArchitecture(store, text);
-      store.updateArchitecture(id, {
-        updatedAt: clock.now(),
-        ...(name === undefined ? {} : { name: name.trim() }),
-        ...(description === undefined ? {} : { description }),
-        ...(tags === undefined ? {} : { tags: cleanTags(tags) }),
-      });
-      changed([id]);
-      return recordOf(store, id);
-    },
+    'architectures.update': ({ id: text, name, description, tags }) =>
+      inTurn(() => {
+        const id = findArchitecture(store, text);
+        store.updateArchitecture(id, {
+          updatedAt: clock.now(),
+          ...(name === undefined ? {} : { name: name.trim() }),
+          ...(description === undefined ? {} : { description }),
+          ...(tags === undefined ? {} : { tags: cleanTags(tags) }),
+        });
+        changed([id]);
+        return recordOf(store, id);
+      }),
 
-    'architectures.delete': ({ ids }) => {
-      const whole = [...new Set(ids.map((id) => findArchitecture(store, id)))];
-      const deleted = store.markArchitecturesDeleted(whole, clock.now());
-      changed(deleted);
-      return { deleted };
-    },
+    'architectures.delete': ({ ids }) =>
+      inTurn(() => {
+        const whole = [...new Set(ids.map((id) => findArchitecture(store, id)))];
+        const deleted = store.markArchitecturesDeleted(whole, clock.now());
+        changed(deleted);
+        return { deleted };
+      }),
 
-    'architectures.restore': ({ ids }) => {
-      const restored = store.markArchitecturesDeleted(ids, null);
-      if (restored.length === 0) {
-        const message = `architectures.restore: ${ids.join(', ')}: no deleted architecture of this name; what was deleted before the lab was last started is gone.`;
-        throw new LabError('notFound', message);
-      }
-      changed(restored);
-      return { restored };
-    },
+    'architectures.restore': ({ ids }) =>
+      inTurn(() => {
+        const restored = store.markArchitecturesDeleted(ids, null);
+        if (restored.length === 0) {
+          const message = `architectures.restore: ${ids.join(', ')}: no deleted architecture of this name; what was deleted before the lab was last started is gone.`;
+          throw new LabError('notFound', message);
+        }
+        changed(restored);
+        return { restored };
+      }),
 
     'architectures.diff': async ({ before, after }) => {
       const [a, b] = [await resolveModel(before, options), await resolveModel(after, options)];
@@ -159,16 +167,18 @@ export function architectureHandlers(options: ArchitectureHandlersOptions): Hand
       const found = (await datasets.list()).find(({ id }) => id === imported.dataset);
       // a network for images of another size than the data set's, such as one of a stage, is for such images
       const known = found && (imported.inputShape === null || found.imageShape.join() === imported.inputShape.join());
-      const architecture = await saveArchitecture(
-        {
-          ...imported,
-          name: name ?? freeName(store, imported.name || file),
-          dataset: known ? imported.dataset : null,
-          tags: tags ?? imported.tags,
-          note: `Imported from ${file}`.slice(0, 1000),
-          source: file.replace(/^.*[\\/]/, '').slice(0, 200),
-        },
-        options,
+      const architecture = await inTurn(() =>
+        saveArchitecture(
+          {
+            ...imported,
+            name: name ?? freeName(store, imported.name || file),
+            dataset: known ? imported.dataset : null,
+            tags: tags ?? imported.tags,
+            note: `Imported from ${file}`.slice(0, 1000),
+            source: file.replace(/^.*[\\/]/, '').slice(0, 200),
+          },
+          options,
+        ),
       );
       changed([architecture.id]);
       return { architecture, notes: [...imported.notes] };

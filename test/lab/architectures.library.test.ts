@@ -4,6 +4,7 @@ import { encodeCheckpoint } from '../../engine/train/checkpoint.ts';
 import { decodeSafetensors } from '../../engine/train/safetensors.ts';
 import { methods, type MethodName, type MethodOutput } from '../../lab/contract/methods.ts';
 import { exportFormats } from '../../lab/contract/architectureRecords.ts';
+import { importModel } from '../../lab/imports/index.ts';
 import { modelSchema } from '../../lab/imports/model.ts';
 import type { Store } from '../../lab/ports.ts';
 import { checkSpec } from '../../lab/spec/check.ts';
@@ -48,6 +49,64 @@ it('a history that cannot be written leaves no weights behind, and the next save
 });
 
 describe('saved architectures', () => {
+  it('of one name at the same moment become versions, each with its own weights', async () => {
+    const b = await bench();
+    const call = caller(b);
+    const drawn = async (seed: number): Promise<string> => {
+      const of = { spec: { ...smallSpec, seed } };
+      return (await call('architectures.export', { of, format: 'onnx' })).content;
+    };
+    const contents = await Promise.all([1, 2, 3].map(drawn));
+    const together = (names: readonly (string | undefined)[]) =>
+      Promise.all(
+        contents.map((base64, i) =>
+          call('architectures.import', { file: 'net.onnx', content: { base64 }, name: names[i] }),
+        ),
+      );
+    const weightsOf = ({ architecture: { latest } }: MethodOutput<'architectures.import'>): number[] => [
+      ...decodeSafetensors(b.files.files.get(latest.weights!.file)!).tensors[0]!.values,
+    ];
+    const own = contents.map((content) => [
+      ...importModel(new Uint8Array(Buffer.from(content, 'base64')), 'net.onnx').weights!.find(
+        ({ name }) => name === 'd.weight',
+      )!.values,
+    ]);
+
+    // the name is new, then it is there
+    for (const versions of [
+      [1, 2, 3],
+      [4, 5, 6],
+    ]) {
+      const saved = await together(['Net', 'net', 'Net ']);
+      expect(saved.map(({ architecture: { latest } }) => latest.version)).toEqual(versions);
+      expect(new Set(saved.map(({ architecture: { id } }) => id)).size).toBe(1);
+      expect(saved.map(weightsOf)).toEqual(own);
+    }
+    // without a name, each gets a free one
+    const named = await together([]);
+    expect(named.map(({ architecture: { name } }) => name)).toEqual(['dots', 'dots 2', 'dots 3']);
+    expect(named.map(weightsOf)).toEqual(own);
+  });
+
+  it('are saved one after the other also where one in between fails, or the name goes meanwhile', async () => {
+    const b = await bench();
+    const call = caller(b);
+    const { content } = await call('architectures.export', { of: { spec: { ...smallSpec } }, format: 'onnx' });
+    const file = { file: 'net.onnx', content: { base64: content }, name: 'Net' };
+    const { architecture: first } = await call('architectures.import', file);
+    b.files.full = true;
+    const failing = call('architectures.import', file);
+    const further = call('architectures.save', { name: 'Net', model: wider, dataset: 'dots' });
+    const gone = call('architectures.delete', { ids: [first.id] });
+    const anew = call('architectures.save', { name: 'Net', model, dataset: 'dots' });
+    await expect(failing).rejects.toMatchObject({ code: 'disk' });
+    expect(await further).toMatchObject({ id: first.id, latest: { version: 2 } });
+    expect(await gone).toEqual({ deleted: [first.id] });
+    const { id, latest } = await anew;
+    expect(id).not.toBe(first.id);
+    expect(latest.version).toBe(1);
+  });
+
   it('keep every version, and make none for what was saved already', async () => {
     const b = await bench();
     const call = caller(b);
