@@ -178,30 +178,47 @@ const show = (value: unknown): string => JSON.stringify(value)?.slice(0, 60) ?? 
 /** Attributes of a node by name, each read with its default. */
 export class Attributes {
   readonly #byName: ReadonlyMap<string, OnnxAttribute>;
+  readonly #read = new Set<string>();
 
   constructor(node: OnnxNode) {
     this.#byName = new Map(node.attribute.map((attribute) => [attribute.name ?? '', attribute]));
   }
 
-  has(name: string): boolean {
-    return this.#byName.has(name);
-  }
   int(name: string, otherwise: number): number {
-    return this.#byName.get(name)?.i ?? otherwise;
+    return this.get(name)?.i ?? otherwise;
   }
   float(name: string, otherwise: number): number {
     // a float32 such as 0.1 is written as the number that people meant
-    const value = this.#byName.get(name)?.f;
+    const value = this.get(name)?.f;
     return value === undefined ? otherwise : Number(value.toPrecision(7));
   }
   ints(name: string): readonly number[] | undefined {
-    return this.#byName.get(name)?.ints;
+    return this.get(name)?.ints;
   }
   text(name: string, otherwise: string): string {
-    const bytes = this.#byName.get(name)?.s;
+    const bytes = this.get(name)?.s;
     return bytes === undefined ? otherwise : new TextDecoder().decode(bytes.subarray(0, 200));
   }
   get(name: string): OnnxAttribute | undefined {
+    this.#read.add(name);
     return this.#byName.get(name);
   }
+  /** Names of those that nobody has asked for and that may change what is computed. */
+  unread(): string[] {
+    return [...this.#byName.keys()].filter((name) => !this.#read.has(name) && !idle.has(name));
+  }
 }
+
+/** Attributes that change nothing where an operator is read at all: of modes that are refused, of outputs nobody reads, of rounding. */
+const idle: ReadonlySet<string> = new Set([
+  'cubic_coeff_a',
+  'exclude_outside',
+  'extrapolation_value',
+  'nearest_mode',
+  'noop_with_empty_axes',
+  'round_mode',
+  'saturate',
+  'seed',
+  'stash_type',
+  'storage_order',
+]);

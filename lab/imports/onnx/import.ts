@@ -6,16 +6,18 @@ import {
   type OnnxGraph,
   type OnnxModel,
   type OnnxNode,
+  type OnnxTensor,
   type OnnxValueInfo,
 } from '../../exports/onnx/proto.ts';
 import { decodeMessage } from '../../exports/onnx/wire.ts';
 import { metadataKey } from '../../exports/onnx/export.ts';
 import { modelSchema as specModel } from '../model.ts';
 import { mostNodes, type Imported } from '../imported.ts';
+import { adviceFor } from './advice.ts';
 import { Attributes, ModelBuilder, type LayerValue, type Value } from './builder.ts';
 import { operators } from './operators.ts';
 import { ownModel } from './own.ts';
-import { readTensor } from './tensor.ts';
+import { isElsewhere, readTensor } from './tensor.ts';
 
 /** Operator sets whose meaning is known here. */
 const [oldestOpset, newestOpset] = [7, 24];
@@ -84,16 +86,45 @@ const refusal = (file: string, faults: readonly string[]): LabError => {
 };
 
 function fail({ faults, unsupported }: ModelBuilder, file: string): void {
-  const names = [...unsupported].map(([opType, places]) => {
-    const some = places.slice(0, 5).join(', ');
-    return `the operator ${opType} is not supported (${some}${places.length > 5 ? ` and ${places.length - 5} more` : ''}).`;
-  });
-  if (names.length + faults.length > 0) throw refusal(file, [...names, ...faults]);
+  const all = [...unsupportedWords(unsupported), ...faults];
+  if (all.length > 0) throw refusal(file, all);
+}
+
+const andMore = (list: readonly string[], most: number): string =>
+  `${list.slice(0, most).join(', ')}${list.length > most ? ` and ${list.length - most} more` : ''}`;
+
+/** A sentence for each operator that is not read, with its nodes; those with the same remedy share one. */
+function unsupportedWords(unsupported: ModelBuilder['unsupported']): string[] {
+  const byAdvice = new Map<string, string[]>();
+  const bare: string[] = [];
+  for (const opType of unsupported.keys()) {
+    const words = adviceFor(opType);
+    if (words === undefined) bare.push(opType);
+    else byAdvice.set(words, [...(byAdvice.get(words) ?? []), opType]);
+  }
+  const places = (opType: string): string => `(${andMore(unsupported.get(opType)!, 5)})`;
+  const sentences = bare.map((opType) => `the operator ${opType} is not supported ${places(opType)}.`);
+  for (const [words, [first, ...others]] of byAdvice) {
+    const one = `the operator ${first!} is not supported ${places(first!)}`;
+    const several = [first!, ...others].map((opType) => `${opType} ${places(opType)}`);
+    sentences.push(`${others.length === 0 ? one : `the operators ${several.join(', ')} are not supported`}: ${words}.`);
+  }
+  if (bare.length > 0) {
+    sentences.push(
+      `What computes ${andMore(bare, 5)} has to be replaced before the model is exported; docs/formats.md lists the operators that are read.`,
+    );
+  }
+  return sentences;
 }
 
 function opsetOf({ opsetImport }: OnnxModel, file: string): number {
   const standard = opsetImport.find(({ domain }) => domain === undefined || domain === '' || domain === 'ai.onnx');
-  const version = standard?.version ?? 0;
+  if (standard?.version === undefined) {
+    throw refusal(file, [
+      `it does not say which operator set it uses; sets ${oldestOpset} to ${newestOpset} are read. Export it again.`,
+    ]);
+  }
+  const { version } = standard;
   if (version < oldestOpset || version > newestOpset) {
     throw refusal(file, [
       `it uses operator set ${version}; sets ${oldestOpset} to ${newestOpset} are read. Convert it with onnx.version_converter.`,
@@ -121,7 +152,9 @@ function readInput(
   if (inputs.length !== 1) {
     const names = inputs.slice(0, 5).map(({ name }) => quote(name));
     throw refusal(file, [
-      `it has ${inputs.length} inputs (${names.join(', ')}); a model here has exactly one, an image.`,
+      inputs.length === 0
+        ? 'it has no input; a model here has exactly one, an image.'
+        : `it has ${inputs.length} inputs (${names.join(', ')}); a model here has exactly one, an image. Export it with the others as constants.`,
     ]);
   }
   const inputShape = imageShape(inputs[0]!, file);
@@ -144,7 +177,9 @@ function imageShape(input: OnnxValueInfo, file: string): readonly [number, numbe
     elemType !== undefined &&
     ![dataType.float, dataType.float16, dataType.double].some((type) => type === elemType)
   ) {
-    throw refusal(file, [`its input ${quote(input.name)} is not of a float type.`]);
+    throw refusal(file, [
+      `its input ${quote(input.name)} is not of a float type; export the model for floats, without the conversion in front.`,
+    ]);
   }
   if (dims.length !== 4) {
     throw refusal(file, [
@@ -165,10 +200,14 @@ function readNodes(graph: OnnxGraph, builder: ModelBuilder, opset: number): Laye
   const outputs = graph.output.map(({ name }) => name ?? '');
   if (outputs.length !== 1) builder.faults.push(`it has ${outputs.length} outputs; a model here has exactly one.`);
   if (graph.sparseInitializer.length > 0) builder.faults.push('it has sparse tensors, which are not supported.');
-  for (const tensor of graph.initializer)
-    constant(builder, tensor.name ?? '', readTensor(tensor), `tensor ${quote(tensor.name)}`);
-  // what no operator writes, told once
-  const missing = new Set<string>();
+  const missing = new Map<string, string | undefined>();
+  const elsewhere = graph.initializer.filter(isElsewhere);
+  if (elsewhere.length > 0) builder.faults.push(elsewhereWords(elsewhere));
+  for (const tensor of graph.initializer) {
+    const name = tensor.name ?? '';
+    if (isElsewhere(tensor)) missing.set(name, undefined);
+    else constant(builder, missing, name, readTensor(tensor), `tensor ${quote(name)}`);
+  }
   graph.node.forEach((node, i) => readNode(node, i, { graph, builder, opset, missing, outputs }));
   const output = builder.values.get(outputs[0] ?? '');
   if (output?.kind === 'pooled') {
@@ -177,16 +216,35 @@ function readNodes(graph: OnnxGraph, builder: ModelBuilder, opset: number): Laye
   return output?.kind === 'layer' ? output : undefined;
 }
 
-function constant(builder: ModelBuilder, name: string, read: ReturnType<typeof readTensor>, place: string): void {
-  if ('fault' in read) builder.faults.push(`${place} ${read.fault}.`);
-  else builder.values.set(name, { kind: 'constant', constant: read });
+/** One sentence for all of them: files with weights outside have dozens. */
+function elsewhereWords(tensors: readonly OnnxTensor[]): string {
+  const names = tensors.map(({ name }) => quote(name));
+  const file = tensors[0]!.externalData.find(({ key }) => key === 'location')?.value ?? '';
+  const are = tensors.length === 1 ? 'tensor' : 'tensors';
+  return `the values of the ${are} ${andMore(names, 3)} lie in another file (${quote(file)}); save the model as one file: onnx.save(onnx.load("model.onnx"), "whole.onnx").`;
+}
+
+/** Names that no value belongs to, each with why; undefined: that has been told already. */
+type Missing = Map<string, string | undefined>;
+
+function constant(
+  builder: ModelBuilder,
+  missing: Missing,
+  name: string,
+  read: ReturnType<typeof readTensor>,
+  place: string,
+): void {
+  if ('fault' in read) {
+    builder.faults.push(`${place} ${read.fault}.`);
+    missing.set(name, undefined);
+  } else builder.values.set(name, { kind: 'constant', constant: read });
 }
 
 interface Walk {
   readonly graph: OnnxGraph;
   readonly builder: ModelBuilder;
   readonly opset: number;
-  readonly missing: Set<string>;
+  readonly missing: Missing;
   readonly outputs: readonly string[];
 }
 
@@ -197,21 +255,25 @@ function readNode(node: OnnxNode, index: number, { builder, opset, missing, outp
   const attributes = new Attributes(node);
   const target = node.output[0] ?? '';
   if (opType === 'Constant') {
-    readConstant(builder, attributes, target, place);
+    readConstant(builder, missing, attributes, target, place);
     return;
   }
   for (const each of node.input) {
-    if (each === '' || builder.values.has(each) || missing.has(each)) continue;
-    missing.add(each);
-    builder.faults.push(
-      `${place} reads ${quote(each)}, which nothing before it writes: the graph has a cycle, or a part is missing.`,
-    );
+    if (each === '' || builder.values.has(each)) continue;
+    const why = missing.has(each)
+      ? missing.get(each)
+      : 'which nothing before it writes: the graph has a cycle, or a part is missing';
+    missing.set(each, undefined);
+    if (why !== undefined) builder.faults.push(`${place} reads ${quote(each)}, ${why}.`);
   }
   const standard = node.domain === undefined || node.domain === '' || node.domain === 'ai.onnx';
   const isSoftmax = opType === 'Softmax' || opType === 'LogSoftmax';
   let value: Value | undefined;
   if (isSoftmax && outputs.includes(target)) {
     value = builder.values.get(node.input[0] ?? '');
+    const axis = attributes.int('axis', -1);
+    if (axis !== -1 && axis !== 1)
+      builder.faults.push(`${place}: it is taken along axis ${axis}; at the output, only classes (axis 1) are.`);
     builder.notes.push(`${place} at the output was left out: the loss of this lab takes its place.`);
   } else {
     const handler = standard && Object.hasOwn(operators, opType) ? operators[opType] : undefined;
@@ -222,23 +284,38 @@ function readNode(node: OnnxNode, index: number, { builder, opset, missing, outp
       // what follows from another fault is not told again
       const known = node.input.every((each, i) => each === '' || inputs[i] !== undefined);
       value = known ? handler({ builder, node, attributes, place, opset, inputs }) : undefined;
+      // what a handler does not know might change what the operator computes
+      const unread = value === undefined ? [] : attributes.unread();
+      for (const each of unread)
+        builder.faults.push(`${place}: its attribute ${quote(each)} is not known here; export the model without it.`);
+      if (value !== undefined) {
+        for (const other of node.output.slice(1))
+          missing.set(other, `a further output of ${place}, of which only the first one is read`);
+      }
     }
   }
+  if (value === undefined) for (const other of node.output.slice(1)) missing.set(other, undefined);
   if (builder.values.has(target) && target !== '') {
     builder.faults.push(`${place} writes ${quote(target)}, which another one has written already.`);
   } else if (value !== undefined) builder.values.set(target, value);
-  else missing.add(target);
+  else missing.set(target, undefined);
 }
 
-function readConstant(builder: ModelBuilder, attributes: Attributes, target: string, place: string): void {
+function readConstant(
+  builder: ModelBuilder,
+  missing: Missing,
+  attributes: Attributes,
+  target: string,
+  place: string,
+): void {
   const tensor = attributes.get('value')?.t;
   if (tensor !== undefined) {
-    constant(builder, target, readTensor(tensor), place);
+    constant(builder, missing, target, readTensor(tensor), place);
     return;
   }
   const numbers = attributes.get('value_ints')?.ints ?? attributes.get('value_floats')?.floats;
   const one = attributes.get('value_int')?.i ?? attributes.get('value_float')?.f;
-  if (numbers !== undefined) constant(builder, target, { shape: [numbers.length], values: numbers }, place);
-  else if (one !== undefined) constant(builder, target, { shape: [], values: [one] }, place);
-  else builder.faults.push(`${place} holds no numbers.`);
+  if (numbers !== undefined) constant(builder, missing, target, { shape: [numbers.length], values: numbers }, place);
+  else if (one !== undefined) constant(builder, missing, target, { shape: [], values: [one] }, place);
+  else constant(builder, missing, target, { fault: 'holds no numbers' }, place);
 }

@@ -29,9 +29,26 @@ export function layerAt(operator: Operator, index = 0): LayerValue | undefined {
   const value = operator.inputs[index];
   if (value?.kind === 'layer') return value;
   if (value === undefined) return undefined;
-  const what =
-    value.kind === 'constant' ? 'a constant' : 'half of a pattern that goes on in another way than is known here';
-  return fault(operator, `input ${index + 1} is ${what}, where the output of a layer was expected`);
+  return fault(operator, `input ${index + 1} is ${wordsOf(value)}, where the output of a layer was expected`);
+}
+
+/** What a value is that no layer gives. */
+function wordsOf(value: Exclude<Value, LayerValue>): string {
+  switch (value.kind) {
+    case 'constant':
+      return 'a constant';
+    case 'padded':
+      return `padding behind ${value.of.id}, which is only read in front of a convolution or pooling`;
+    case 'pooled':
+      return `a global average of ${value.of.id}, which is only read in front of Flatten, Reshape or Squeeze`;
+    case 'grouped':
+      return `channels of ${value.of.id} in groups, which are only read as part of a group norm`;
+    case 'gate': {
+      const part = { hardSigmoid: 'a hard sigmoid of', halved: 'half of' } as const;
+      const what = value.step in part ? part[value.step as keyof typeof part] : 'a part of a GELU of';
+      return `${what} ${value.of.id}, which is only read as part of ${value.step === 'hardSigmoid' ? 'a hard swish' : 'a GELU'}`;
+    }
+  }
 }
 
 export function constantAt(operator: Operator, index: number, what: string): Constant | undefined {

@@ -1,3 +1,4 @@
+import { dataType } from '../../exports/onnx/proto.ts';
 import { add, divide, erf, hardSigmoid, multiply } from './arithmetic.ts';
 import type { Attributes } from './builder.ts';
 import { fault, idOf, layerAt, single, type Handler } from './operator.ts';
@@ -41,6 +42,9 @@ const resize: Handler = (operator) => {
     attributes,
     size.every((each) => each > 1),
   );
+  const policy = attributes.text('keep_aspect_ratio_policy', 'stretch');
+  if (policy !== 'stretch')
+    return fault(operator, `it keeps the aspect ratio (${policy}); only stretching is supported`);
   if (mode === undefined)
     return fault(
       operator,
@@ -70,12 +74,34 @@ const dropout: Handler = (operator) => {
   return x && operator.builder.add('dropout', idOf(operator, 'dropout'), [x], { p: rate }, operator.place);
 };
 
+const cast: Handler = (operator) => {
+  const [value] = operator.inputs;
+  const to = operator.attributes.int('to', dataType.float);
+  const isFloat = floats.some((type) => type === to);
+  if (isFloat || value?.kind === 'constant') return value;
+  return fault(operator, 'it rounds what flows through the model to another type; only casts between floats are read');
+};
+const bfloat16 = 16;
+const floats = [dataType.float, dataType.float16, dataType.double, bfloat16];
+
+/** An activation whose numbers are fixed here; `standard` are those of ONNX and of this lab. */
+const fixed =
+  (layer: 'selu' | 'silu', standard: Readonly<Record<string, number>>): Handler =>
+  (operator) => {
+    for (const [name, usual] of Object.entries(standard)) {
+      const value = operator.attributes.float(name, usual);
+      if (Math.abs(value - usual) > 1e-4)
+        return fault(operator, `its ${name} is ${value}; only ${Number(usual.toPrecision(6))} is supported`);
+    }
+    return single(layer)(operator);
+  };
+
 /** Operators that are read, by name; everything else is named in the refusal. */
 export const operators: Readonly<Record<string, Handler>> = {
   Add: add,
   AveragePool: pool('avgPool2d'),
   BatchNormalization: batchNorm,
-  Cast: ({ inputs }) => inputs[0],
+  Cast: cast,
   Concat: concat,
   Conv: conv,
   Div: divide,
@@ -102,11 +128,11 @@ export const operators: Readonly<Record<string, Handler>> = {
   Relu: single('relu'),
   Reshape: reshape,
   Resize: resize,
-  Selu: single('selu'),
+  Selu: fixed('selu', { alpha: 1.67326319217681884765625, gamma: 1.05070102214813232421875 }),
   Sigmoid: single('sigmoid'),
   Softplus: single('softplus'),
   Squeeze: squeeze,
   Sum: add,
-  Swish: single('silu'),
+  Swish: fixed('silu', { alpha: 1 }),
   Tanh: single('tanh'),
 };

@@ -25,6 +25,8 @@ export const reshape: Handler = (operator) => {
   if (target === undefined) return undefined;
   const source = operator.inputs[0];
   const shape = Array.from(target.values);
+  if (operator.attributes.int('allowzero', 0) !== 0 && shape.includes(0))
+    return fault(operator, 'it makes an axis of 0 (allowzero), which no image has');
   if (source?.kind === 'grouped') {
     // back from groups to the image; a size of its own in the batch's place is no image of this model
     const { of, groups, eps } = source;
@@ -49,7 +51,15 @@ export const reshape: Handler = (operator) => {
 
 export const squeeze: Handler = (operator) => {
   const source = operator.inputs[0];
-  if (source?.kind === 'pooled') return unpool(operator, source.of);
+  const list = operator.inputs[1];
+  const axes = list?.kind === 'constant' ? list.constant.values : operator.attributes.ints('axes');
+  const taken =
+    axes === undefined
+      ? '2,3'
+      : Array.from(axes, (axis) => (axis < 0 ? axis + 4 : axis))
+          .sort((a, b) => a - b)
+          .join();
+  if (source?.kind === 'pooled' && taken === '2,3') return unpool(operator, source.of);
   return fault(operator, 'only the two axes of a global average can be taken away');
 };
 

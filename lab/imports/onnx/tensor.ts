@@ -23,6 +23,10 @@ const typeNames: Readonly<Record<number, string>> = {
   17: 'float8',
 };
 
+/** Whether its values are in another file, as those of models of more than 2 GB have to be. */
+export const isElsewhere = ({ dataLocation, externalData }: OnnxTensor): boolean =>
+  dataLocation === 1 || externalData.length > 0;
+
 /** The values of a tensor, or why they cannot be had. Sizes are compared with the bytes that are there before anything is made. */
 export function readTensor(tensor: OnnxTensor): Constant | { readonly fault: string } {
   const { dims, dataType: type, rawData } = tensor;
@@ -30,14 +34,11 @@ export function readTensor(tensor: OnnxTensor): Constant | { readonly fault: str
   if (bad !== undefined) return { fault: `has the extent ${bad}` };
   const size = sizeOf(dims);
   if (!(size <= mostValues)) return { fault: `promises ${dims.join('×')} values, more than ${mostValues}` };
-  if (tensor.dataLocation === 1 || tensor.externalData.length > 0) {
-    const file = tensor.externalData.find(({ key }) => key === 'location')?.value ?? '';
-    return { fault: `has its values in another file ("${file.slice(0, 80)}"); save the model as one file` };
-  }
+  if (isElsewhere(tensor)) return { fault: 'has its values in another file; save the model as one file' };
   const packed = fieldOf(tensor);
   if (packed === undefined) {
     return {
-      fault: `is of the type ${typeNames[type ?? 0] ?? `number ${type ?? 0}`}; float, double, float16 and integers are read`,
+      fault: `is of the type ${typeNames[type ?? 0] ?? `number ${type ?? 0}`}; float, double, float16 and integers of 32 or 64 bits are read. Save the model in float32`,
     };
   }
   if (rawData !== undefined) return fromBytes(rawData, type!, dims, size);

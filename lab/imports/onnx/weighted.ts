@@ -54,6 +54,8 @@ export const batchNorm: Handler = (operator) => {
   if (x === undefined || constants.some((each) => each === undefined)) return undefined;
   if (attributes.int('training_mode', 0) !== 0)
     return fault(operator, 'it is in training mode; export the model in evaluation mode');
+  if (attributes.int('spatial', 1) !== 1)
+    return fault(operator, 'it normalises every pixel by itself (spatial 0); only whole channels are supported');
   const momentum = Number((1 - attributes.float('momentum', 0.9)).toPrecision(6));
   const id = idOf(operator, 'batchNorm');
   const value = builder.add('batchNorm', id, [x], { eps: attributes.float('epsilon', 1e-5), momentum }, place);

@@ -109,6 +109,159 @@ describe('an ONNX file of another program', () => {
     expect(text).not.toContain('Flatten');
   });
 
+  const attribute = (name: string, value: number | string | readonly number[]): OnnxNode['attribute'][number] => ({
+    name,
+    floats: [],
+    ints: typeof value === 'object' ? value : [],
+    ...(typeof value === 'number' && (Number.isInteger(value) ? { i: value, f: value } : { f: value })),
+    ...(typeof value === 'string' && { s: new TextEncoder().encode(value) }),
+  });
+  const withAttributes = (
+    node: OnnxNode,
+    attributes: Readonly<Record<string, number | string | number[]>>,
+  ): OnnxNode => ({
+    ...node,
+    attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+  });
+  const values = (name: string, dims: number[], dataType = 1, more: object = {}) => ({
+    name,
+    dims,
+    dataType,
+    floatData: dataType === 1 ? Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => 0.1) : [],
+    int32Data: [],
+    int64Data: [],
+    doubleData: [],
+    externalData: [],
+    ...more,
+  });
+  /** `node` between the input (4×10×8) and a dense layer. */
+  const through = (node: OnnxNode, initializer: object[] = [], dense: object = values('w', [10, 320])): Uint8Array =>
+    image(
+      [
+        node,
+        op('Flatten', [node.output[0]!], 'flat'),
+        withAttributes(op('Gemm', ['flat', 'w'], 'logits'), { transB: 1 }),
+      ],
+      {
+        initializer: [dense, ...initializer] as never,
+      },
+    );
+
+  it('says what to do about operators that are not supported, once for those with the same remedy', () => {
+    const chain = image([
+      op('Shape', ['input'], 'shape'),
+      op('Gather', ['shape'], 'batch'),
+      op('Unsqueeze', ['batch'], 'row'),
+      op('Reshape', ['input', 'row'], 'flat'),
+      op('Einsum', ['flat'], 'logits'),
+    ]);
+    expect(refusalOf(chain).split('\n').slice(1)).toEqual([
+      '- the operator Einsum is not supported ("logits").',
+      expect.stringMatching(
+        /^- the operators Shape \("shape"\), Gather \("batch"\), Unsqueeze \("row"\) are not supported: .*flatten\(1\)/,
+      ),
+      '- What computes Einsum has to be replaced before the model is exported; docs/formats.md lists the operators that are read.',
+    ]);
+    const fused = { ...op('FusedConv', ['input'], 'z'), domain: 'com.microsoft' };
+    expect(refusalOf(through(fused))).toMatch(
+      /the operator com\.microsoft\.FusedConv is not supported \("z"\): .*another program/,
+    );
+    expect(refusalOf(through(op('Transpose', ['input'], 'z')))).toContain('[N, channels, height, width]');
+    expect(refusalOf(through(op('Softmax', ['input'], 'z')))).toContain('read at the output alone');
+  });
+
+  it.each<[string, string[], Readonly<Record<string, number | string | number[]>>, RegExp]>([
+    ['Relu', [], { threshold: 2 }, /its attribute "threshold" is not known here/],
+    ['Selu', [], { alpha: 2.5 }, /its alpha is 2\.5; only 1\.67326 is supported/],
+    ['Swish', [], { alpha: 1.5 }, /its alpha is 1\.5; only 1 is supported/],
+    ['Cast', [], { to: 6 }, /only casts between floats/],
+    ['BatchNormalization', ['c', 'c', 'c', 'c'], { spatial: 0 }, /spatial 0/],
+    [
+      'Resize',
+      ['', '', 'size'],
+      { mode: 'linear', keep_aspect_ratio_policy: 'not_larger' },
+      /aspect ratio \(not_larger\)/,
+    ],
+    ['MaxPool', [], { kernel_shape: [2, 2], dilations: [2, 2] }, /pooling with gaps \(dilations\)/],
+    ['Conv', ['line'], {}, /its weight has 3 axes; convolutions over images have 4/],
+  ])('names node, operator and attribute of a %s that computes something else', (opType, others, attributes, words) => {
+    const initializer = [
+      values('c', [4]),
+      values('line', [4, 4, 3]),
+      values('size', [4], 7, { int64Data: [1, 4, 5, 5] }),
+    ];
+    const text = refusalOf(through(withAttributes(op(opType, ['input', ...others], 'odd'), attributes), initializer));
+    expect(text).toMatch(words);
+    expect(text).toContain(`- node "odd" (${opType}): `);
+    // without them, or with those that mean nothing here, it is read
+    if (opType === 'Conv') return;
+    const { kernel_shape: kernel, mode } = attributes;
+    const plain = { stash_type: 1, seed: 3, ...(kernel && { kernel_shape: [1, 1] }), ...(mode && { mode }) };
+    const size = values('size', [4], 7, { int64Data: [1, 4, 10, 8] });
+    const bytes = through(withAttributes(op(opType, ['input', ...others], 'odd'), plain), [values('c', [4]), size]);
+    expect(importModel(bytes, 'net.onnx').inputShape).toEqual([4, 10, 8]);
+  });
+
+  it('takes a softmax at the output for what the loss does only along the classes', () => {
+    const last = (axis: number): Uint8Array =>
+      image(
+        [
+          op('Flatten', ['input'], 'flat'),
+          withAttributes(op('Gemm', ['flat', 'w'], 'sums'), { transB: 1 }),
+          withAttributes(op('Softmax', ['sums'], 'logits'), { axis }),
+        ],
+        { initializer: [values('w', [10, 320])] as never },
+      );
+    for (const axis of [1, -1]) expect(importModel(last(axis), 'net.onnx').classes).toBe(10);
+    expect(refusalOf(last(0))).toContain('node "logits" (Softmax): it is taken along axis 0');
+  });
+
+  it('tells of further outputs as what they are, and of what follows from another fault not at all', () => {
+    const both = {
+      ...withAttributes(op('MaxPool', ['input'], 'most'), { kernel_shape: [1, 1] }),
+      output: ['most', 'at'],
+    };
+    const indices = image([both, op('Add', ['most', 'at'], 'z'), op('Flatten', ['z'], 'logits')]);
+    expect(refusalOf(indices)).toContain('node "z" (Add) reads "at", a further output of node "most" (MaxPool)');
+    const halves = { ...op('Split', ['input'], 'a'), output: ['a', 'b'] };
+    const split = refusalOf(image([halves, op('Add', ['a', 'b'], 'z'), op('Flatten', ['z'], 'logits')]));
+    expect(split).toContain('the operator Split is not supported ("a")');
+    expect(split).not.toContain('cycle');
+  });
+
+  it('names a pattern of several operators that does not go on as it is known', () => {
+    const gate = withAttributes(op('HardSigmoid', ['input'], 'gate'), { alpha: 1 / 6, beta: 0.5 });
+    expect(refusalOf(through(gate))).toMatch(
+      /node "flat" \(Flatten\): input 1 is a hard sigmoid of image, .* hard swish/,
+    );
+    expect(refusalOf(through(op('Erf', ['input'], 'e')))).toContain('only read as part of GELU');
+  });
+
+  it('reads weights of any float type and of whole numbers, and says what to do about others', () => {
+    const relu = op('Relu', ['input'], 'z');
+    for (const [type, width] of [
+      [10, 2],
+      [11, 8],
+      [7, 8],
+      [6, 4],
+    ] as const) {
+      const bytes = through(relu, [], values('w', [10, 320], type, { rawData: new Uint8Array(3200 * width) }));
+      expect(importModel(bytes, 'net.onnx').weights![0]!.values).toHaveLength(3200);
+    }
+    const bfloat = through(relu, [], values('w', [10, 320], 16, { rawData: new Uint8Array(6400) }));
+    expect(refusalOf(bfloat).split('\n').slice(1)).toEqual([
+      '- tensor "w" is of the type bfloat16; float, double, float16 and integers of 32 or 64 bits are read. Save the model in float32.',
+    ]);
+    const out = (name: string) => ({
+      ...values(name, [10, 320], 1, { dataLocation: 1, externalData: [{ key: 'location', value: 'w.bin' }] }),
+      floatData: [],
+    });
+    const outside = through(relu, ['a', 'b', 'c', 'd'].map(out), out('w'));
+    expect(refusalOf(outside).split('\n').slice(1)).toEqual([
+      '- the values of the tensors "w", "a", "b" and 2 more lie in another file ("w.bin"); save the model as one file: onnx.save(onnx.load("model.onnx"), "whole.onnx").',
+    ]);
+  });
+
   it('reads patterns of several operators as one layer', () => {
     const scalar = (name: string, value: number) => ({
       name,
@@ -159,9 +312,13 @@ describe('an ONNX file of another program', () => {
       refusalOf(with_({ input: [dims([{ dimParam: 'N' }, { dimValue: 3 }, { dimParam: 'H' }, { dimParam: 'W' }])] })),
     ).toContain('[N, 3, H, W]');
     expect(refusalOf(with_({ input: [dims([{ dimValue: 1 }, { dimValue: 9 }])] }))).toContain('[1, 9]');
-    expect(refusalOf(encodeMessage(modelSchema, { ...base, opsetImport: [{ domain: '', version: 3 }] }))).toContain(
-      'operator set 3',
-    );
+    const sets = (...opsetImport: object[]): string => refusalOf(encodeMessage(modelSchema, { ...base, opsetImport }));
+    expect(sets({ domain: '', version: 3 })).toContain('operator set 3');
+    expect(sets({ domain: '', version: 99 })).toMatch(/operator set 99; sets 7 to 24 are read\. Convert it/);
+    expect(sets({ domain: 'ai.onnx.ml', version: 2 })).toContain('does not say which operator set it uses');
+    expect(refusalOf(with_({ input: [] }))).toContain('it has no input');
+    const whole = { ...input, type: { tensorType: { elemType: 2, shape: { dim: [{}, {}, {}, {}] } } } };
+    expect(refusalOf(with_({ input: [whole] }))).toContain('not of a float type; export the model for floats');
   });
 
   it('refuses 10,000 operators and sizes that the file does not hold, by arithmetic', () => {
