@@ -53,8 +53,14 @@ const pagesFor = (padded: number): number => Math.ceil((padded * (2 * block + 4 
  *
  * @param pixels u8 [M, F]
  * @param indices the images that are summed over
+ * @param tell hears how far it is, from 0 to 1
  */
-export function productSums(pixels: Uint8Array, indices: Int32Array, features: number): Float64Array | null {
+export function productSums(
+  pixels: Uint8Array,
+  indices: Int32Array,
+  features: number,
+  tell?: (done: number) => void,
+): Float64Array | null {
   const padded = Math.ceil(features / 12) * 12;
   const code = rowCode(padded);
   if (!WebAssembly.validate(code)) return null;
@@ -76,6 +82,7 @@ export function productSums(pixels: Uint8Array, indices: Int32Array, features: n
     for (let i = 0; i < features; i++) {
       for (let j = i; j < features; j++) products[i * features + j]! += out[i * padded + j]!;
     }
+    tell?.((from + count) / indices.length);
   }
   return products;
 }

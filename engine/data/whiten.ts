@@ -16,9 +16,15 @@ export interface PixelSums {
  * their order does not matter.
  *
  * @param pixels u8 [M, F]
+ * @param tell hears how far it is, from 0 to 1
  */
-export function pixelSums(pixels: Uint8Array, indices: Int32Array, features: number): PixelSums {
-  const products = productSums(pixels, indices, features);
+export function pixelSums(
+  pixels: Uint8Array,
+  indices: Int32Array,
+  features: number,
+  tell?: (done: number) => void,
+): PixelSums {
+  const products = productSums(pixels, indices, features, tell);
   if (products === null) return plainPixelSums(pixels, indices, features);
   const sums = new Float64Array(features);
   for (const index of indices) {
@@ -110,6 +116,7 @@ function transposed(matrix: Float64Array, rows: number, columns: number): Float6
  * The matrix W [F', F'] of a whitening for images that are resized to `size` before it. Resizing is linear, so their covariance is
  * that of the stored images with both of its sides resized, and no image has to be. With the covariance U diag(l) U': pca
  * diag(1 / sqrt(l + eps)) U', strongest direction first; zca U diag(1 / sqrt(l + eps)) U' (Bell and Sejnowski 1997). All in float64.
+ * `tell` hears how far it is, from 0 to 1.
  */
 export function whiteningMatrix(
   sums: PixelSums,
@@ -117,6 +124,7 @@ export function whiteningMatrix(
   eps: number,
   [channels, height, width]: readonly [number, number, number],
   [toHeight, toWidth]: readonly [number, number],
+  tell?: (done: number) => void,
 ): Float32Array {
   let covariance = covarianceOf(sums);
   let n = sums.sums.length;
@@ -127,7 +135,9 @@ export function whiteningMatrix(
     covariance = resizeRows(half, m, channels, vertical, horizontal);
     n = m;
   }
-  const { values, vectors } = symmetricEigen(covariance, n);
+  // the products of zca take the rest
+  const share = kind === 'zca' ? 0.7 : 1;
+  const { values, vectors } = symmetricEigen(covariance, n, tell && ((done) => tell(share * done)));
   const scale = values.map((value) => 1 / Math.sqrt(Math.max(0, value) + eps));
   const matrix = new Float64Array(n * n);
   if (kind === 'pca') {
@@ -140,6 +150,7 @@ export function whiteningMatrix(
       const factor = row[i]! * scale[k]!;
       for (let j = 0; j < n; j++) matrix[i * n + j]! += factor * row[j]!;
     }
+    tell?.(share + ((1 - share) * (k + 1)) / n);
   }
   return Float32Array.from(matrix);
 }

@@ -18,6 +18,7 @@ import { importModel, type Imported } from '../imports/index.ts';
 import type { CheckpointFiles, Clock, Datasets, Jobs, Store } from '../ports.ts';
 import { findRun } from '../runs/find.ts';
 import type { Spec } from '../spec/schema.ts';
+import { Tickets } from '../tickets.ts';
 import { takenWeights } from '../transfer/taken.ts';
 import type { StartWeights } from '../transfer/weights.ts';
 import { templates } from './index.ts';
@@ -41,15 +42,33 @@ type Content = { readonly base64: string } | { readonly upload: string };
 type Chosen = 'best' | 'last' | 'initial' | undefined;
 
 export function architectureHandlers(options: ArchitectureHandlersOptions): Handlers {
-  const { store, datasets, clock, version, emit } = options;
+  const { store, datasets, clock, jobs, version, emit } = options;
   const uploads = new Uploads(clock.now);
   // a version follows from the one before it, and its file is named by its number: two savings at once would take one another's
   const inTurn = oneAtATime();
+  const exports = new Tickets('architectures.export', 'an export');
   const changed = (ids: string[]): void => emit({ name: 'architectures.changed', data: { ids } });
 
   const read = (file: string, content: Content): Imported => {
     if ('base64' in content) return importModel(bytesOfBase64(content.base64), file);
     return importModel(uploads.take(content.upload), file);
+  };
+
+  /** What a file of weights needs to be fed by others; null: its preprocessing is fitted to nothing. */
+  const fittedFor = async (
+    spec: Spec,
+    dataset: DatasetRecord,
+    step: number,
+    signal: AbortSignal,
+    ticket: string | undefined,
+  ): Promise<JobOutput<'fit'> | null> => {
+    if (!preprocessingWords(spec.data, dataset, dataset.imageShape).fitted) return null;
+    const [, height, width] = inputShapeAt(spec, dataset, step);
+    // what the weights started from decides nothing here, and may be gone
+    const request = { spec: { ...spec, start: null }, threads: 1, checkpoint: null };
+    const named = ticket === undefined ? {} : { ticket };
+    const progress = (done: number): void => emit({ name: 'job.progress', data: { job: 'export', done, ...named } });
+    return jobs.run('fit', request, { imageSize: [height, width] }, { signal, progress });
   };
 
   return {
@@ -117,7 +136,7 @@ export function architectureHandlers(options: ArchitectureHandlersOptions): Hand
       return structuredClone({ labels: [a.label, b.label] as [string, string], ...diff }) as never;
     },
 
-    'architectures.export': async ({ of, format, weights: wanted }) => {
+    'architectures.export': async ({ of, format, weights: wanted, ticket }) => {
       const model = await resolveModel(of, options);
       const { dataset, name, description, tags, spec } = model;
       if (dataset === null) {
@@ -140,7 +159,7 @@ export function architectureHandlers(options: ArchitectureHandlersOptions): Hand
           dataset,
           weights: found?.weights ?? null,
           step,
-          fitted: holds ? await fittedFor(spec, dataset, step, options.jobs) : null,
+          fitted: holds ? await exports.run(ticket, (signal) => fittedFor(spec, dataset, step, signal, ticket)) : null,
           taken: taken?.tensors ?? null,
           origin: found?.origin ?? `${taken ? `${taken.words}, others ` : ''}drawn by seed ${spec.seed}`,
         },
@@ -156,6 +175,8 @@ export function architectureHandlers(options: ArchitectureHandlersOptions): Hand
         notes: [...(found || drawn ? notes : []), ...exported.notes],
       };
     },
+
+    'architectures.cancelExport': ({ ticket }) => ({ cancelled: exports.cancel(ticket) }),
 
     'architectures.read': ({ file, content }) => {
       const { weights, ...imported } = read(file, content);
@@ -259,20 +280,6 @@ async function weightsFor(
   }
   const { weights, step } = checkpointWeights(await checkpoints.read(record.file), false);
   return { weights, origin: `run ${run.id}, step ${step}, ${record.role} checkpoint`, step };
-}
-
-/** What a file of weights needs to be fed by others; null: its preprocessing is fitted to nothing. */
-async function fittedFor(
-  spec: Spec,
-  dataset: DatasetRecord,
-  step: number,
-  jobs: Jobs,
-): Promise<JobOutput<'fit'> | null> {
-  if (!preprocessingWords(spec.data, dataset, dataset.imageShape).fitted) return null;
-  const [, height, width] = inputShapeAt(spec, dataset, step);
-  // what the weights started from decides nothing here, and may be gone
-  const request = { spec: { ...spec, start: null }, threads: 1, checkpoint: null };
-  return jobs.run('fit', request, { imageSize: [height, width] });
 }
 
 const byName = (tensors: readonly NamedTensor[]): Weights => new Map(tensors.map((tensor) => [tensor.name, tensor]));

@@ -12,6 +12,9 @@ import {
   runModelSchema,
 } from './architectureRecords.ts';
 
+/** Names work under way, so that it can be told of and ended. */
+export const ticketSchema = z.string().min(1).max(64);
+
 const name = z.string().trim().min(1).max(200);
 const description = z.string().max(100_000);
 const tags = z.array(z.string().max(60)).max(50);
@@ -67,15 +70,23 @@ export const architectureMethods = {
   },
   /**
    * A model as a file. `weights` matters for ONNX and safetensors: of a run its best checkpoint, unless said otherwise; of a model
-   * that was never trained the weights that its seed draws.
+   * that was never trained the weights that its seed draws. Where a whitening is fitted for it, which takes seconds, 'job.progress'
+   * tells how far it is; one that is cancelled ends with the error 'interrupted'.
    */
   'architectures.export': {
     input: z.strictObject({
       of: modelRefSchema,
       format: exportFormatSchema,
       weights: z.enum(exportWeights).optional(),
+      ticket: ticketSchema
+        .optional()
+        .describe("Chosen by the caller: names this export in 'job.progress' and for its end"),
     }),
     output: exportedFileSchema,
+  },
+  'architectures.cancelExport': {
+    input: z.strictObject({ ticket: ticketSchema }),
+    output: z.object({ cancelled: z.boolean() }),
   },
   /** What a JSON or ONNX file holds; nothing is stored. `file` is its name, for messages. */
   'architectures.read': {

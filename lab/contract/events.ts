@@ -30,7 +30,12 @@ export interface LabEvents {
   /** How far a replay (`runs.verify`) is: about four a second. */
   'run.verifying': { id: string; step: number; steps: number; evaluation: EvaluationProgress | null };
   /** How far a job that somebody waits for is, from 0 to 1. `ticket`: the one that its caller gave it; `run`: the one it is about. */
-  'job.progress': { job: 'lrRange' | 'recalibrate' | 'analysis'; done: number; ticket?: string; run?: string };
+  'job.progress': {
+    job: 'lrRange' | 'recalibrate' | 'analysis' | 'export';
+    done: number;
+    ticket?: string;
+    run?: string;
+  };
   'queue.changed': { queue: QueueRecord };
   /** Saved architectures were added, changed, deleted or restored. */
   'architectures.changed': { ids: string[] };

@@ -3,7 +3,7 @@ import { mostFolds } from '../../engine/index.ts';
 import { analysisRequestSchema, analysisSchema } from './analysisRecords.ts';
 import { diagnosticsSchema, histogramsSchema, measureSchema } from './diagnosticsRecords.ts';
 import { specSchema } from '../spec/schema.ts';
-import { architectureMethods } from './architectureMethods.ts';
+import { architectureMethods, ticketSchema } from './architectureMethods.ts';
 import { activationPreviewSchema, stepTimingSchema } from './previewRecords.ts';
 import { transferMethods } from './transferMethods.ts';
 import { lrRangeSchema } from './lrRangeRecords.ts';
@@ -25,7 +25,6 @@ import {
 const runId = z.string().min(1).max(64);
 const runIds = z.array(runId).min(1).max(10000);
 const nothing = z.strictObject({});
-const ticket = z.string().min(1).max(64);
 
 /**
  * Every call the lab answers: validator of the input, validator of the output. Inputs are checked at run time on each call,
@@ -102,11 +101,16 @@ export const methods = {
       steps: z.int().min(10).max(100_000).default(200),
       smoothing: z.number().min(0).lt(1).default(0.9).describe('Share of the average loss that stays with every step'),
       divergence: z.number().min(1).default(4),
-      ticket: ticket.optional().describe("Chosen by the caller: names this test in 'job.progress' and for its end"),
+      ticket: ticketSchema
+        .optional()
+        .describe("Chosen by the caller: names this test in 'job.progress' and for its end"),
     }),
     output: lrRangeSchema,
   },
-  'models.cancelLrRange': { input: z.strictObject({ ticket }), output: z.object({ cancelled: z.boolean() }) },
+  'models.cancelLrRange': {
+    input: z.strictObject({ ticket: ticketSchema }),
+    output: z.object({ cancelled: z.boolean() }),
+  },
   /** Puts one run per seed into the queue, or one per seed and fold. */
   'runs.create': {
     input: z.strictObject({

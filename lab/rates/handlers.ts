@@ -2,6 +2,7 @@ import type { Handlers } from '../app.ts';
 import type { LabEvent } from '../contract/client.ts';
 import { LabError } from '../contract/errors.ts';
 import type { Datasets, Jobs, Store } from '../ports.ts';
+import { Tickets } from '../tickets.ts';
 import { requireWithStart } from '../transfer/check.ts';
 import type { StartWeights } from '../transfer/weights.ts';
 
@@ -18,7 +19,7 @@ export interface RateHandlersOptions {
 /** Looks for a learning rate. */
 export function rateHandlers(given: RateHandlersOptions): Handlers {
   const { datasets, jobs, threads, emit } = given;
-  const running = new Map<string, AbortController>();
+  const running = new Tickets('models.lrRange', 'a test');
   return {
     'models.lrRange': async ({ spec: json, ticket, ...options }) => {
       const { spec } = await requireWithStart(json, await datasets.list(), given);
@@ -28,26 +29,15 @@ export function rateHandlers(given: RateHandlersOptions): Handlers {
           `models.lrRange: the highest rate (${options.highest}) must lie above the lowest (${options.lowest}).`,
         );
       }
-      if (ticket !== undefined && running.has(ticket)) {
-        throw new LabError('invalid', `models.lrRange: a test with the ticket ${ticket} is running already.`);
-      }
-      const cancel = new AbortController();
-      if (ticket !== undefined) running.set(ticket, cancel);
       const own = spec.backend.threads > 0 ? spec.backend.threads : threads();
       const named = ticket === undefined ? {} : { ticket };
       const progress = (done: number): void => emit({ name: 'job.progress', data: { job: 'lrRange', done, ...named } });
-      try {
+      return running.run(ticket, async (signal) => {
         const job = { spec, threads: own, checkpoint: null };
-        const found = await jobs.run('lrRange', job, options, { signal: cancel.signal, progress });
+        const found = await jobs.run('lrRange', job, options, { signal, progress });
         return { ...found, points: [...found.points] };
-      } finally {
-        if (ticket !== undefined) running.delete(ticket);
-      }
+      });
     },
-    'models.cancelLrRange': ({ ticket }) => {
-      const found = running.get(ticket);
-      found?.abort();
-      return { cancelled: found !== undefined };
-    },
+    'models.cancelLrRange': ({ ticket }) => ({ cancelled: running.cancel(ticket) }),
   };
 }

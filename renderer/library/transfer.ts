@@ -21,18 +21,20 @@ const bytesOf = (base64: string): Uint8Array<ArrayBuffer> =>
 
 /**
  * Fetches a model in a format and hands it to the browser as a download. `weights`: those that it began with, in place of its best
- * ones. Returns what the format does not keep.
+ * ones; `ticket` names the export while it is under way. Returns what the format does not keep.
  */
 export async function exportModel(
   link: Link,
   of: ModelRef,
   format: MenuFormat,
   weights?: 'initial',
+  ticket?: string,
 ): Promise<Exported> {
   const exported = await link.call('architectures.export', {
     of,
     format: format === 'png' ? 'svg' : format,
     ...(weights !== undefined && { weights }),
+    ...(ticket !== undefined && { ticket }),
   });
   const bytes = bytesOf(exported.content);
   if (format === 'png') {

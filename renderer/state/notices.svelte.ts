@@ -4,8 +4,10 @@
  */
 export interface Notice {
   readonly id: number;
-  readonly kind: 'done' | 'bad';
+  readonly kind: 'done' | 'bad' | 'wait';
   readonly text: string;
+  /** Of one that waits: how far what it waits for is, from 0 to 1. */
+  readonly done?: number;
   /** What can be done about it: undo, mostly. */
   readonly act?: { readonly label: string; readonly perform: () => void };
 }
@@ -26,6 +28,16 @@ export class NoticeState {
     const text = error instanceof Error ? error.message : String(error);
     if (this.list.some((notice) => notice.text === text)) return;
     this.#add({ id: this.#next++, kind: 'bad', text }, stay.bad);
+  }
+
+  /** Something takes a while: stays until it is closed, and shows how far it is. */
+  wait(text: string, act: NonNullable<Notice['act']>): { tell(done: number): void; close(): void } {
+    const id = this.#next++;
+    this.list = [...this.list.slice(-3), { id, kind: 'wait', text, done: 0, act }];
+    return {
+      tell: (done) => (this.list = this.list.map((notice) => (notice.id === id ? { ...notice, done } : notice))),
+      close: () => this.close(id),
+    };
   }
 
   close(id: number): void {

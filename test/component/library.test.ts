@@ -4,6 +4,8 @@ import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
 import App from '../../renderer/App.svelte';
 import type { ArchitectureDiff, ArchitectureRecord } from '../../lab/contract/architectureRecords.ts';
+import { LabError } from '../../lab/contract/errors.ts';
+import type { MethodInput } from '../../lab/contract/methods.ts';
 import { paint } from '../../renderer/library/transfer.ts';
 import { FakeLab, fakeLink, makeRun, makeSpec, until } from './fakeLab.ts';
 
@@ -197,6 +199,37 @@ describe('files', () => {
     ]);
   });
 
+  it('that takes long shows how far it is, and can be cancelled without a complaint', async () => {
+    const run = makeRun();
+    lab.runs = [run];
+    let refuse: (error: Error) => void = () => undefined;
+    lab.answers = {
+      'architectures.export': () => new Promise((_, reject) => (refuse = reject)),
+      'architectures.cancelExport': () => {
+        refuse(new LabError('interrupted', 'The job was cancelled.'));
+        return { cancelled: true };
+      },
+    };
+    await open(`#/run/${run.id}`);
+    await page.getByRole('button', { name: 'Export the model' }).click();
+    await page.getByRole('menuitem', { name: 'ONNX with weights .onnx' }).click();
+    await until(() => lab.callsOf('architectures.export').length === 1, 'the export');
+    const [{ ticket }] = lab.callsOf('architectures.export') as [MethodInput<'architectures.export'>];
+    const tell = (done: number, name: string | undefined): void =>
+      lab.emit({ name: 'job.progress', data: { job: 'export', done, ticket: name! } });
+    // what has been told before there is a notice counts as well
+    tell(0.3, ticket);
+    const bar = page.getByRole('progressbar', { name: 'The file is being made ready.' });
+    await expect.element(bar).toHaveAttribute('aria-valuenow', '30');
+    tell(0.6, ticket);
+    tell(0.9, 'another');
+    await expect.element(bar).toHaveAttribute('aria-valuenow', '60');
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    expect(lab.callsOf('architectures.cancelExport')).toEqual([{ ticket }]);
+    await expect.element(bar).not.toBeInTheDocument();
+    expect(document.querySelector('#testbed .notice')).toBeNull();
+  });
+
   it('of a run and of what was saved with weights can hold those that it began with', async () => {
     const run = makeRun();
     lab.runs = [run];
@@ -224,7 +257,8 @@ describe('files', () => {
     await choose('Export the model', 'ONNX with weights .onnx');
     await expect.element(page.getByText(/best\.onnx is written/)).toBeVisible();
     const of = `run:${run.id}`;
-    expect(lab.callsOf('architectures.export')).toEqual([
+    const calls = lab.callsOf('architectures.export') as MethodInput<'architectures.export'>[];
+    expect(calls.map(({ ticket: _ticket, ...asked }) => asked)).toEqual([
       { of, format: 'safetensors', weights: 'initial' },
       { of, format: 'onnx', weights: 'initial' },
       { of, format: 'onnx' },

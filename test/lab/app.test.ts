@@ -58,6 +58,7 @@ describe('calls', () => {
       'models.timing': { spec: smallSpec },
       'models.lrRange': { spec: smallSpec },
       'models.cancelLrRange': { ticket: 'none' },
+      'architectures.cancelExport': { ticket: 'none' },
       'transfer.preview': { spec: { ...smallSpec, start: { from: id } } },
       'runs.create': { spec: smallSpec },
       'runs.get': { id },

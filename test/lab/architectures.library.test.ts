@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { initialValues } from '../../engine/layers/initialize.ts';
 import { encodeCheckpoint } from '../../engine/train/checkpoint.ts';
 import { decodeSafetensors } from '../../engine/train/safetensors.ts';
+import { LabError } from '../../lab/contract/errors.ts';
 import { methods, type MethodName, type MethodOutput } from '../../lab/contract/methods.ts';
 import { exportFormats } from '../../lab/contract/architectureRecords.ts';
 import { importModel } from '../../lab/imports/index.ts';
@@ -190,6 +191,33 @@ describe('saved architectures', () => {
 });
 
 describe('exports of the lab', () => {
+  it('tell under their ticket how far a whitening is, and end when it is cancelled', async () => {
+    const b = await bench();
+    const whitened = { ...smallSpec, data: { ...smallSpec.data, preprocessing: 'zcaWhitening' as const } };
+    const call = { of: { spec: whitened }, format: 'onnx' as const };
+    b.jobs.answer = (_name, _options, { signal, progress }) => {
+      progress!(0.25, 'whitening');
+      return new Promise((_resolve, reject) => {
+        signal!.addEventListener('abort', () => reject(new LabError('interrupted', 'The job was cancelled.')));
+      });
+    };
+    const ended = expect(b.lab.call('architectures.export', { ...call, ticket: 'mine' })).rejects.toMatchObject({
+      code: 'interrupted',
+    });
+    const told = { name: 'job.progress', data: { job: 'export', done: 0.25, ticket: 'mine' } };
+    await expect.poll(() => b.events.filter(({ name }) => name === 'job.progress')).toEqual([told]);
+    expect(b.jobs.asked.map(({ name }) => name)).toEqual(['fit']);
+    const cancel = (ticket: string): Promise<unknown> => b.lab.call('architectures.cancelExport', { ticket });
+    expect(await cancel('another')).toEqual({ cancelled: false });
+    expect(await cancel('mine')).toEqual({ cancelled: true });
+    await ended;
+    expect(await cancel('mine')).toEqual({ cancelled: false });
+    // an export that fits nothing asks no job
+    b.jobs.asked.length = 0;
+    await b.lab.call('architectures.export', { of: { spec: smallSpec }, format: 'onnx', ticket: 'mine' });
+    expect(b.jobs.asked).toEqual([]);
+  });
+
   it('write every format of a template, of a saved version and of a bench', async () => {
     const b = await bench();
     b.datasets.records.push({

@@ -4,6 +4,7 @@ import { printJson, withLab, type Command } from '../command.ts';
 import { writeWholeFile } from '../files.ts';
 import { bytes } from '../print/format.ts';
 import { printable } from '../print/table.ts';
+import { watchJob } from '../watchJob.ts';
 
 export const exportCommand: Command = {
   name: 'export',
@@ -41,13 +42,19 @@ export const exportCommand: Command = {
     }
     const out = args.text('out');
     if (out === '-' && args.has('json')) throw usage('--json and --out - both want stdout; choose one.');
-    const exported = await withLab(args, (lab) =>
-      lab.call('architectures.export', {
-        of,
-        format: format as ExportFormat,
-        ...(weights !== undefined && { weights: weights as (typeof exportWeights)[number] }),
-      }),
-    );
+    const exported = await withLab(args, async (lab) => {
+      // a whitening that goes along is fitted first
+      const watch = watchJob(lab, 'export', 'whitening', terminal.err);
+      try {
+        return await lab.call('architectures.export', {
+          of,
+          format: format as ExportFormat,
+          ...(weights !== undefined && { weights: weights as (typeof exportWeights)[number] }),
+        });
+      } finally {
+        watch.close();
+      }
+    });
     const content = Buffer.from(exported.content, 'base64');
     const path = out ?? exported.file;
     if (path === '-') process.stdout.write(content);

@@ -103,7 +103,10 @@ it.each([
   const spec = { ...stripesSpec, data: { ...stripesSpec.data, preprocessing }, model: { nodes: graph.nodes } };
   const [run] = (await real.train(spec)) as [RunDetails];
   const of = { of: `run:${run.id}`, format: 'onnx', weights: 'last' } as const;
-  const bytes = Buffer.from((await real.lab.call('architectures.export', of)).content, 'base64');
+  const bytes = Buffer.from(
+    (await real.lab.call<'architectures.export'>('architectures.export', of)).content,
+    'base64',
+  );
   const { metadataProps } = decodeMessage(modelSchema, bytes, 'net') as OnnxModel;
   const stored = JSON.parse(metadataProps.find(({ key }) => key === 'ablate.fitted')!.value!) as Record<
     string,
