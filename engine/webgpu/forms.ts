@@ -9,27 +9,21 @@ import type { GpuTuning } from './kernel.ts';
 export const kernelVersion = 2;
 
 /**
- * Ways to compute a product, by name: what they change of the adapter's usual choices. Each sums in an order of its own, so the
- * choice decides the bits of a result.
+ * Ways to compute a product by name, the likely ones first: what they change of the adapter's usual choices. Each sums in an order
+ * of its own, so the choice decides the bits of a result.
  */
 const forms: Readonly<Record<string, (usual: GpuTuning) => Partial<GpuTuning>>> = {
   usual: () => ({}),
-  /** Larger blocks in larger tiles: less is loaded for what is computed. */
-  large: ({ tile }) => ({ tile: 2 * tile, own: 8 }),
-  /** Smaller tiles: more workgroups, fewer registers. */
-  small: () => ({ tile: 32, own: 4 }),
-  /** Smaller blocks in a tile: more invocations with fewer registers each. */
-  narrow: ({ tile }) => ({ tile: Math.min(tile, 32), own: 2 }),
-  /** Twice the depth of a tile: half the barriers. */
-  deep: ({ depth }) => ({ depth: 2 * depth }),
+  winograd4: () => ({ winograd: 4 }),
   /** Long sums in four times as many parts. */
   split: ({ busyGroups }) => ({ busyGroups: 4 * busyGroups }),
-  /** Sums in one part. */
-  whole: () => ({ busyGroups: 1 }),
-  /** Without tiles in workgroup memory. */
-  direct: () => ({ shared: false, own: 4 }),
+  /** Twice the depth of a tile: half the barriers. */
+  deep: ({ depth }) => ({ depth: 2 * depth }),
+  /** Smaller tiles: more workgroups. */
+  small: () => ({ tile: 32 }),
+  /** Smaller blocks in smaller tiles: more invocations with fewer registers each. */
+  narrow: ({ tile }) => ({ tile: Math.min(tile, 32), own: 2 }),
   winograd2: () => ({ winograd: 2 }),
-  winograd4: () => ({ winograd: 4 }),
 };
 export type FormName = string;
 

@@ -74,6 +74,7 @@ async function compile(
   wish: CompileOptions,
 ): Promise<GpuExecutable> {
   const { limits } = device;
+  const { tuner } = options;
   const fast = wish.precision !== 'exact';
   const { isSoftware } = device.adapter;
   const subgroup = (options.subgroups ?? !isSoftware) ? await subgroupSizeOf(device) : 0;
@@ -85,7 +86,9 @@ async function compile(
     halves,
     given: wish.forms ?? {},
     memory: options.memory,
-    tuner: options.tuner && { ...measureOnDevice(device, usual, halves), ...options.tuner },
+    tuner:
+      tuner &&
+      (tuner.measure ? { ...tuner, measure: tuner.measure } : { ...tuner, ...measureOnDevice(device, usual, halves) }),
   });
   const tuningOf = (op: OpInstance): GpuTuning => {
     const key = classOf(plan, op, fast, halves);

@@ -67,7 +67,7 @@ export interface GpuTuning {
   /** Largest rows and columns of a matrix tile, powers of two. */
   readonly tile: number;
   /** Rows and columns of results that one invocation keeps in registers, at most. */
-  readonly own: 1 | 2 | 4 | 8;
+  readonly own: 1 | 2 | 4;
   /** Depth of a matrix tile. */
   readonly depth: number;
   /** Invocations of a subgroup that sums go through, a power of two; 0: they go through workgroup memory alone. */

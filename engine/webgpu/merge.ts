@@ -4,7 +4,7 @@ import type { GpuArray, GpuDispatch } from './kernel.ts';
 import type { GpuView } from './memory.ts';
 
 /** Invocations up to which a dispatch leaves most of a device idle: it had better run beside another one. */
-const smallInvocations = 65_536;
+const smallInvocations = 32_768;
 
 /** An array and how a dispatch uses it. */
 interface Use {

@@ -19,7 +19,7 @@ export interface Channels {
 }
 
 /** Slices of a channel at most: one invocation joins them. */
-const mostSlices = 32;
+const mostSlices = 16;
 
 export function channelsOf(context: GpuContext, { shape }: Pick<GpuTensor, 'shape'>): Channels {
   const channels = shape[1]!;

@@ -18,14 +18,15 @@ export interface Gemm {
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  /**
-   * Declares `left(b, m, k)`, `right(b, k, n)` (f32, asked for inside the matrices only) and `store(b, m, n, value)`; all
-   * positions are u32.
-   */
-  readonly functions: string;
   /** Along which index neighbours lie side by side in memory: invocations that follow each other load along it. */
   readonly leftFast: 'm' | 'k';
   readonly rightFast: 'k' | 'n';
+  /**
+   * Declares `left_at(b, m)` and `left_along(b, k)`, the two halves of the way to an element, of whatever type, each worked out once for
+   * many elements; `left(at, along)`, the element there (f32); the same for `right` with n; and last `store(b, m, n, value)`. b, m, n
+   * and k are u32, and nothing outside the matrices is asked for.
+   */
+  readonly functions: string;
 }
 
 const powerOfTwoFrom = (value: number): number => 2 ** Math.ceil(Math.log2(Math.max(value, 1)));
@@ -95,80 +96,68 @@ const list = (count: number, line: (i: number) => string): string =>
 
 /** One operand's tile in workgroup memory, as vectors along m or n, and how invocations load and read it. */
 interface Tile {
-  /** Declarations: the tile, and a function that loads one vector of it. */
   readonly functions: string;
-  /** Statements that load the invocation's vectors of the tile that begins at `k`; what lies outside the matrix is 0. */
-  load(k: string): string;
+  /** Statements before the sum: where the invocation's vectors lie. */
+  readonly begin: string;
+  /** Statements that load the invocation's vectors of the tile at `k0`; what lies outside the matrix is 0. */
+  readonly load: string;
   /** Statements that put what was loaded into the tile. */
   readonly keep: string;
-  /** Statements that read the invocation's own values of row `kk` of the tile. */
+  /** The statement that reads the invocation's own values of row `kk` of the tile. */
   readonly read: string;
-  /** Vectors of own values. */
-  readonly vectors: number;
-  /** Where lane i of vector v of the own values lies in the tile. */
-  place(v: number | string, i: number | string): string;
-  readonly width: number;
 }
 
 interface TileOptions {
   readonly name: 'left' | 'right';
+  /** Whether neighbours lie side by side along k. */
+  readonly alongK: boolean;
   /** Extent of the tile, of the matrix, and of an invocation's share, along m or n. */
   readonly across: number;
   readonly whole: number;
   readonly own: number;
   readonly depth: number;
   readonly threads: number;
-  /** Whether neighbours lie side by side along k. */
-  readonly alongK: boolean;
   /** Whether every tile lies within the sum. */
   readonly isFull: boolean;
-  readonly call: (position: string, k: string) => string;
 }
 
-function tileOf({ name, across, whole, own, depth, threads, alongK, isFull, call }: TileOptions): Tile {
-  const width = Math.min(own, 4);
-  const type = typeOf(width);
-  const line = across / width;
+function tileOf({ name, alongK, across, whole, own, depth, threads, isFull }: TileOptions): Tile {
+  const type = typeOf(own);
+  const line = across / own;
   // Invocations that follow each other along k put their vectors a line apart: one more keeps those in different banks.
   const stride = line + (alongK ? 1 : 0);
   const count = line * depth;
   const each = Math.ceil(count / threads);
   const isWhole = whole % across === 0;
-  const vectors = own / width;
-  const apart = across / vectors;
-  const place = (e: string): [kk: string, v: string] =>
-    alongK ? [`(${e} % ${depth}u)`, `(${e} / ${depth}u)`] : [`(${e} / ${line}u)`, `(${e} % ${line}u)`];
+  const [kk, v] = alongK ? [`% ${depth}u`, `/ ${depth}u`] : [`/ ${line}u`, `% ${line}u`];
+  const vector = (e: number): string => `(lid + ${e * threads}u)`;
   const within = (e: number, text: string): string =>
     (e + 1) * threads <= count ? text : `if (lid + ${e * threads}u < ${count}u) { ${text} }`;
+  const first = (e: number): string => `${name}_origin + ${vector(e)} ${v} * ${own}u`;
   return {
-    width,
-    vectors,
-    functions: `
-var<workgroup> ${name}_tile: array<${type}, ${stride * depth}>;
-fn load_${name}(b: u32, p: u32, k: u32, k_end: u32) -> ${type} {
-  var value = ${type}();
-  ${isFull ? '' : 'if (k >= k_end) { return value; }'}
-${list(width, (i) => {
-  const at = i === 0 ? 'p' : `p + ${i}u`;
-  const set = `${lane('value', width, i)} = ${call(at, 'k')};`;
-  return isWhole ? `  ${set}` : `  if (${at} < ${whole}u) { ${set} }`;
-})}
-  return value;
-}`,
-    load: (k) =>
-      list(each, (e) => {
-        const [kk, v] = place(`(lid + ${e * threads}u)`);
-        return within(e, `${name}_${e} = load_${name}(b, ${name}_origin + ${v} * ${width}u, ${k} + ${kk}, k_end);`);
-      }),
-    keep: list(each, (e) => {
-      const [kk, v] = place(`(lid + ${e * threads}u)`);
-      return within(e, `${name}_tile[${kk} * ${stride}u + ${v}] = ${name}_${e};`);
-    }),
-    read: list(
-      vectors,
-      (v) => `      let ${name[0]}${v} = ${name}_tile[kk * ${stride}u + ${(v * apart) / width}u + own_${name}];`,
+    functions: `var<workgroup> ${name}_tile: array<${type}, ${stride * depth}>;`,
+    begin: list(each, (e) =>
+      [
+        `  var ${name}_${e} = ${type}();`,
+        ...Array.from({ length: own }, (_, i) => {
+          const at = i === 0 ? first(e) : `${first(e)} + ${i}u`;
+          return `  let ${name}_at_${e}_${i} = ${name}_at(b, ${isWhole ? at : `min(${at}, ${whole - 1}u)`});`;
+        }),
+      ].join('\n'),
     ),
-    place: (v, i) => `${name}_origin + ${v} * ${apart}u + own_${name} * ${width}u + ${i}`,
+    load: list(each, (e) => {
+      const lanes = Array.from({ length: own }, (_, i) => `${name}(${name}_at_${e}_${i}, along)`);
+      const value = own === 1 ? lanes[0]! : `${type}(${lanes.join(', ')})`;
+      const inside = Array.from({ length: own }, (_, i) => `${first(e)} + ${i}u < ${whole}u`);
+      const mask = own === 1 ? inside[0]! : `vec${own}<bool>(${inside.join(', ')})`;
+      const set = `let along = ${name}_along(b, k); ${name}_${e} = ${isWhole ? value : `select(${type}(), ${value}, ${mask})`};`;
+      const guarded = isFull ? set : `if (k < k_end) { ${set} } else { ${name}_${e} = ${type}(); }`;
+      return within(e, `{ let k = k0 + ${vector(e)} ${kk}; ${guarded} }`);
+    }),
+    keep: list(each, (e) =>
+      within(e, `${name}_tile[${vector(e)} ${kk} * ${stride}u + ${vector(e)} ${v}] = ${name}_${e};`),
+    ),
+    read: `let own_${name}_values = ${name}_tile[kk * ${stride}u + own_${name}];`,
   };
 }
 
@@ -188,12 +177,22 @@ function blocks(context: GpuContext, spec: Gemm): void {
     functions,
     body: `
   let b = i / ${down * across}u;
-${list(rows, (r) => `  let row${r} = min(i / ${across}u % ${down}u * ${rows}u + ${r}u, ${m - 1}u);`)}
-${list(columns, (c) => `  let column${c} = min(i % ${across}u * ${columns}u + ${c}u, ${n - 1}u);`)}
+${list(
+  rows,
+  (r) => `  let row${r} = min(i / ${across}u % ${down}u * ${rows}u + ${r}u, ${m - 1}u);
+  let left_at${r} = left_at(b, row${r});`,
+)}
+${list(
+  columns,
+  (c) => `  let column${c} = min(i % ${across}u * ${columns}u + ${c}u, ${n - 1}u);
+  let right_at${c} = right_at(b, column${c});`,
+)}
 ${cells((r, c) => `  var sum${r}${c} = 0.0;`)}
   for (var k = 0u; k < ${k}u; k++) {
-${list(rows, (r) => `    let l${r} = left(b, row${r}, k);`)}
-${list(columns, (c) => `    let r${c} = right(b, k, column${c});`)}
+    let left_along_k = left_along(b, k);
+    let right_along_k = right_along(b, k);
+${list(rows, (r) => `    let l${r} = left(left_at${r}, left_along_k);`)}
+${list(columns, (c) => `    let r${c} = right(right_at${c}, right_along_k);`)}
 ${cells((r, c) => `    sum${r}${c} += l${r} * r${c};`)}
   }
   // at the edge some are the same value twice
@@ -202,8 +201,8 @@ ${cells((r, c) => `  store(b, row${r}, column${c}, sum${r}${c});`)}`,
 }
 
 /**
- * Tiled product with a block of results per invocation; a long sum of few results is split and added up in order. While a tile is
- * computed with, the next one is on its way.
+ * Tiled product with a block of results per invocation; a long sum of few results is split and added up in order. A round of the
+ * loop asks for a tile, computes with the one before while that is on its way, and keeps it for the next round.
  */
 export function gemm(context: GpuContext, spec: Gemm): void {
   const { label, batch, m, n, k, read } = spec;
@@ -222,21 +221,20 @@ export function gemm(context: GpuContext, spec: Gemm): void {
   const split = parts > 1;
   const sums = split ? context.workspace(parts * batch * m * n) : undefined;
   const both = { depth, threads, isFull: k % depth === 0 };
-  const left = tileOf({
-    ...{ ...both, name: 'left', across: rows, whole: m, own: ownRows, alongK: spec.leftFast === 'k' },
-    call: (p, kk) => `left(b, ${p}, ${kk})`,
-  });
+  const left = tileOf({ ...both, name: 'left', alongK: spec.leftFast === 'k', across: rows, whole: m, own: ownRows });
   const right = tileOf({
-    ...{ ...both, name: 'right', across: columns, whole: n, own: ownColumns, alongK: spec.rightFast === 'k' },
-    call: (p, kk) => `right(b, ${kk}, ${p})`,
+    ...both,
+    name: 'right',
+    alongK: spec.rightFast === 'k',
+    across: columns,
+    whole: n,
+    own: ownColumns,
   });
   const put = split
     ? `sums[((part * ${batch}u + b) * ${m}u + row) * ${n}u + column] = value;`
     : 'store(b, row, column, value);';
-  const vector = typeOf(right.width);
-  const sumNames = Array.from({ length: ownRows * right.vectors }, (_, i) => `sum${i}`);
-  const loaded = (tile: 'left' | 'right', width: number, extent: number): string =>
-    list(Math.ceil(((extent / width) * depth) / threads), (e) => `  var ${tile}_${e} = ${typeOf(width)}();`);
+  const vector = typeOf(ownColumns);
+  const sumNames = Array.from({ length: ownRows }, (_, i) => `sum${i}`);
   const body = `
   let b = group / ${tilesM * tilesN * parts}u;
   let part = group / ${tilesM * tilesN}u % ${parts}u;
@@ -247,37 +245,30 @@ export function gemm(context: GpuContext, spec: Gemm): void {
   let k_begin = part * ${partLength}u;
   let k_end = min(k_begin + ${partLength}u, ${k}u);
 ${sumNames.map((name) => `  var ${name} = ${vector}();`).join('\n')}
-${loaded('left', left.width, rows)}
-${loaded('right', right.width, columns)}
-${left.load('k_begin')}
-${right.load('k_begin')}
-  for (var k0 = k_begin; k0 < k_end; k0 += ${depth}u) {
+${left.begin}
+${right.begin}
+  for (var k0 = k_begin;; k0 += ${depth}u) {
+    if (k0 < k_end) {
+${left.load}
+${right.load}
+    }
+    if (k0 > k_begin) {
+      for (var kk = 0u; kk < ${depth}u; kk++) {
+        ${left.read}
+        ${right.read}
+${sumNames.map((name, row) => `        ${name} += ${lane('own_left_values', ownRows, row)} * own_right_values;`).join('\n')}
+      }
+    }
+    if (k0 >= k_end) { break; }
+    workgroupBarrier();
     ${left.keep}
     ${right.keep}
     workgroupBarrier();
-    if (k0 + ${depth}u < k_end) {
-${left.load(`k0 + ${depth}u`)}
-${right.load(`k0 + ${depth}u`)}
-    }
-    for (var kk = 0u; kk < ${depth}u; kk++) {
-${left.read}
-${right.read}
-${sumNames
-  .map((name, at) => {
-    const [row, h] = [Math.floor(at / right.vectors), at % right.vectors];
-    return `      ${name} += ${lane(`l${Math.floor(row / left.width)}`, left.width, row % left.width)} * r${h};`;
-  })
-  .join('\n')}
-    }
-    workgroupBarrier();
   }
-  var results = array<${vector}, ${sumNames.length}>(${sumNames.join(', ')});
+  var results = array<${vector}, ${ownRows}>(${sumNames.join(', ')});
   for (var i = 0u; i < ${ownRows}u; i++) {
-    let row = ${left.place(`(i / ${left.width}u)`, `i % ${left.width}u`)};
-    for (var h = 0u; h < ${right.vectors}u; h++) {
-      for (var j = 0u; j < ${right.width}u; j++) {
-        put(b, part, row, ${right.place('h', 'j')}, results[i * ${right.vectors}u + h]${right.width === 1 ? '' : '[j]'});
-      }
+    for (var j = 0u; j < ${ownColumns}u; j++) {
+      put(b, part, left_origin + own_left * ${ownRows}u + i, right_origin + own_right * ${ownColumns}u + j, results[i]${ownColumns === 1 ? '' : '[j]'});
     }
   }`;
   context.dispatch({

@@ -13,8 +13,12 @@ export const linear: GpuKernel<'linear'> = ({ inputs, outputs }, context) => {
     emit: { y },
     ...{ batch: 1, m, n, k, leftFast: 'k', rightFast: 'k' },
     functions: `
-fn left(b: u32, m: u32, k: u32) -> f32 { return x(m * ${k}u + k); }
-fn right(b: u32, k: u32, n: u32) -> f32 { return weight(n * ${k}u + k); }
+fn left_at(b: u32, m: u32) -> u32 { return m * ${k}u; }
+fn left_along(b: u32, k: u32) -> u32 { return k; }
+fn left(at: u32, along: u32) -> f32 { return x(at + along); }
+fn right_at(b: u32, n: u32) -> u32 { return n * ${k}u; }
+fn right_along(b: u32, k: u32) -> u32 { return k; }
+fn right(at: u32, along: u32) -> f32 { return weight(at + along); }
 fn store(b: u32, m: u32, n: u32, value: f32) { emit_y(m * ${n}u + n, value${bias ? ' + bias(n)' : ''}); }`,
   });
 };
@@ -29,8 +33,12 @@ export const linearGradInput: GpuKernel<'linearGradInput'> = ({ inputs, outputs 
     emit: { dx },
     ...{ batch: 1, m, n, k, leftFast: 'k', rightFast: 'n' },
     functions: `
-fn left(b: u32, m: u32, k: u32) -> f32 { return dy(m * ${k}u + k); }
-fn right(b: u32, k: u32, n: u32) -> f32 { return weight(k * ${n}u + n); }
+fn left_at(b: u32, m: u32) -> u32 { return m * ${k}u; }
+fn left_along(b: u32, k: u32) -> u32 { return k; }
+fn left(at: u32, along: u32) -> f32 { return dy(at + along); }
+fn right_at(b: u32, n: u32) -> u32 { return n; }
+fn right_along(b: u32, k: u32) -> u32 { return k * ${n}u; }
+fn right(at: u32, along: u32) -> f32 { return weight(at + along); }
 fn store(b: u32, m: u32, n: u32, value: f32) { emit_dx(m * ${n}u + n, value); }`,
   });
 };
@@ -47,8 +55,12 @@ export const linearGradWeight: GpuKernel<'linearGradWeight'> = ({ inputs, output
     emit: { dweight },
     ...{ batch: 1, m, n, k, leftFast: 'm', rightFast: 'n' },
     functions: `
-fn left(b: u32, m: u32, k: u32) -> f32 { return dy(k * ${m}u + m); }
-fn right(b: u32, k: u32, n: u32) -> f32 { return x(k * ${n}u + n); }
+fn left_at(b: u32, m: u32) -> u32 { return m; }
+fn left_along(b: u32, k: u32) -> u32 { return k * ${m}u; }
+fn left(at: u32, along: u32) -> f32 { return dy(at + along); }
+fn right_at(b: u32, n: u32) -> u32 { return n; }
+fn right_along(b: u32, k: u32) -> u32 { return k * ${n}u; }
+fn right(at: u32, along: u32) -> f32 { return x(at + along); }
 fn store(b: u32, m: u32, n: u32, value: f32) { emit_dweight(m * ${n}u + n, value); }`,
   });
   if (dbias) channelSums(context, 'linearGradWeight bias', dy, dbias);

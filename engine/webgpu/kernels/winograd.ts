@@ -76,10 +76,16 @@ export function winogradConv(context: GpuContext, conv: WinogradConv, tile: 2 | 
     label: `${conv.label} products`,
     read: { factors, values },
     write: { products },
-    ...{ batch: n * n, m: filters, n: tiles, k: channels, leftFast: 'k', rightFast: 'n' },
+    ...{ batch: n * n, m: filters, n: tiles, k: channels },
+    leftFast: 'k',
+    rightFast: 'n',
     functions: `
-fn left(b: u32, m: u32, k: u32) -> f32 { return factors((b * ${filters}u + m) * ${channels}u + k); }
-fn right(b: u32, k: u32, n: u32) -> f32 { return values((b * ${channels}u + k) * ${tiles}u + n); }
+fn left_at(b: u32, m: u32) -> u32 { return (b * ${filters}u + m) * ${channels}u; }
+fn left_along(b: u32, k: u32) -> u32 { return k; }
+fn left(at: u32, along: u32) -> f32 { return factors(at + along); }
+fn right_at(b: u32, n: u32) -> u32 { return b * ${channels * tiles}u + n; }
+fn right_along(b: u32, k: u32) -> u32 { return k * ${tiles}u; }
+fn right(at: u32, along: u32) -> f32 { return values(at + along); }
 fn store(b: u32, m: u32, n: u32, value: f32) { products[(b * ${filters}u + m) * ${tiles}u + n] = value; }`,
   });
   each(context, filters * tiles, {
