@@ -58,6 +58,7 @@ class TrainingWorker implements TrainingHandle {
   /** What is asked where the run shall be trained. */
   #asked: readonly AskedWorker[] = [];
   #step = 0;
+  readonly #mayRetreat: boolean;
   #retreat: Retreat | undefined;
   /** The newest checkpoint, as far as a retreat needs it. */
   #last: Uint8Array | null = null;
@@ -65,6 +66,7 @@ class TrainingWorker implements TrainingHandle {
   constructor(options: TrainerOptions & EngineHosts, request: TrainRequest, listener: Listener) {
     this.#options = options;
     this.#listener = listener;
+    this.#mayRetreat = request.spec.backend.fallback;
     void options.datasets
       .images(request.spec.data.dataset)
       .then((images) => this.#begin(trainingJob(request, images, options.checkpointSeconds)))
@@ -108,8 +110,8 @@ class TrainingWorker implements TrainingHandle {
       this.#startInThread({ ...job, choice });
       return;
     }
-    if (job.fallback !== false) this.#retreat = { job, choice };
-    this.#start((listener) => onGpu.give(listener), { ...job, choice, fallback: false });
+    if (this.#mayRetreat) this.#retreat = { job, choice };
+    this.#start((listener) => onGpu.give(listener), { ...job, choice });
   }
 
   #startInThread(job: TrainingJob): void {
@@ -222,7 +224,6 @@ export function trainingJob(
     diagnostics: training.diagnostics ?? null,
     seed: spec.seed,
     backend: request.backend ?? spec.backend.kind,
-    fallback: spec.backend.fallback,
     precision: spec.backend.precision,
     storage: spec.backend.storage,
     ...(request.forms && { forms: request.forms }),

@@ -68,10 +68,8 @@ export interface TrainingJob {
   readonly seed: number;
   /** 'auto': the faster one on this machine, measured before the first step. */
   readonly backend: BackendWish;
-  /** Where it is trained and why, where that is decided already; left out: the session decides by `backend`. */
+  /** Where it is trained and why, by whoever reaches all places; left out: where `backend` says, and for 'auto' on the CPU. */
   readonly choice?: BackendChoice;
-  /** Whether a run whose GPU fails goes on on the CPU. Left out: it does. */
-  readonly fallback?: boolean;
   /** How convolutions are computed. Left out: the default, 'fast'. */
   readonly precision?: Precision;
   /** How a GPU keeps the values of the forward pass; a CPU has float32 alone, and the choice says so. Left out: the default, 'f32'. */

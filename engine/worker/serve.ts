@@ -1,4 +1,4 @@
-import { serveJobs, type JobCommand, type JobEvent } from './jobServer.ts';
+import { serveJobs, type JobCommand, type JobEvent, type JobHost } from './jobServer.ts';
 import type { TrainingCommand, TrainingEvent } from './protocol.ts';
 import { serveTraining, type TrainingHost } from './session.ts';
 import type { FormsCommand, FormsEvent, SharedForms } from './sharedForms.ts';
@@ -17,7 +17,7 @@ export interface WorkerPort {
 }
 
 /** The place a worker runs in. `forms`: what its GPU's backend remembers forms of kernels in. */
-export type WorkerHost = TrainingHost & { readonly forms?: SharedForms };
+export type WorkerHost = TrainingHost & JobHost & { readonly forms?: SharedForms };
 
 /** Serves a host over `port`: jobs, and at most one run, which may come after them. */
 export function serveWorker(port: WorkerPort, host: WorkerHost): void {

@@ -1,7 +1,6 @@
 import { TrainingRun } from '../train/trainingRun.ts';
 import { chooseBackend, type BackendChoice, type ChoosingHost } from './backendChoice.ts';
-import { isGpuTrouble, LastCheckpoint, onCpu } from './fallback.ts';
-import { measureBackend, type MeasuringHost } from './measureBackend.ts';
+import type { JobContext } from './jobs/job.ts';
 import { plainError } from './plainError.ts';
 import type { TrainingCommand, TrainingEvent, TrainingJob } from './protocol.ts';
 
@@ -15,16 +14,23 @@ export interface TrainingPort {
 }
 
 /** What a session needs from the place it runs in. `turn` resolves once the messages that are waiting have been delivered. */
-export type TrainingHost = MeasuringHost &
-  Pick<ChoosingHost, 'adapter'> & {
-    /** Bytes of memory that a plan may take here; left out where nobody knows. */
-    readonly memoryLimit?: number;
-  };
+export type TrainingHost = Pick<JobContext, 'backend' | 'clock' | 'turn' | 'spawn'> & {
+  /** Bytes of memory that a plan may take here; left out where nobody knows. */
+  readonly memoryLimit?: number;
+};
+
+/** For a job that comes without a choice: the backend that it names; 'auto', which compares places, is the CPU in one. */
+const nowhereElse: ChoosingHost = {
+  measure: () => Promise.reject(new Error('A session does not compare backends.')),
+};
 
 /** Milliseconds of work between two looks at the commands. */
 const slice = 15;
 
-/** Serves one run over `port`: waits for 'start', ends with exactly one 'finished' or 'failed', and closes the port. */
+/**
+ * Serves one run over `port`: waits for 'start', ends with exactly one 'finished' or 'failed', and closes the port. Where it runs has
+ * been chosen by whoever reaches both the CPU and the GPU (node/trainer.ts), who also goes on elsewhere when the GPU fails.
+ */
 export function serveTraining(port: TrainingPort, host: TrainingHost): void {
   const session = new TrainingSession(port, host);
   port.on((command) => session.receive(command));
@@ -40,7 +46,6 @@ class TrainingSession {
   /** Set while paused: ends the wait. */
   #wake: (() => void) | undefined;
   #run: TrainingRun | undefined;
-  readonly #last = new LastCheckpoint();
 
   constructor(port: TrainingPort, host: TrainingHost) {
     this.#port = port;
@@ -71,28 +76,8 @@ class TrainingSession {
     }
   }
 
-  /** Where the GPU fails, the run goes on on the CPU, unless the job forbids it. */
   async #train(job: TrainingJob): Promise<void> {
-    const choice = job.choice ?? (await this.#choose(job));
-    try {
-      await this.#trainOn(choice, job);
-    } catch (error) {
-      if (job.fallback === false || !isGpuTrouble(error, choice)) throw error;
-      await this.#run?.dispose().catch(() => undefined);
-      const next = onCpu(job, choice, error, this.#run?.step ?? 0, this.#last.bytes);
-      await this.#trainOn(next.choice, next.job);
-    }
-  }
-
-  #choose(job: TrainingJob): Promise<BackendChoice> {
-    const host = this.#host;
-    return chooseBackend(job, {
-      ...(host.adapter && { adapter: (software) => host.adapter!(software) }),
-      measure: (given, backend) => measureBackend(given, backend, host),
-    });
-  }
-
-  async #trainOn(choice: BackendChoice, job: TrainingJob): Promise<void> {
+    const choice = job.choice ?? (await chooseBackend(job, nowhereElse));
     this.#post({ kind: 'backend', choice });
     const run = await this.#create(choice, job);
     this.#run = run;
@@ -117,10 +102,7 @@ class TrainingSession {
         ...(memoryLimit === undefined ? {} : { memoryLimit }),
       },
       clock: () => this.#host.clock(),
-      emit: (event) => {
-        if (name === 'webgpu') this.#last.note(event);
-        this.#post(event);
-      },
+      emit: (event) => this.#post(event),
     });
   }
 

@@ -167,11 +167,11 @@ describe('a run, where the GPU has a host of its own', () => {
     expect(events).toEqual([]);
   });
 
-  it('tells the host of the GPU where it is trained, and leaves the fallback to this side', async () => {
+  it('tells the host of the GPU where it is trained', async () => {
     const gpu = playGpu({});
     await train(gpu, { spec: specOf('webgpu', 2) });
     const start = gpu.commands.find(({ kind }) => kind === 'start');
-    expect(start).toMatchObject({ job: { choice: { backend: 'webgpu' }, fallback: false } });
+    expect(start).toMatchObject({ job: { choice: { backend: 'webgpu' } } });
   });
 });
 

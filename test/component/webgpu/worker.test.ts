@@ -96,7 +96,7 @@ async function trainHere(given: TrainingJob): Promise<TrainingEvent[]> {
 describe('a Web Worker with navigator.gpu', () => {
   it('trains with the curve of the CPU', async ({ skip }) => {
     skip(missing !== undefined, missing);
-    const onGpu = await trainInWorker({ ...job, backend: 'webgpu', fallback: false });
+    const onGpu = await trainInWorker({ ...job, backend: 'webgpu' });
     expect(onGpu.find(({ kind }) => kind === 'ready')).toMatchObject({ backend: 'webgpu' });
     const expected = losses(await trainHere(job));
     const found = losses(onGpu);

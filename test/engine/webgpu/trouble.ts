@@ -7,6 +7,7 @@ import { EngineError } from '../../../engine/errors.ts';
 import { TrainingRun } from '../../../engine/train/trainingRun.ts';
 import { bufferUsage, type GpuDevice, type GpuSource } from '../../../engine/webgpu/device.ts';
 import { webgpuBackend, type WebGpuBackend } from '../../../engine/webgpu/index.ts';
+import { onCpu } from '../../../engine/worker/fallback.ts';
 import type { TrainingCommand, TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
 import { serveTraining } from '../../../engine/worker/session.ts';
 import { all, cnn, curve, mlp, only, smallJob } from '../train/jobs.ts';
@@ -19,7 +20,7 @@ const job: TrainingJob = {
 };
 
 /** A session in this thread; `react` hears every event. */
-function serve(
+export function serve(
   given: TrainingJob,
   webgpu: Backend,
   react: (event: TrainingEvent) => void = () => undefined,
@@ -44,6 +45,21 @@ function serve(
   });
 }
 
+/** What whoever chose the GPU does once it has failed (node/trainer.ts): the run goes on on the CPU from the last checkpoint. */
+export function goOnOnCpu(given: TrainingJob, events: readonly TrainingEvent[]): Promise<TrainingEvent[]> {
+  const { step, error } = only(events, 'failed');
+  expect(['device', 'memory']).toContain(error.code);
+  const last = all(events, 'checkpoint').at(-1)?.bytes ?? null;
+  const { choice, job: rest } = onCpu(given, only(events, 'backend').choice, error, step, last);
+  return serve({ ...rest, choice }, cpuBackend);
+}
+
+/** The same, up to its end. */
+async function serveToTheEnd(...args: Parameters<typeof serve>): Promise<TrainingEvent[]> {
+  const events = await serve(...args);
+  return events.at(-1)!.kind === 'failed' ? [...events, ...(await goOnOnCpu(args[0], events))] : events;
+}
+
 const backendsOf = (events: readonly TrainingEvent[]): string[] =>
   all(events, 'backend').map(({ choice }) => choice.backend);
 const reasonOf = (events: readonly TrainingEvent[]): string => all(events, 'backend').at(-1)!.choice.reason;
@@ -64,7 +80,7 @@ export function troubleOn(host: string, source: GpuSource, missing: string | und
       skip(missing !== undefined, missing);
       const gpu = backend();
       let lost = false;
-      const events = await serve(job, gpu, ({ kind }) => {
+      const events = await serveToTheEnd(job, gpu, ({ kind }) => {
         if (kind !== 'checkpoint' || lost) return;
         lost = true;
         void gpu.device().then((device) => device.destroy());
@@ -76,14 +92,14 @@ export function troubleOn(host: string, source: GpuSource, missing: string | und
       expect(backendsOf(await serve(job, gpu))).toEqual(['webgpu']);
     }, 120_000);
 
-    it('too little memory: the run begins on the CPU, or says what to do where that is forbidden', async ({ skip }) => {
+    it('too little memory: the run says what to do, and begins on the CPU', async ({ skip }) => {
       skip(missing !== undefined, missing);
       const poor = webgpuBackend(limitedGpu(watched.source, {}, { lacks: () => true }));
-      const events = await serve(job, poor);
+      const events = await serveToTheEnd(job, poor);
       expect(backendsOf(events)).toEqual(['webgpu', 'cpu']);
       expect(reasonOf(events)).toMatch(/not enough memory.*begins anew on the CPU/);
       expect(only(events, 'finished').step).toBe(20);
-      const { error } = only(await serve({ ...job, fallback: false }, poor), 'failed');
+      const { error } = only(events, 'failed');
       expect(error.code).toBe('memory');
       expect(error.message).toContain('use a smaller batch or model, or backend cpu');
     }, 120_000);
@@ -93,7 +109,6 @@ export function troubleOn(host: string, source: GpuSource, missing: string | und
       const given: TrainingJob = {
         ...smallJob({ graph: cnn, length: { steps: 4 } }),
         backend: 'webgpu',
-        fallback: false,
       };
       const losses = async (limits: Parameters<typeof limitedGpu>[1]): Promise<number[]> => {
         const events = await serve(given, webgpuBackend(limitedGpu(watched.source, limits)));
@@ -113,7 +128,7 @@ export function troubleOn(host: string, source: GpuSource, missing: string | und
         const requestDevice = () => Promise.reject(new Error('out of devices'));
         return { requestAdapter: () => Promise.resolve({ info, limits, features, requestDevice }) } as unknown as GPU;
       };
-      const events = await serve(job, webgpuBackend(refusing));
+      const events = await serveToTheEnd(job, webgpuBackend(refusing));
       expect(backendsOf(events)).toEqual(['webgpu', 'cpu']);
       expect(reasonOf(events)).toContain('gave no device (Error: out of devices)');
       expect(only(events, 'finished').step).toBe(20);
@@ -145,7 +160,7 @@ export function troubleOn(host: string, source: GpuSource, missing: string | und
       gone = true;
       (await vanishing.device()).destroy();
       await new Promise((resolve) => setTimeout(resolve, 50));
-      const events = await serve(job, vanishing);
+      const events = await serveToTheEnd(job, vanishing);
       expect(backendsOf(events)).toEqual(['webgpu', 'cpu']);
       expect(reasonOf(events)).toContain('found no graphics adapter');
       expect(only(events, 'finished').step).toBe(20);

@@ -3,22 +3,27 @@ import type { Backend, BackendName } from '../../../engine/backend.ts';
 import { cpuBackend } from '../../../engine/cpu/index.ts';
 import { EngineError } from '../../../engine/errors.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
-import { chooseBackend, type ChoosingHost, type GraphicsAdapter } from '../../../engine/worker/backendChoice.ts';
-import { isGpuTrouble, onCpu } from '../../../engine/worker/fallback.ts';
-import { measureBackend } from '../../../engine/worker/measureBackend.ts';
+import {
+  chooseBackend,
+  measuredFor,
+  type ChoosingHost,
+  type GraphicsAdapter,
+} from '../../../engine/worker/backendChoice.ts';
+import { onCpu } from '../../../engine/worker/fallback.ts';
+import { runTiming } from '../../../engine/worker/jobs/timing.ts';
 import { smallJob } from '../train/jobs.ts';
+import { context } from './jobs/context.ts';
 
 /** A GPU that is the reference backend under another name: slower than the CPU; or the other way round. */
 function host(adapter: GraphicsAdapter | null, gpu: Backend, cpu: Backend = cpuBackend): ChoosingHost {
   const backends: Record<BackendName, Backend> = { cpu, webgpu: gpu, reference: referenceBackend };
   return {
     adapter: () => Promise.resolve(adapter),
-    measure: (given, name) =>
-      measureBackend(given, name, {
-        backend: (each) => Promise.resolve(backends[each]),
-        clock: () => performance.now(),
-        turn: () => Promise.resolve(),
-      }),
+    measure: async (given, name) => {
+      const training = { ...given, backend: name };
+      const here = context({ backend: (each) => Promise.resolve(backends[each]) });
+      return (await runTiming({ training, milliseconds: measuredFor }, here)).millisecondsPerStep;
+    },
   };
 }
 
@@ -108,8 +113,6 @@ describe('the choice of a backend', () => {
       ...{ backend: 'cpu', adapter: 'Some GPU', measured: [] },
       reason: `Some GPU has no half precision. ${words}`,
     });
-    // an adapter that lacks it is no trouble of the GPU's: who asked for it by name is told, and nothing else is trained instead
-    expect(isGpuTrouble(new EngineError('storage', 'no half precision'), onGpu)).toBe(false);
     const lost = onCpu(halves('webgpu'), onGpu, new EngineError('device', 'It is lost.'), 7, null);
     expect(lost.choice).toMatchObject({ backend: 'cpu', storage: 'f32' });
     expect(lost.choice.reason).toBe(

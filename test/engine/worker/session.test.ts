@@ -165,6 +165,41 @@ describe('a session', () => {
     expect(failed).toMatchObject({ step: 2, error: { code: 'threads', message: 'Helper thread 1 died.' } });
   });
 
+  it('trains where it was told to, and compares no places itself', async () => {
+    const asked: string[] = [];
+    const noting = {
+      backend: (name: string) => {
+        asked.push(name);
+        return Promise.resolve(referenceBackend);
+      },
+    };
+    const auto: TrainingJob = { ...job, length: { steps: 2 }, backend: 'auto' };
+    const choice = {
+      asked: 'auto',
+      backend: 'webgpu',
+      reason: 'Measured.',
+      adapter: 'Some GPU',
+      measured: [],
+    } as const;
+    const told = serve(() => undefined, noting);
+    told.send({ kind: 'start', job: { ...auto, choice } });
+    expect(only(await told.closed, 'backend').choice).toEqual(choice);
+    const alone = serve(() => undefined, noting);
+    alone.send({ kind: 'start', job: auto });
+    expect(only(await alone.closed, 'backend').choice).toMatchObject({ asked: 'auto', backend: 'cpu', measured: [] });
+    expect(asked).toEqual(['webgpu', 'cpu']);
+  });
+
+  it('ends when the GPU fails: whoever chose it decides what becomes of the run', async () => {
+    const session = serve(() => undefined, {
+      backend: () => Promise.reject(new EngineError('device', 'The GPU is lost.')),
+    });
+    session.send({ kind: 'start', job: { ...job, backend: 'webgpu' } });
+    const events = await session.closed;
+    expect(events.map(({ kind }) => kind)).toEqual(['backend', 'failed']);
+    expect(only(events, 'failed').error).toMatchObject({ code: 'device', message: 'The GPU is lost.' });
+  });
+
   it('tells an unforeseen error as unexpected', async () => {
     const session = serve(() => undefined, { backend: () => Promise.reject(new TypeError('no such module')) });
     session.send({ kind: 'start', job });
