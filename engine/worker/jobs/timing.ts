@@ -31,7 +31,10 @@ export interface StepTiming {
 
 /** Steps before the measurement: V8 compiles the kernels for speed within a few of them. */
 const warmUpSteps = 4;
-const leastSteps = 3;
+const leastRounds = 3;
+/** A device that queues steps is waited for after so many milliseconds of them, as in training, and not after each one. */
+const roundMilliseconds = 15;
+const mostQueued = 64;
 
 /**
  * Trains a few steps of each stage from the weights that the run begins with and throws them away. Of a fork, what lies before its
@@ -48,7 +51,7 @@ export async function runTiming({ training, milliseconds }: TimingInput, context
     const tell = (done: number): void => context.progress((i + done) / stages.length);
     const measured = await timeStage(training, prepared, stage, share, context, tell);
     const stageSteps = stage.endStep - Math.max(stage.firstStep, firstStep);
-    steps += measured.times.length;
+    steps += measured.steps;
     threads = measured.threads;
     planBytes = Math.max(planBytes, measured.planBytes);
     secondsAhead += measured.secondsAhead;
@@ -73,8 +76,9 @@ function median(times: readonly number[]): number {
 }
 
 interface StageTimes {
-  /** Milliseconds of each measured step. */
+  /** Milliseconds a step, of each measured round. */
   readonly times: readonly number[];
+  readonly steps: number;
   /** That the images of the stage take to be whitened before its first step. */
   readonly secondsAhead: number;
   readonly threads: number;
@@ -100,23 +104,35 @@ async function timeStage(
     state.restore(executable);
     const history = new Float32Array(handles.historySlots * 2);
     const secondsAhead = await timeWhitening(open.whitening, milliseconds / 10, context);
-    const times: number[] = [];
+    let times: number[] = [];
+    let round = 1;
+    let step = 0;
     const begin = context.clock();
-    for (let step = 0; ; step++) {
+    for (;;) {
       const before = context.clock();
-      runner.run(stage.firstStep + step);
+      for (const end = step + round; step < end; step++) runner.run(stage.firstStep + step);
       // a device answers when it is done
       await executable.read(handles.history, history);
       const now = context.clock();
-      if (step >= warmUpSteps) times.push(now - before);
-      if (times.length >= leastSteps && now - begin >= milliseconds) break;
-      if (step % 16 === 0) {
+      if (step > warmUpSteps) times.push((now - before) / round);
+      if (executable.queued === true && round < mostQueued && now - before < roundMilliseconds) {
+        round *= 2;
+        times = [];
+      }
+      if (times.length >= leastRounds && now - begin >= milliseconds) break;
+      if (round > 1 || step % 16 === 1) {
         tell(Math.min(1, (now - begin) / milliseconds));
         await context.turn();
         if (context.cancelled) break;
       }
     }
-    return { times, secondsAhead, threads: executable.threads, planBytes: executable.bytes };
+    return {
+      times,
+      steps: times.length * round,
+      secondsAhead,
+      threads: executable.threads,
+      planBytes: executable.bytes,
+    };
   } finally {
     await open.dispose();
   }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Backend, Executable } from '../../../../engine/backend.ts';
+import { cpuBackend } from '../../../../engine/cpu/index.ts';
 import { runTiming } from '../../../../engine/worker/jobs/timing.ts';
-import { cnn, smallJob } from '../../train/jobs.ts';
+import { cnn, mlp, smallJob } from '../../train/jobs.ts';
 import { context } from './context.ts';
 
 describe('the timing of steps', () => {
@@ -28,6 +30,39 @@ describe('the timing of steps', () => {
     const narrow = await runTiming({ training: wide(4), milliseconds: 60 }, context());
     const broad = await runTiming({ training: wide(128), milliseconds: 60 }, context());
     expect(broad.millisecondsPerStep).toBeGreaterThan(2 * narrow.millisecondsPerStep);
+  });
+
+  it('does not wait for a device that queues after each step', async () => {
+    // a clock that computing and waiting for the answer move on, so that no other program does
+    let now = 0;
+    const backend: Backend = {
+      ...cpuBackend,
+      compile: async (plan, options) => {
+        const executable = await cpuBackend.compile(plan, options);
+        const device: Pick<Executable, 'queued' | 'run' | 'read'> = {
+          queued: true,
+          run: (segment) => {
+            now += 0.2;
+            executable.run(segment);
+          },
+          read: (tensor, into) => {
+            now += 5;
+            return executable.read(tensor, into);
+          },
+        };
+        return new Proxy(executable, {
+          get: (target, name) => {
+            if (name in device) return device[name as keyof typeof device];
+            const value: unknown = Reflect.get(target, name, target);
+            return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+          },
+        });
+      },
+    };
+    const training = smallJob({ graph: mlp, backend: 'webgpu', length: { steps: 1000 } });
+    const place = context({ backend: () => Promise.resolve(backend), clock: () => now });
+    const timing = await runTiming({ training, milliseconds: 200 }, place);
+    expect(timing.millisecondsPerStep).toBeCloseTo(0.2 + 5 / 64, 9);
   });
 
   it('ends early when it is cancelled', async () => {
