@@ -140,7 +140,7 @@ export function measureOnDevice(
     // the device keeps the pipelines
     prepare: async (plan, op, forms) => {
       const made = await Promise.all(forms.map((form) => compile(plan, op, form)));
-      await Promise.all(made.map((executable) => executable?.dispose()));
+      for (const executable of made) await executable?.dispose();
     },
     measure: async (plan, op, form, clock) => {
       const executable = await compile(plan, op, form);
