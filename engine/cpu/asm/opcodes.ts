@@ -96,6 +96,8 @@ export const f32x4Ops = {
   pmin: [0xfd, 234, 1],
   /** pmax(a, b) = a < b ? b : a. A NaN in a stays, one in b is dropped. */
   pmax: [0xfd, 235, 1],
+  /** Of i32 lanes. On x64 one instruction, where unsigned ones have none of their own. */
+  convertS: [0xfd, 250, 1],
   convertU: [0xfd, 251, 1],
 } as const;
 

@@ -1,6 +1,10 @@
 import type { Expr, Local } from '../asm/func.ts';
 import type { Frame } from './augmentFrame.ts';
 
+/** f32 from here on counts in ones, to the same distance below as above, with the count in the last bits. */
+const unit = 1.5 * 2 ** 23;
+const unitBits = 0x4b400000;
+
 type Four<T> = readonly [T, T, T, T];
 
 /**
@@ -12,43 +16,44 @@ export function interpolatedPixels(frame: Frame): void {
   const { channels, height, width } = frame.extents;
   const vectors = (count: number): Local[] => f.locals('v128', count);
   const [yRow, xRow, yStep, xStep, y, x] = vectors(6) as [Local, Local, Local, Local, Local, Local];
-  const [row, column, down, right, places, pairs, firsts, seconds] = vectors(8) as [
-    ...[Local, Local, Local, Local, Local, Local, Local, Local],
+  const [row, column, down, right, places, pairs, nextPairs] = vectors(7) as [
+    ...[Local, Local, Local, Local, Local, Local, Local],
   ];
+  const begun = f.local('i32');
   const masks = vectors(4) as unknown as Four<Local>;
   const [rowIn, nextRowIn, columnIn, nextColumnIn] = masks;
   const [upper, lower] = vectors(2) as [Local, Local];
   const [above, below] = [f.locals('i32', 4), f.locals('i32', 4)];
   const inOneRow = (a: Expr, b: Expr, part: Expr): Expr => f.v.add(a, f.v.mul(part, f.v.sub(b, a)));
-  const clamp = (value: Expr, low: number, high: number): Expr =>
-    f.vi.truncateF32S(f.v.pmin(f.v.pmax(value, f.vec(low)), f.vec(high)));
+  const clamp = (value: Expr, low: number, high: number): Expr => f.v.pmin(f.v.pmax(value, f.vec(low)), f.vec(high));
+  /** The bits of a whole number, but for those of `unit`: an addition, where a conversion that any number may be given takes ten. */
+  const wholeBits = (value: Expr): Expr => f.v.add(value, f.vec(unit));
   const between = (value: Expr, low: number, high: number): Expr =>
     f.v.and(f.v.ge(value, f.vec(low)), f.v.lt(value, f.vec(high)));
   /** Addresses of four stored pixels of channel 0. */
   const locate = (into: readonly Local[], rows: Expr, besides: Expr): void => {
-    f.set(places, f.vi.add(f.vi.mul(rows, f.ivec(width)), besides));
-    for (const [l, at] of into.entries()) f.set(at, f.i32.add(source, f.ilane(places, l)));
+    f.set(places, f.vi.add(f.vi.mul(wholeBits(rows), f.ivec(width)), wholeBits(besides)));
+    for (const [l, at] of into.entries()) f.set(at, f.i32.add(begun, f.ilane(places, l)));
   };
   const inChannel = (at: Expr): Expr => (channels === 1 ? at : f.i32.add(at, channelAt));
   const read = (lowerFrom: readonly Local[], by: number): void => {
     f.set(pairs, f.ivec(0));
-    for (const [l, at] of above.entries()) f.set(pairs, f.load16Lane(pairs, l, inChannel(at)));
-    for (const [l, at] of lowerFrom.entries()) f.set(pairs, f.load16Lane(pairs, 4 + l, inChannel(at), by));
-    f.set(firsts, f.v.and(pairs, f.ivec(0x00ff00ff)));
-    f.set(seconds, f.vi.shrU16(pairs, 8));
+    f.set(nextPairs, f.ivec(0));
+    for (const [l, at] of above.entries()) f.set(pairs, f.load16Lane(pairs, 2 * l, inChannel(at)));
+    for (const [l, at] of lowerFrom.entries()) f.set(nextPairs, f.load16Lane(nextPairs, 2 * l, inChannel(at), by));
   };
-  const upperOf = (of: Local): Expr => f.v.convertU(f.vi.widenLowU16(of));
-  const lowerOf = (of: Local): Expr => f.v.convertU(f.vi.widenHighU16(of));
+  const firstOf = (of: Local): Expr => f.v.convertS(f.v.and(of, f.ivec(0xff)));
+  const secondOf = (of: Local): Expr => f.v.convertS(f.vi.shrU(of, 8));
   const value = (a: Expr, b: Expr, c: Expr, d: Expr): Expr => {
     f.set(upper, inOneRow(a, b, right));
     f.set(lower, inOneRow(c, d, right));
     return inOneRow(upper, lower, down);
   };
   const allInside = (): void => {
-    locate(above, f.vi.truncateF32S(row), f.vi.truncateF32S(column));
+    locate(above, row, column);
     frame.finish(() => {
       read(above, width);
-      return value(upperOf(firsts), upperOf(seconds), lowerOf(firsts), lowerOf(seconds));
+      return value(firstOf(pairs), secondOf(pairs), firstOf(nextPairs), secondOf(nextPairs));
     });
   };
   const someOutside = (): void => {
@@ -63,13 +68,15 @@ export function interpolatedPixels(frame: Frame): void {
     frame.finish(() => {
       read(below, 0);
       return value(
-        seen(upperOf(firsts), rowIn, columnIn),
-        seen(upperOf(seconds), rowIn, nextColumnIn),
-        seen(lowerOf(firsts), nextRowIn, columnIn),
-        seen(lowerOf(seconds), nextRowIn, nextColumnIn),
+        seen(firstOf(pairs), rowIn, columnIn),
+        seen(secondOf(pairs), rowIn, nextColumnIn),
+        seen(firstOf(nextPairs), nextRowIn, columnIn),
+        seen(secondOf(nextPairs), nextRowIn, nextColumnIn),
       );
     });
   };
+  // what `wholeBits` leaves in rows and columns is taken off here, once; in 32 bits all sums wrap alike
+  f.set(begun, f.i32.sub(source, Math.imul(unitBits, width + 1)));
   f.set(yStep, f.v.splat(change('yx')));
   f.set(xStep, f.v.splat(change('xx')));
   frame.eachFour(
@@ -78,6 +85,7 @@ export function interpolatedPixels(frame: Frame): void {
       f.set(xRow, f.v.splat(f.f32.add(f.f32.mul(change('xy'), f.f32.convertS(h)), change('x0'))));
     },
     () => {
+      frame.placeColumns();
       f.set(y, f.v.add(yRow, f.v.mul(yStep, columns)));
       f.set(x, f.v.add(xRow, f.v.mul(xStep, columns)));
       f.set(row, f.v.floor(y));
