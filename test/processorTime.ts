@@ -1,6 +1,13 @@
-/** Milliseconds of processor time of this process so far: bounds on it hold on a busy machine, too. */
+/** Node's; a page has none. */
+const cpuUsage = (globalThis as { process?: { cpuUsage?: () => { user: number; system: number } } }).process?.cpuUsage;
+
+/**
+ * Milliseconds of processor time of this process so far: bounds on it hold on a busy machine, too. In a page, which does not know its
+ * own, those of the clock.
+ */
 export function processorTime(): number {
-  const { user, system } = process.cpuUsage();
+  if (cpuUsage === undefined) return performance.now();
+  const { user, system } = cpuUsage();
   return (user + system) / 1000;
 }
 

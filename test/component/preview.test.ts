@@ -1,4 +1,3 @@
-import { tick } from 'svelte';
 import { expect, test } from 'vitest';
 import type { NodeActivationRecord } from '../../lab/contract/previewRecords.ts';
 import { findingsOf } from '../../renderer/builder/preview/findings.ts';
@@ -59,11 +58,11 @@ test('the newest question wins, and what does not matter asks nothing', async ()
     },
   };
   const preview = new PreviewState(link as never);
+  /** For what should not be asked; what should be is waited for. */
   const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 230));
   const spec = makeSpec();
   preview.look(spec);
-  await later();
-  expect(asked).toHaveLength(1);
+  await expect.poll(() => asked).toHaveLength(1);
   // another training length changes nothing before training
   preview.look({ ...spec, training: { ...spec.training, batchSize: 7 } });
   await later();
@@ -74,14 +73,11 @@ test('the newest question wins, and what does not matter asks nothing', async ()
   await later();
   expect(asked).toHaveLength(1);
   answers[0]!({ nodes: [], focus: 1 });
-  await later();
+  await expect.poll(() => asked).toHaveLength(2);
   // the one in between was never asked, and the answer to the first question was not shown
-  expect(asked).toHaveLength(2);
   expect(asked[1]).toMatchObject({ spec: { seed: 3 } });
   expect(preview.result).toBeNull();
   answers[1]!({ nodes: [node()], focus: 3 });
-  await later();
-  await tick();
-  expect(preview.byId.get('relu1')?.mean).toBe(0.5);
+  await expect.poll(() => preview.byId.get('relu1')?.mean).toBe(0.5);
   expect(preview.waiting).toBe(false);
 });

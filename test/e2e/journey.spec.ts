@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import type { Locator, Page, TestInfo } from '@playwright/test';
 import { expect, test } from './lab.ts';
 
-test.describe.configure({ mode: 'serial' });
+// six runs are trained: seconds where there is nothing else to do, minutes on a busy machine
+test.describe.configure({ mode: 'serial', timeout: 400_000 });
+const trained = { timeout: 300_000 };
 
 const themes = ['light', 'dark'] as const;
 
@@ -55,7 +57,7 @@ async function prepare(page: Page, name: string, steps: number): Promise<void> {
   await page.keyboard.press('Enter');
 }
 
-test('a template becomes a run, and its curve moves while it trains', async ({ page }, info) => {
+test('a template becomes a run, and its curve moves while it trains', async ({ page, lab }, info) => {
   await expect(page).toHaveTitle(/Build/);
   expect(page.url()).not.toContain('token');
   await expect(page.getByRole('button', { name: /^Sigmoid MLP/ })).toBeVisible();
@@ -74,28 +76,34 @@ test('a template becomes a run, and its curve moves while it trains', async ({ p
   await picture(page, 'build', info);
 
   await page.getByRole('textbox', { name: 'Seeds' }).fill('1, 2, 3');
+  lab.hold(true);
   await page.getByRole('button', { name: 'Run this experiment with 3 seeds' }).click();
   await expect(page.getByRole('textbox', { name: 'Name of this run' })).toHaveValue('With BatchNorm');
-  await expect.poll(() => reading(page, 'Accuracy', 'Validation'), { timeout: 60_000 }).toBeGreaterThan(10);
+  await expect.poll(() => reading(page, 'Accuracy', 'Validation'), trained).toBeGreaterThan(10);
   const early = await reading(page, 'Accuracy', 'Validation');
-  await expect.poll(() => reading(page, 'Accuracy', 'Validation'), { timeout: 60_000 }).toBeGreaterThan(early);
-  await expect(page.getByText('Finished').first()).toBeVisible({ timeout: 60_000 });
+  lab.hold(false);
+  await expect.poll(() => reading(page, 'Accuracy', 'Validation'), trained).toBeGreaterThan(early);
+  await expect(page.getByText('Finished').first()).toBeVisible(trained);
   expect(await reading(page, 'Accuracy', 'Validation')).toBeGreaterThan(85);
   await expect(page.getByText('Test accuracy')).toBeVisible();
   await picture(page, 'run', info);
+  // the runs of the next test are held, and would wait behind these
+  await expect(page.getByRole('link', { name: /seed 3 Finished/ })).toBeVisible(trained);
 });
 
-test('a run can be paused and resumed, and several seeds go at once', async ({ page }) => {
+test('a run can be paused and resumed, and several seeds go at once', async ({ page, lab }) => {
   await prepare(page, 'Without BatchNorm', 3000);
   await page.getByRole('textbox', { name: 'Seeds' }).fill('1-3');
+  lab.hold(true);
   await page.keyboard.press('Control+Enter');
-  await expect(page.getByRole('button', { name: 'Pause run' })).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole('button', { name: 'Pause run' })).toBeVisible(trained);
   await page.getByRole('button', { name: 'Pause run' }).click();
   await expect(page.getByText('Paused', { exact: true }).first()).toBeVisible();
+  lab.hold(false);
   await page.getByRole('button', { name: 'Resume run' }).click();
-  await expect(page.getByText('Finished').first()).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('Finished').first()).toBeVisible(trained);
   await page.getByRole('link', { name: /seed 3/ }).click();
-  await expect(page.getByRole('link', { name: /seed 3 Finished/ })).toBeVisible({ timeout: 90_000 });
+  await expect(page.getByRole('link', { name: /seed 3 Finished/ })).toBeVisible(trained);
   await page.getByRole('textbox', { name: 'Note' }).fill('The slow one.');
   await page.getByRole('combobox', { name: 'Add tag' }).fill('baseline');
   await page.keyboard.press('Enter');

@@ -300,7 +300,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     machine: { cores: options.cores ?? 2, platform: 'test', home, backend: 'cpu' },
     version: '1.2.3',
     ...(options.engineVersion === undefined ? {} : { engineVersion: options.engineVersion }),
-    settings: { flushEvery: 1, retryEvery: 5, patience: 200, bestEvery: 0, ...options.settings },
+    settings: { flushEvery: 1, retryEvery: 5, patience: 60_000, bestEvery: 0, ...options.settings },
   });
   const events: LabEvent[] = [];
   lab.on((event) => events.push(event));
@@ -313,7 +313,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     for (let turn = 0; turn < 6; turn++) await new Promise((resolve) => setTimeout(resolve, 2));
   };
   const until = async <T>(look: () => T | undefined, what: string): Promise<T> => {
-    for (let i = 0; i < 1000; i++) {
+    for (let i = 0; i < 4000; i++) {
       const found = look();
       if (found !== undefined) return found;
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -113,10 +113,12 @@ describe('jobs in worker threads', { timeout: 60_000 }, () => {
         parentPort.postMessage({ kind: 'jobDone', output: 'done' });
         setTimeout(() => process.exit(3), 20);
       });`);
-    const started = once(process, 'worker') as Promise<[Worker]>;
+    // listened for from its start: where this thread is held up, the answer and the end come together
+    const ended = new Promise<unknown>((resolve) =>
+      process.once('worker', (thread: Worker) => resolve(once(thread, 'exit'))),
+    );
     expect(await own.run('preview', request, preview)).toBe('done');
-    const [thread] = await started;
-    await once(thread, 'exit');
+    await ended;
     // its host hears of it by then: the second turn is behind the one that host takes
     for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(await own.run('preview', request, preview)).toBe('done');

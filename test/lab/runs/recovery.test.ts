@@ -24,7 +24,7 @@ async function trained(options: Parameters<typeof bench>[0] = {}): Promise<Bench
 
 describe('a run that evaluates for long', () => {
   it('tells how far it is with the time that is left, and once when that is over, however it ends', async () => {
-    const { id, store, worker, events, idle } = await trained();
+    const { id, store, worker, events, idle, reaches } = await trained();
     const one = await worker(0);
     const told = () => events.flatMap((event) => (event.name === 'run.evaluating' ? [event.data] : []));
     expect(told()).toEqual([]);
@@ -48,7 +48,7 @@ describe('a run that evaluates for long', () => {
     await idle();
     expect(store.getRun(id)!.step).toBe(before.step);
     one.fail('unexpected', 'The device was lost.');
-    await idle();
+    await reaches(id, 'failed');
     expect(told().slice(-2)).toEqual([
       { id, evaluation: { split: 'test', images: 500, done: 100, secondsLeft: 8 } },
       { id, evaluation: null },
@@ -230,6 +230,7 @@ describe('checkpoints', () => {
     for (let i = 0; i < 5; i++) {
       worker.train(1);
       await worker.checkpoint('best');
+      await it.until(() => it.files.log.length > 0);
       await it.idle();
     }
     expect(it.files.log).toEqual([`write ${run!.id}-best-1.safetensors`]);
