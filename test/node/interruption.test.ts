@@ -232,14 +232,26 @@ describe('a second process on the same history', () => {
   });
 });
 
+/** Stands in for a full disk: no file can be made there by any user. Whoever writes there now may make the folder again between. */
+function replaceByFile(folder: string): void {
+  for (;;) {
+    try {
+      rmSync(folder, { recursive: true, force: true });
+      writeFileSync(folder, '', { flag: 'wx' });
+      return;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EEXIST' && code !== 'EISDIR' && code !== 'ENOTEMPTY') throw error;
+    }
+  }
+}
+
 describe('a disk that cannot be written any more', () => {
   it('pauses the run; the command ends with 6 and says why, and resume goes on once there is room', async () => {
     const path = shell.file('long.json', spec);
     const started = shell.start(['run', path, '--set', 'training.length.steps=1000000', ...short]);
     await untilCheckpoint(started);
-    // stands in for a full disk: no file can be made there by any user
-    rmSync(join(shell.home, 'checkpoints'), { recursive: true });
-    writeFileSync(join(shell.home, 'checkpoints'), '');
+    replaceByFile(join(shell.home, 'checkpoints'));
     const { code, err } = await started.finished;
     expect(code).toBe(6);
     expect(err).toMatch(/Cannot write the checkpoint \(.*safetensors\)/);
