@@ -8,7 +8,7 @@ import { placeTensors } from './memory.ts';
 import { defaultTuning, within } from './tuning.ts';
 
 /** Those of a usual graphics card; a plan that needs none of them larger has the same memory on another one. */
-const usualLimits: GpuLimits = {
+export const usualLimits: GpuLimits = {
   maxBufferSize: 2 ** 31,
   maxStorageBufferBindingSize: 2 ** 31 - 4,
   maxStorageBuffersPerShaderStage: 8,

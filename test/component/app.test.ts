@@ -1,25 +1,15 @@
-import '../../renderer/app.css';
 import { page, userEvent } from 'vitest/browser';
-import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
-import App from '../../renderer/App.svelte';
 import type { Comparison } from '../../lab/contract/records.ts';
-import { FakeLab, fakeLink, makeRun, makeSpec, until } from './fakeLab.ts';
+import { FakeLab, makeRun, makeSpec, until } from './fakeLab.ts';
+import { showApp } from './showApp.ts';
 
 let lab: FakeLab;
 let cut: () => void;
 let fail: (error: Error | null) => void;
 
 async function open(hash = '#/build'): Promise<void> {
-  history.replaceState(null, '', hash);
-  document.querySelector('#testbed')?.remove();
-  const target = document.createElement('div');
-  target.id = 'testbed';
-  target.style.cssText = 'position: fixed; inset: 0';
-  document.body.append(target);
-  const made = fakeLink(lab);
-  ({ cut, fail } = made);
-  await render(App, { target, props: { link: made.link } });
+  ({ cut, fail } = await showApp(lab, hash));
 }
 
 beforeEach(async () => {

@@ -1,11 +1,9 @@
-import '../../renderer/app.css';
 import { page, userEvent } from 'vitest/browser';
-import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
-import App from '../../renderer/App.svelte';
 import type { Spec } from '../../lab/contract/spec.ts';
 import { augmentationFields, firstAugmentation } from '../../renderer/builder/augmentationFields.ts';
-import { FakeLab, fakeLink } from './fakeLab.ts';
+import { FakeLab } from './fakeLab.ts';
+import { showApp } from './showApp.ts';
 
 let lab: FakeLab;
 
@@ -14,13 +12,7 @@ beforeEach(async () => {
   sessionStorage.clear();
   lab = new FakeLab();
   await page.viewport(1280, 900);
-  history.replaceState(null, '', '#/build');
-  document.querySelector('#testbed')?.remove();
-  const target = document.createElement('div');
-  target.id = 'testbed';
-  target.style.cssText = 'position: fixed; inset: 0';
-  document.body.append(target);
-  await render(App, { target, props: { link: fakeLink(lab).link } });
+  await showApp(lab);
   await page.getByRole('button', { name: /Three layers/ }).click();
   await page.getByRole('tab', { name: 'Data' }).click();
 });

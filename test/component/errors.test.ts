@@ -1,14 +1,12 @@
-import '../../renderer/app.css';
 import { page } from 'vitest/browser';
-import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
-import App from '../../renderer/App.svelte';
 import type { ClassificationRecord } from '../../lab/contract/analysisRecords.ts';
 import { LabError } from '../../lab/contract/errors.ts';
 import type { MethodInput, MethodOutput } from '../../lab/contract/methods.ts';
 import type { RunRecord } from '../../lab/contract/records.ts';
 import { heat, luminance } from '../../renderer/views/errors/heat.ts';
-import { FakeLab, fakeLink, makeRun, makeSpec } from './fakeLab.ts';
+import { FakeLab, makeRun, makeSpec } from './fakeLab.ts';
+import { showApp } from './showApp.ts';
 
 /** 3 classes of 10 images; 4 cats taken for dogs, 1 bird taken for a cat. */
 const result: ClassificationRecord = {
@@ -48,13 +46,7 @@ async function openErrors(change: Partial<RunRecord> = {}): Promise<RunRecord> {
   const run = makeRun(change);
   lab.runs = [run];
   lab.specs.set(run.id, makeSpec());
-  history.replaceState(null, '', `#/run/${run.id}`);
-  document.querySelector('#testbed')?.remove();
-  const target = document.createElement('div');
-  target.id = 'testbed';
-  target.style.cssText = 'position: fixed; inset: 0';
-  document.body.append(target);
-  await render(App, { target, props: { link: fakeLink(lab).link } });
+  await showApp(lab, `#/run/${run.id}`);
   await page.getByRole('radio', { name: 'Errors' }).click();
   return run;
 }

@@ -1,12 +1,10 @@
-import '../../renderer/app.css';
 import { page } from 'vitest/browser';
-import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
-import App from '../../renderer/App.svelte';
 import type { Diagnostics, Finding } from '../../lab/contract/diagnosticsRecords.ts';
 import { columnX, extentOf, placeAt, positiveLimits, stagePlaces } from '../../renderer/views/layers/draw.ts';
 import { groupFindings } from '../../renderer/views/layers/groupFindings.ts';
-import { FakeLab, fakeLink, makeRun, makeSpec } from './fakeLab.ts';
+import { FakeLab, makeRun, makeSpec } from './fakeLab.ts';
+import { showApp } from './showApp.ts';
 
 const steps = [0, 1, 200];
 const seen: Diagnostics = {
@@ -54,13 +52,7 @@ async function openLayers(): Promise<void> {
   const run = makeRun();
   lab.runs = [run];
   lab.specs.set(run.id, makeSpec());
-  history.replaceState(null, '', `#/run/${run.id}`);
-  document.querySelector('#testbed')?.remove();
-  const target = document.createElement('div');
-  target.id = 'testbed';
-  target.style.cssText = 'position: fixed; inset: 0';
-  document.body.append(target);
-  await render(App, { target, props: { link: fakeLink(lab).link } });
+  await showApp(lab, `#/run/${run.id}`);
   await page.getByRole('radio', { name: 'Layers' }).click();
 }
 

@@ -1,13 +1,11 @@
-import '../../renderer/app.css';
 import { page, userEvent } from 'vitest/browser';
-import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
-import App from '../../renderer/App.svelte';
 import type { ArchitectureDiff, ArchitectureRecord } from '../../lab/contract/architectureRecords.ts';
 import { LabError } from '../../lab/contract/errors.ts';
 import type { MethodInput } from '../../lab/contract/methods.ts';
 import { paint } from '../../renderer/library/transfer.ts';
-import { FakeLab, fakeLink, makeRun, makeSpec, until } from './fakeLab.ts';
+import { FakeLab, makeRun, makeSpec, until } from './fakeLab.ts';
+import { showApp } from './showApp.ts';
 
 let lab: FakeLab;
 
@@ -34,15 +32,7 @@ const record = (name: string, more: Partial<ArchitectureRecord> = {}): Architect
   ...more,
 });
 
-async function open(hash = '#/build'): Promise<void> {
-  history.replaceState(null, '', hash);
-  document.querySelector('#testbed')?.remove();
-  const target = document.createElement('div');
-  target.id = 'testbed';
-  target.style.cssText = 'position: fixed; inset: 0';
-  document.body.append(target);
-  await render(App, { target, props: { link: fakeLink(lab).link } });
-}
+const open = (address?: string): ReturnType<typeof showApp> => showApp(lab, address);
 
 beforeEach(async () => {
   localStorage.clear();

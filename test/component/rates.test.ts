@@ -1,12 +1,10 @@
-import '../../renderer/app.css';
 import { page, userEvent } from 'vitest/browser';
-import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
-import App from '../../renderer/App.svelte';
 import { LabError } from '../../lab/contract/errors.ts';
 import type { LrRangeRecord } from '../../lab/contract/lrRangeRecords.ts';
 import { changedParts, decades, lossRange, nearestPoint, sweepParts } from '../../renderer/builder/rates/sweep.ts';
-import { FakeLab, fakeLink, makeSpec } from './fakeLab.ts';
+import { FakeLab, makeSpec } from './fakeLab.ts';
+import { showApp } from './showApp.ts';
 
 /** Falls from 1e-3 on, is least at 0.1, and has left all measure at 1. */
 const points = Array.from({ length: 51 }, (_, i) => {
@@ -27,13 +25,7 @@ const record: LrRangeRecord = {
 let lab: FakeLab;
 
 async function openTraining(): Promise<void> {
-  history.replaceState(null, '', '#/build');
-  document.querySelector('#testbed')?.remove();
-  const target = document.createElement('div');
-  target.id = 'testbed';
-  target.style.cssText = 'position: fixed; inset: 0';
-  document.body.append(target);
-  await render(App, { target, props: { link: fakeLink(lab).link } });
+  await showApp(lab);
   await page.getByRole('button', { name: /^Sigmoid MLP/ }).click();
 }
 const find = () => page.getByRole('button', { name: 'Find a learning rate (range test)' });

@@ -1,13 +1,11 @@
-import '../../renderer/app.css';
 import { page, userEvent } from 'vitest/browser';
-import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
-import App from '../../renderer/App.svelte';
 import { LabError } from '../../lab/contract/errors.ts';
 import type { MethodInput, MethodOutput } from '../../lab/contract/methods.ts';
 import type { RunRecord } from '../../lab/contract/records.ts';
 import type { Spec } from '../../lab/contract/spec.ts';
-import { FakeLab, fakeLink, makeRun, makeSpec } from './fakeLab.ts';
+import { FakeLab, makeRun, makeSpec } from './fakeLab.ts';
+import { showApp } from './showApp.ts';
 
 const split = (accuracy: number, loss: number): { accuracy: number; loss: number; images: number } => ({
   accuracy,
@@ -29,16 +27,6 @@ const answer = ({ id, batches = 100 }: MethodInput<'runs.recalibrate'>): MethodO
 
 let lab: FakeLab;
 
-async function show(address: string): Promise<void> {
-  history.replaceState(null, '', address);
-  document.querySelector('#testbed')?.remove();
-  const target = document.createElement('div');
-  target.id = 'testbed';
-  target.style.cssText = 'position: fixed; inset: 0';
-  document.body.append(target);
-  await render(App, { target, props: { link: fakeLink(lab).link } });
-}
-
 async function openRun(model: (model: Spec['model']) => void, change: Partial<RunRecord> = {}): Promise<RunRecord> {
   const run = makeRun(change);
   lab.runs = [run];
@@ -46,7 +34,7 @@ async function openRun(model: (model: Spec['model']) => void, change: Partial<Ru
     run.id,
     makeSpec((spec) => model(spec.model)),
   );
-  await show(`#/run/${run.id}`);
+  await showApp(lab, `#/run/${run.id}`);
   await expect.element(page.getByRole('heading', { name: 'Settings' })).toBeVisible();
   await expect.poll(() => document.querySelector('#testbed')!.textContent).toContain('Optimiser');
   return run;
@@ -171,7 +159,7 @@ describe('recalibrating a run', () => {
 
 describe('recalibrating at the end of a run', () => {
   it('is set beside the training of a network with batch norm, and is told of its runs', async () => {
-    await show('#/build');
+    await showApp(lab);
     await page.getByRole('button', { name: /^Sigmoid MLP/ }).click();
     const field = page.getByRole('textbox', { name: 'Recalibrate' });
     expect(field.query()).toBeNull();

@@ -1,8 +1,5 @@
-import '../../renderer/app.css';
 import { page, userEvent, type Locator } from 'vitest/browser';
-import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
-import App from '../../renderer/App.svelte';
 import type { MethodInput, MethodOutput } from '../../lab/contract/methods.ts';
 import type { RunRecord } from '../../lab/contract/records.ts';
 import type { TransferPreview, TransferReportRecord, TransferSource } from '../../lab/contract/transferRecords.ts';
@@ -11,7 +8,8 @@ import { fateOf, unusedNodes, type ReportNode } from '../../renderer/start/fate.
 import { forkChanges, lengthOf, setLength } from '../../renderer/start/forkChanges.ts';
 import { inspectChain, type SpecNode } from '../../renderer/builder/model.ts';
 import { moved, withTyped } from '../../renderer/start/stem.ts';
-import { FakeLab, fakeLink, makeRun, makeSpec, until } from './fakeLab.ts';
+import { FakeLab, makeRun, makeSpec, until } from './fakeLab.ts';
+import { showApp } from './showApp.ts';
 
 let lab: FakeLab;
 let run: RunRecord;
@@ -107,15 +105,7 @@ const sourcesOf = (of: RunRecord): TransferSource[] =>
     createdAt: of.createdAt,
   }));
 
-async function open(hash: string): Promise<void> {
-  history.replaceState(null, '', hash);
-  document.querySelector('#testbed')?.remove();
-  const target = document.createElement('div');
-  target.id = 'testbed';
-  target.style.cssText = 'position: fixed; inset: 0';
-  document.body.append(target);
-  await render(App, { target, props: { link: fakeLink(lab).link } });
-}
+const open = (address: string): ReturnType<typeof showApp> => showApp(lab, address);
 
 beforeEach(async () => {
   localStorage.clear();

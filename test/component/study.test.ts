@@ -1,11 +1,9 @@
-import '../../renderer/app.css';
 import { page } from 'vitest/browser';
-import { render } from 'vitest-browser-svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
-import App from '../../renderer/App.svelte';
 import { armsOf, factors, parseLevels } from '../../renderer/builder/study/factors.ts';
 import { inspectModel } from '../../renderer/builder/model.ts';
-import { FakeLab, fakeLink, makeSpec, mnist, until } from './fakeLab.ts';
+import { FakeLab, makeSpec, mnist, until } from './fakeLab.ts';
+import { showApp } from './showApp.ts';
 
 const factor = (id: string) => factors.find((each) => each.id === id)!;
 
@@ -41,13 +39,7 @@ describe('the dialog', () => {
     lab = new FakeLab();
     lab.comparison = { arms: [], baseline: '', specDifferences: [], sideEffects: [], curves: [], table: [] };
     await page.viewport(1280, 800);
-    history.replaceState(null, '', '#/build');
-    document.querySelector('#testbed')?.remove();
-    const target = document.createElement('div');
-    target.id = 'testbed';
-    target.style.cssText = 'position: fixed; inset: 0';
-    document.body.append(target);
-    await render(App, { target, props: { link: fakeLink(lab).link } });
+    await showApp(lab);
     await page.getByRole('button', { name: /Three layers/ }).click();
     await page.getByRole('button', { name: /Make a study/ }).click();
   });

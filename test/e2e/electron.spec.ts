@@ -16,10 +16,7 @@ type LabWindow = Window & { readonly ablate: Bridge };
 const program = findElectron();
 const required = process.env['LAB_REQUIRE_ELECTRON'] === '1';
 test.skip(program === undefined && !required, 'Electron binary missing; run: npx install-electron');
-test.skip(
-  !hasDisplay() && !required,
-  'no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set); run under xvfb-run',
-);
+test.skip(!hasDisplay() && !required, 'no display for a window (DISPLAY, WAYLAND_DISPLAY); run under xvfb-run');
 test.describe.configure({ mode: 'serial' });
 
 const root = join(import.meta.dirname, '../..');

@@ -11,11 +11,10 @@ import { checkGraph } from '../../../engine/graph/check.ts';
 import { lowerTraining } from '../../../engine/plan/lower.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { StepRunner } from '../../../engine/train/loop.ts';
-import type { StageSettings } from '../../../engine/train/stages.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
 import { losses, lowered, lowerOptions } from '../models/lowered.ts';
 import { mlp as lonely } from '../models/examples.ts';
-import { all, cnn, curve, smallJob } from '../train/jobs.ts';
+import { all, cnn, curve, smallJob, stage } from '../train/jobs.ts';
 import { train, type Outcome } from '../train/drive.ts';
 
 const none: AugmentationSettings = { shift: 0, flip: 0, rotation: 0, scale: 0, brightness: 0, contrast: 0, cutout: 0 };
@@ -214,15 +213,6 @@ describe('training with mixup', () => {
       { graph: cnn, length: { steps: 12 }, ...changes },
       { augmentation: { ...none, mixup: 0.4, ...augmentation } },
     );
-  const stage: StageSettings = {
-    length: { steps: 9 },
-    imageSize: null,
-    batchSize: 8,
-    learningRateFactor: 1,
-    augmentationStrength: 1,
-    frozen: [],
-    frozenBatchNorm: 'running',
-  };
 
   it.each([1, 2])('gives the same on 1, 2 and 3 threads and after a resume, in %i parts', async (accumulate) => {
     const changes = { accumulate };
@@ -245,8 +235,8 @@ describe('training with mixup', () => {
 
   it('goes with whitening, resizing in stages and an alpha of each stage', async () => {
     const stages = [
-      { ...stage, length: { steps: 4 }, imageSize: [4, 4] as const, augmentationStrength: 2 },
-      { ...stage, length: { steps: 5 }, augmentationStrength: 0.5 },
+      stage({ length: { steps: 4 }, imageSize: [4, 4], augmentationStrength: 2 }),
+      stage({ length: { steps: 5 }, augmentationStrength: 0.5 }),
     ];
     const changed = (preprocessing: 'zcaWhitening' | 'standardise'): TrainingJob =>
       smallJob({ graph: cnn, stages }, { preprocessing, augmentation: { ...none, mixup: 0.4 } });
@@ -271,7 +261,7 @@ describe('training with mixup', () => {
   it('with alpha or strength 0 is training without it, bit for bit, and fits its checkpoints', async () => {
     const plain = await train(smallJob({ graph: cnn, length: { steps: 9 } }), cpuBackend);
     expect((await train(job({ length: { steps: 9 } }, { mixup: 0 }), cpuBackend)).hash).toBe(plain.hash);
-    const weak = job({ stages: [{ ...stage, augmentationStrength: 0 }] });
+    const weak = job({ stages: [stage({ length: { steps: 9 }, augmentationStrength: 0 })] });
     expect((await train(weak, cpuBackend)).hash).toBe(plain.hash);
     expect((await train(job({ length: { steps: 9 } }), cpuBackend)).hash).not.toBe(plain.hash);
     // a checkpoint from before the field was there

@@ -9,8 +9,7 @@ import { fitWhitening } from '../../../engine/diagnostics/whitening.ts';
 import { referenceBackend } from '../../../engine/reference/index.ts';
 import { RandomStream, streamKind } from '../../../engine/random.ts';
 import { prepareTraining } from '../../../engine/train/prepare.ts';
-import type { StageSettings } from '../../../engine/train/stages.ts';
-import { curve, cnn, smallJob, stripes } from '../train/jobs.ts';
+import { curve, cnn, smallJob, stage, stripes } from '../train/jobs.ts';
 import { train } from '../train/drive.ts';
 
 const shape = [2, 5, 4] as const;
@@ -108,18 +107,9 @@ describe.each(['pcaWhitening', 'zcaWhitening'] as const)('%s', (kind) => {
   });
 
   it('trains in stages of any size, alike on both backends and on any number of threads', async () => {
-    const stage: StageSettings = {
-      length: { steps: 4 },
-      imageSize: [4, 4],
-      batchSize: 8,
-      learningRateFactor: 1,
-      augmentationStrength: 1,
-      frozen: [],
-      frozenBatchNorm: 'running',
-    };
     const augmentation = { shift: 1, flip: 0.5, rotation: 5, scale: 0, brightness: 0, contrast: 0, cutout: 0.3 };
     const job = smallJob(
-      { graph: cnn, stages: [stage, { ...stage, imageSize: null }] },
+      { graph: cnn, stages: [stage({ imageSize: [4, 4] }), stage({})] },
       { preprocessing: kind, augmentation },
     );
     const one = await train(job, cpuBackend);
@@ -142,16 +132,8 @@ describe('whitening of large images', () => {
   });
 
   it('is refused where a stage makes them so', () => {
-    const stage: StageSettings = {
-      length: { steps: 1 },
-      imageSize: null,
-      batchSize: 8,
-      learningRateFactor: 1,
-      augmentationStrength: 1,
-      frozen: [],
-      frozenBatchNorm: 'running',
-    };
-    const stages: StageSettings[] = [stage, { ...stage, imageSize: [40, 40] }];
+    const length = { steps: 1 };
+    const stages = [stage({ length }), stage({ length, imageSize: [40, 40] })];
     const job = smallJob({ graph: cnn, stages }, { preprocessing: 'pcaWhitening' });
     expect(() => prepareTraining(job)).toThrow(/at most 1024 values.*these have 1600/);
   });

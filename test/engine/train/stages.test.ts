@@ -9,18 +9,10 @@ import { prepareTraining } from '../../../engine/train/prepare.ts';
 import type { NamedTensor } from '../../../engine/train/safetensors.ts';
 import { stageSpans, type StageSettings } from '../../../engine/train/stages.ts';
 import type { TrainingJob } from '../../../engine/worker/protocol.ts';
-import { all, cnn, curve, mlp, only, smallJob } from './jobs.ts';
+import { all, cnn, curve, mlp, only, smallJob, stage } from './jobs.ts';
 import { train, type Outcome } from './drive.ts';
 
-const plain: StageSettings = {
-  length: { epochs: 1 },
-  imageSize: null,
-  batchSize: 8,
-  learningRateFactor: 1,
-  augmentationStrength: 1,
-  frozen: [],
-  frozenBatchNorm: 'running',
-};
+const plain = stage({ length: { epochs: 1 } });
 
 /** 68 training images: 6 + 4 + 8 steps. */
 const stages: readonly StageSettings[] = [

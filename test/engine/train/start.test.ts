@@ -7,7 +7,7 @@ import { encodeSafetensors } from '../../../engine/train/safetensors.ts';
 import { decodeWeights, type JobStart } from '../../../engine/train/start.ts';
 import type { TrainingEvent, TrainingJob } from '../../../engine/worker/protocol.ts';
 import { train, type Outcome } from './drive.ts';
-import { all, cnn, curve, mlp, only, smallJob } from './jobs.ts';
+import { all, cnn, curve, mlp, only, smallJob, stage } from './jobs.ts';
 
 /** Runs that begin with the weights of others. */
 
@@ -67,21 +67,6 @@ describe('a fork', () => {
       ],
     },
   };
-
-  function stage(
-    changes: Partial<NonNullable<TrainingJob['stages']>[number]>,
-  ): NonNullable<TrainingJob['stages']>[number] {
-    return {
-      length: { epochs: 1 },
-      imageSize: null,
-      batchSize: 8,
-      learningRateFactor: 1,
-      augmentationStrength: 1,
-      frozen: [],
-      frozenBatchNorm: 'running',
-      ...changes,
-    };
-  }
 
   it.each(Object.entries(jobs))('%s that changes nothing ends as its parent does', async (_name, changes) => {
     const job = smallJob(changes);

@@ -1,22 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { checkWorkload, workloads } from '../../../bench/workloads.ts';
 import { lowerTraining } from '../../../engine/plan/lower.ts';
-import type { GpuLimits } from '../../../engine/webgpu/device.ts';
+import { usualLimits as limits } from '../../../engine/webgpu/estimate.ts';
 import { fusePlan } from '../../../engine/webgpu/fuse.ts';
 import { lowerPlan } from '../../../engine/webgpu/lower.ts';
 import { placeTensors } from '../../../engine/webgpu/memory.ts';
 import { defaultTuning } from '../../../engine/webgpu/tuning.ts';
 import type { Program } from '../../../engine/webgpu/wgsl.ts';
-
-const limits: GpuLimits = {
-  maxBufferSize: 2 ** 31,
-  maxStorageBufferBindingSize: 2 ** 31 - 4,
-  maxStorageBuffersPerShaderStage: 8,
-  maxComputeWorkgroupStorageSize: 32_768,
-  maxComputeInvocationsPerWorkgroup: 256,
-  maxComputeWorkgroupsPerDimension: 65_535,
-  minStorageBufferOffsetAlignment: 256,
-};
 
 /** Dispatches of a training step with the choices for a graphics card; nothing is fused or merged. */
 function programsOf(name: string): readonly Program[] {
